@@ -1,0 +1,92 @@
+// Runs seeds of the simulation for a while: `npm run simulate -- --minutes 10`. One process per core, each with its own
+// seeds. `--seed N` runs one seed and tells what went wrong in it; `--first N` says with which seed to begin.
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { createServer } from "vite";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    first: { type: "string", default: "1000" },
+    seed: { type: "string" },
+    worker: { type: "string" },
+  },
+});
+
+const workerCount = Math.max(1, availableParallelism());
+const endsAt = Date.now() + Number(values.minutes) * 60_000;
+
+if (values.worker !== undefined) await work(Number(values.worker));
+else if (values.seed !== undefined) await replay(Number(values.seed));
+else campaign();
+
+async function loadSimulation() {
+  const conditions = ["muster-source", "node"];
+  const server = await createServer({
+    root: fileURLToPath(new URL("..", import.meta.url)),
+    configFile: false,
+    logLevel: "error",
+    appType: "custom",
+    server: { middlewareMode: true, watch: null, hmr: false, ws: false },
+    optimizeDeps: { noDiscovery: true, include: [] },
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+  });
+  return { simulation: await server.ssrLoadModule("/test/simulation/run-seed.ts"), close: () => server.close() };
+}
+
+async function replay(seed) {
+  const { simulation, close } = await loadSimulation();
+  const report = simulation.runSeed(seed);
+  console.log(simulation.describe(report));
+  await close();
+  process.exitCode = report.violations.length > 0 ? 1 : 0;
+}
+
+async function work(index) {
+  const { simulation, close } = await loadSimulation();
+  for (let seed = Number(values.first) + index; Date.now() < endsAt; seed += workerCount) {
+    const report = simulation.runSeed(seed);
+    process.send({ ...report, text: report.violations.length > 0 ? simulation.describe(report) : "" });
+  }
+  await close();
+  process.disconnect();
+}
+
+function campaign() {
+  const hits = new Map();
+  const failed = [];
+  let seedCount = 0;
+  let virtualMs = 0;
+  const beganAt = Date.now();
+  const workers = Array.from({ length: workerCount }, (_, index) =>
+    fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), "--worker", String(index)]),
+  );
+  for (const worker of workers) {
+    worker.on("message", (report) => {
+      seedCount++;
+      virtualMs += report.virtualMs;
+      for (const [fault, component, count] of report.hits) {
+        const key = `${fault} x ${component}`;
+        hits.set(key, (hits.get(key) ?? 0) + count);
+      }
+      if (report.violations.length === 0) return;
+      failed.push(report.seed);
+      console.log(report.text);
+    });
+    worker.on("exit", (code) => {
+      if (code !== 0) process.exitCode = 1;
+      if (workers.every((each) => each.exitCode !== null)) finish();
+    });
+  }
+  const finish = () => {
+    for (const [key, count] of [...hits].sort()) console.log(`${key.padEnd(32)} ${count}`);
+    const seconds = (Date.now() - beganAt) / 1_000;
+    console.log(
+      `${seedCount} seeds, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours in ${seconds.toFixed(0)} s, ${failed.length} failed`,
+    );
+    if (failed.length > 0) process.exitCode = 1;
+  };
+}

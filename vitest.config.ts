@@ -1,0 +1,73 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["muster-source", "node"];
+const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+/** One worker per core at most; projects that need machines, ports or kernel objects run their files one after another. */
+export default defineConfig({
+  ...source,
+  test: {
+    maxWorkers: 2,
+    reporters: ["default", "./test/reporters/closing-line.ts"],
+    projects: [
+      {
+        ...source,
+        test: {
+          name: "unit",
+          sequence: { groupOrder: 0 },
+          include: [
+            "{proto,foundation,master,framework-sdk,testing,executors,jobspecs,discovery,dashboard,cli}/src/**/*.test.ts",
+            "frameworks/*/src/**/*.test.ts",
+            "test/repository/**/*.test.ts",
+          ],
+          pool: "threads",
+          testTimeout: 20_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "conformance",
+          sequence: { groupOrder: 1 },
+          include: ["test/conformance/**/*.test.ts"],
+          pool: "forks",
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "simulation",
+          sequence: { groupOrder: 2 },
+          include: ["test/simulation/**/*.test.ts"],
+          pool: "forks",
+          testTimeout: 300_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "e2e",
+          sequence: { groupOrder: 3 },
+          include: ["test/e2e/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "chaos",
+          sequence: { groupOrder: 4 },
+          include: ["test/chaos/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
