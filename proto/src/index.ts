@@ -1,0 +1,2 @@
+export * from "./gen/index.ts";
+export { loaderOptions, protoDirectory, protoFiles } from "./loader-options.ts";
