@@ -1,0 +1,85 @@
+export {
+  environmentKey,
+  fileKey,
+  flagKey,
+  flagOption,
+  integerOption,
+  listOption,
+  type Option,
+  type Origin,
+  type Resolved,
+  resolveConfig,
+  type Schema,
+  type Sources,
+  textOption,
+  type ValuesOf,
+} from "./config/config.ts";
+export { fromGrpcStatus, toGrpcStatus } from "./errors/grpc-status.ts";
+export {
+  AssertionError,
+  assert,
+  type ErrorDetails,
+  type ErrorKind,
+  invalid,
+  MusterError,
+  type Result,
+} from "./errors/muster-error.ts";
+export { createLog, type LogLevel, type LogOptions } from "./logging/create-log.ts";
+export { type Log, type LogFields, silentLog } from "./logging/log.ts";
+export { createMetrics, type Metrics } from "./metrics/metrics.ts";
+export { type Random, randomInt, randomText, seededRandom } from "./random/random.ts";
+export { systemRandom } from "./random/system-random.ts";
+export {
+  addResources,
+  containsResources,
+  describeShortage,
+  formatResources,
+  isEmptyResources,
+  isNegativeResources,
+  missingResource,
+  noResources,
+  type Resources,
+  resources,
+  type Shortage,
+  subtractResources,
+} from "./resources/resources.ts";
+export { type Codec, codecOf, emptyMessage, methodCodecs } from "./rpc/codec.ts";
+export { type CredentialsProvider, loopbackCredentials } from "./rpc/credentials.ts";
+export { contractPackage, methodDefinition } from "./rpc/definition.ts";
+export { type GrpcServer, type GrpcServerOptions, serveGrpc } from "./rpc/grpc-server.ts";
+export { type GrpcTransport, grpcTransport, messageBytesMax } from "./rpc/grpc-transport.ts";
+export type { MessageName, MethodName, RequestOf, ResponseOf } from "./rpc/method.ts";
+export { type BatchShape, batchBytesMax, batchShape, Outbox, type OutboxLimits, outboxLimits } from "./rpc/outbox.ts";
+export type {
+  CallHandler,
+  FollowHandler,
+  HandlerOf,
+  Handlers,
+  Inlet,
+  Outlet,
+  Peer,
+  StreamHandler,
+  Transport,
+} from "./rpc/transport.ts";
+export {
+  type Store,
+  type StoreChange,
+  type StoreCompare,
+  type StoreEntry,
+  type StoreOutcome,
+  type StoreTransaction,
+  storeKeyBytesMax,
+  storeValueBytesMax,
+  storeWritesMax,
+} from "./store/contract.ts";
+export {
+  checkTransaction,
+  MemoryStore,
+  type MemoryStoreData,
+  memoryStore,
+  memoryStoreData,
+  type StoreFault,
+} from "./store/memory.ts";
+export { editDistance, suggest } from "./text/suggest.ts";
+export type { Cancel, Clock } from "./time/clock.ts";
+export { systemClock } from "./time/system-clock.ts";
