@@ -1,0 +1,157 @@
+import { invalid, type MusterError, resources } from "@muster/foundation";
+import { StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
+import { encodeFramework, frameworkKey } from "../registry/records.ts";
+import type { Core } from "./core.ts";
+import { awaitFramework } from "./framework-life.ts";
+import { failoverTimeoutMsDefault } from "./limits.ts";
+import { type Agent, Framework, Group, Task } from "./model.ts";
+import { addTask, book, changeStatus, groupPorts, isTerminal, learnPorts, retire, takePorts } from "./tasks.ts";
+import { idFault } from "./validate.ts";
+
+/**
+ * Takes in what an agent tells of one of its tasks at registration: tasks that this master has never heard of are
+ * adopted, with their frameworks if need be. O(1).
+ */
+export function adoptTask(
+  core: Core,
+  agent: Agent,
+  reported: Set<Task>,
+  report: TaskReport,
+  field: string,
+): MusterError | undefined {
+  const { task: info, status } = report;
+  if (info === null) return invalid(`${field}.task`, "must be given");
+  if (status === null) return invalid(`${field}.status`, "must be given");
+  const fault =
+    idFault(`${field}.task.task_id`, info.taskId) ??
+    idFault(`${field}.framework_id`, report.frameworkId) ??
+    idFault(`${field}.launch_id`, report.launchId);
+  if (fault) return fault;
+  if (core.state.completed.has(report.frameworkId) && !core.state.frameworks.has(report.frameworkId)) {
+    core.toAgent(agent.connection, "frameworksRemoved", report.frameworkId, 64);
+    return undefined;
+  }
+  const framework = core.state.frameworks.get(report.frameworkId) ?? adoptFramework(core, report);
+  const known = framework.tasks.get(info.taskId);
+  if (known !== undefined && known.group.launchId === report.launchId && known.group.agent === agent) {
+    reported.add(known);
+    refresh(core, known, report, status);
+    return undefined;
+  }
+  // Another launch of that id is in the books: the agent will end one of the two, and say so.
+  if (known !== undefined) return undefined;
+  const group = groupOf(agent, framework, report) ?? newGroup(core, agent, framework, report);
+  const kept = resources({ ...resources(info.resources), portCount: 0 });
+  const task = new Task(info.taskId, info.name, group, kept, info.discovery, info.labels, status.at, status);
+  task.heard = true;
+  task.sequence = status.sequence;
+  reported.add(task);
+  if (isTerminal(status.state)) {
+    if (group.liveCount === 0) forgetGroup(group);
+    framework.tasks.set(task.id, task);
+    agent.ended.add(task);
+    core.taskEvent(task);
+    if (report.acknowledged) retire(core, task);
+    return undefined;
+  }
+  if (group.liveCount === 0) {
+    book(core, group, groupPorts(group));
+    takePorts(agent, group);
+  }
+  book(core, group, task.resources);
+  addTask(task);
+  learnPorts(group, status);
+  core.taskEvent(task);
+  return undefined;
+}
+
+/** A known task is told again: its agent's word is the newest. */
+function refresh(core: Core, task: Task, report: TaskReport, status: TaskStatus): void {
+  task.heard = true;
+  if (isTerminal(task.state)) {
+    if (report.acknowledged) retire(core, task);
+    return;
+  }
+  const returned = task.state === TaskState.TASK_UNREACHABLE;
+  task.sequence = Math.max(task.sequence, status.sequence);
+  learnPorts(task.group, status);
+  if (isTerminal(status.state)) {
+    // The numbered status follows, and is what the framework acknowledges.
+    changeStatus(core, task, status);
+    if (report.acknowledged) retire(core, task);
+    return;
+  }
+  if (returned || status.state !== task.state || status.health !== task.status.health) changeStatus(core, task, status);
+  if (!returned) return;
+  const news: TaskStatus = {
+    ...core.status(
+      {
+        taskId: task.id,
+        launchId: report.launchId,
+        frameworkId: report.frameworkId,
+        agentId: task.group.agent.id,
+      },
+      status.state,
+      StatusReason.REASON_AGENT_RETURNED,
+      "the agent answers again",
+    ),
+    source: StatusSource.STATUS_SOURCE_MASTER,
+    health: status.health,
+    container: status.container,
+  };
+  core.toFramework(task.group.framework, "updates", news, 200);
+}
+
+/** Tasks of one launch on one agent share a group. O(tasks of the agent) only for tasks that are new to the master. */
+function groupOf(agent: Agent, framework: Framework, report: TaskReport): Group | undefined {
+  const group = agent.adopting.get(`${framework.id} ${report.launchId}`);
+  return group !== undefined && group.liveCount > 0 ? group : undefined;
+}
+
+function forgetGroup(group: Group): void {
+  group.agent.adopting.delete(`${group.framework.id} ${group.launchId}`);
+}
+
+function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskReport): Group {
+  let portCount = 0;
+  const numbers: number[] = [];
+  let known = true;
+  for (const { number } of report.ports) {
+    if (number === 0) {
+      portCount++;
+      known = false;
+      continue;
+    }
+    if (numbers.includes(number)) continue;
+    numbers.push(number);
+    if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) portCount++;
+  }
+  const member = memberOf(core, framework, report.role);
+  const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, known });
+  agent.adopting.set(`${framework.id} ${report.launchId}`, group);
+  return group;
+}
+
+/** A role that the framework has left is still charged with what runs for it. */
+function memberOf(core: Core, framework: Framework, role: string) {
+  let member = framework.members.get(role);
+  if (member === undefined) {
+    member = core.state.allocator.member(framework.id, role);
+    framework.members.set(role, member);
+  }
+  return member;
+}
+
+/** A framework that the registry does not know, though a task of it runs: it is known again, and may come back. */
+function adoptFramework(core: Core, report: TaskReport): Framework {
+  const framework = new Framework(report.frameworkId, report.frameworkName, failoverTimeoutMsDefault);
+  framework.roles = [report.role];
+  framework.disconnectedAt = core.epochMs;
+  core.state.frameworks.set(framework.id, framework);
+  core.state.changedFrameworks.add(framework);
+  awaitFramework(core, framework, failoverTimeoutMsDefault);
+  const value = encodeFramework(framework, 0);
+  core.effects.push({ type: "store", key: frameworkKey(framework.id), value, written: undefined });
+  core.log("info", { frameworkId: framework.id, name: framework.name }, "framework known again by its tasks");
+  return framework;
+}

@@ -1,0 +1,360 @@
+import { addResources, invalid, MusterError, resources, subtractResources } from "@muster/foundation";
+import {
+  type AgentUpdate,
+  type ConnectRequest,
+  type Registration,
+  StatusReason,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
+import { agentKey, encodeAgent } from "../registry/records.ts";
+import { adoptTask } from "./adopt.ts";
+import { type Core, idsOf } from "./core.ts";
+import { forgetCompleted } from "./framework-life.ts";
+import { sendKill } from "./kills.ts";
+import { limits } from "./limits.ts";
+import { Agent, AgentSession, type Framework, type Task } from "./model.ts";
+import { clearFiltersOn, rescindOffer } from "./offers.ts";
+import { takeStatus } from "./statuses.ts";
+import { changeStatus, endByMaster, retire } from "./tasks.ts";
+import { registrationFault } from "./validate.ts";
+
+/** How long to wait before the store is asked again. */
+const storeRetryMs = 1_000;
+
+/** An agent has opened its session. It counts as registered only when all its tasks have been told. */
+export function openAgent(core: Core, connection: number, registration: Registration): void {
+  const { state } = core;
+  const session = new AgentSession(connection);
+  state.agentSessions.set(connection, session);
+  const fault = registrationFault(registration);
+  if (fault) {
+    endAgentSession(core, session, fault);
+    return;
+  }
+  if (registration.epochSeen > state.epoch) {
+    core.effects.push({ type: "deposed", epochSeen: registration.epochSeen });
+    endAgentSession(core, session, new MusterError("not-leader", "another master leads"));
+    return;
+  }
+  let agent = state.agents.get(registration.agentId);
+  if (agent !== undefined && agent.connection !== 0) {
+    if (agent.address !== registration.address || agent.name !== registration.name) {
+      const message = `agent ${agent.id} is connected from ${agent.address}: two agents have one id`;
+      endAgentSession(core, session, new MusterError("exists", message, { field: "registration.agent_id" }));
+      return;
+    }
+    const old = state.agentSessions.get(agent.connection);
+    closeAgent(core, agent.connection);
+    if (old) endAgentSession(core, old, new MusterError("wrong-state", "the agent has connected anew"));
+  }
+  const known = agent !== undefined;
+  const { agentId, name, address, ip } = registration;
+  const moved = agent !== undefined && (agent.name !== name || agent.address !== address || agent.ip !== ip);
+  agent ??= new Agent(agentId, name, address, ip, "awaited");
+  const wasUnreachable = agent.state === "unreachable";
+  state.agents.set(agentId, agent);
+  session.agent = agent;
+  agent.connection = connection;
+  agent.lastHeardMs = core.nowMs;
+  describeAgent(core, agent, registration);
+  core.after(state.settings.pingIntervalMs, { type: "session-silence", connection });
+  if (known && !moved && !wasUnreachable) session.stored = true;
+  else
+    core.effects.push({
+      type: "store",
+      key: agentKey(agentId),
+      value: encodeAgent(agent, 0),
+      written: (error) => ({ type: "agent-stored", connection, error }),
+    });
+}
+
+function describeAgent(core: Core, agent: Agent, registration: Registration): void {
+  agent.name = registration.name;
+  agent.address = registration.address;
+  agent.ip = registration.ip;
+  agent.version = registration.version;
+  agent.drivers = registration.drivers;
+  agent.networkModes = registration.networkModes;
+  agent.unavailable = registration.unavailable.map(({ name, reason }) => `${name}: ${reason}`);
+  agent.dynamicPortFirst = registration.dynamicPortFirst;
+  agent.dynamicPortLast = registration.dynamicPortLast;
+  agent.foreignPorts = new Set();
+  agent.portsTaken = undefined;
+  if (setAttributes(agent, registration.attributes)) clearFiltersOn(core, agent);
+  setTotal(core, agent, registration.resources);
+}
+
+function setAttributes(agent: Agent, attributes: Registration["attributes"]): boolean {
+  const same =
+    attributes.length === agent.attributeValues.size &&
+    attributes.every(({ name, value }) => agent.attributeValues.get(name) === value);
+  agent.attributes = attributes.map(({ name, value }) => ({ name, value }));
+  agent.attributeValues.clear();
+  for (const { name, value } of attributes) agent.attributeValues.set(name, value);
+  return !same;
+}
+
+/** The cluster's total counts agents that are registered: shares are parts of what can be had. */
+function setTotal(core: Core, agent: Agent, total: Registration["resources"]): void {
+  const { allocator } = core.state;
+  if (agent.counted) allocator.setTotal(subtractResources(allocator.total, agent.total));
+  agent.total = resources(total);
+  agent.changeCount++;
+  if (agent.counted) allocator.setTotal(addResources(allocator.total, agent.total));
+}
+
+function countTotal(core: Core, agent: Agent, counted: boolean): void {
+  const { allocator } = core.state;
+  if (agent.counted === counted) return;
+  agent.counted = counted;
+  allocator.setTotal(
+    counted ? addResources(allocator.total, agent.total) : subtractResources(allocator.total, agent.total),
+  );
+}
+
+export function agentStored(core: Core, connection: number, error: MusterError | undefined): void {
+  const session = core.state.agentSessions.get(connection);
+  if (session?.agent === undefined) return;
+  if (error) {
+    const { agent } = session;
+    closeAgent(core, connection);
+    forgetIfNew(core, agent);
+    endAgentSession(
+      core,
+      session,
+      new MusterError("unavailable", "the store does not answer", { retryAfterMs: storeRetryMs, cause: error }),
+    );
+    return;
+  }
+  session.stored = true;
+  completeRegistration(core, session);
+}
+
+/** Everything that an agent says after its registration. */
+export function takeAgentMessage(core: Core, connection: number, message: ConnectRequest): void {
+  const session = core.state.agentSessions.get(connection);
+  const agent = session?.agent;
+  if (session === undefined || agent === undefined || agent.connection !== connection) return;
+  agent.lastHeardMs = core.nowMs;
+  session.pingCount = 0;
+  let fault: MusterError | undefined;
+  if (message.registration !== null) fault = invalid("registration", "is for the first message alone");
+  for (const [index, report] of message.tasks.entries()) {
+    if (fault) break;
+    if (session.reported === undefined) fault = invalid("tasks", "come before tasks_complete");
+    else fault = adoptTask(core, agent, session.reported, report, `tasks[${index}]`);
+  }
+  if (message.tasksComplete && !fault) {
+    session.tasksComplete = true;
+    completeRegistration(core, session);
+  }
+  const { statuses } = message;
+  for (let index = 0; index < statuses.length && !fault; index++)
+    fault = takeStatus(core, agent, statuses[index] as TaskStatus, `statuses[${index}]`);
+  if (message.update && !fault) fault = takeUpdate(core, agent, message.update);
+  if (fault) {
+    closeAgent(core, connection);
+    endAgentSession(core, session, fault);
+    return;
+  }
+  if (message.leaving) removeAgent(core, session, agent);
+}
+
+/** Both its tasks are known and it is in the store: from now on its resources are offered. */
+function completeRegistration(core: Core, session: AgentSession): void {
+  const { state } = core;
+  const { agent, reported } = session;
+  if (agent === undefined || reported === undefined || !session.stored || !session.tasksComplete) return;
+  session.reported = undefined;
+  agent.adopting.clear();
+  for (const task of [...agent.tasks]) if (!reported.has(task)) missTask(core, task);
+  // An end that the agent does not tell of any more has been acknowledged.
+  for (const task of [...agent.ended]) if (!reported.has(task)) retire(core, task);
+  agent.state = "registered";
+  agent.registeredAt = core.epochMs;
+  countTotal(core, agent, true);
+  state.dirty.add(agent);
+  stopAwaiting(core, agent);
+  core.toAgent(
+    session.connection,
+    "registered",
+    { clusterId: state.clusterId, pingIntervalMs: state.settings.pingIntervalMs },
+    64,
+  );
+  for (const task of agent.tasks) if (task.kill) sendKill(core, task);
+  for (const framework of [...state.frameworks.values()])
+    if (framework.state === "completed") removeOn(core, framework, agent);
+  state.changedAgents.add(agent);
+  core.log("info", { agentId: agent.id, address: agent.address, tasks: agent.tasks.size }, "agent registered");
+}
+
+/** A framework that ended while the agent was away: its tasks there are to end too. */
+function removeOn(core: Core, framework: Framework, agent: Agent): void {
+  for (const task of agent.tasks)
+    if (task.group.framework === framework) {
+      core.toAgent(agent.connection, "frameworksRemoved", framework.id, 64);
+      return;
+    }
+  forgetCompleted(core, framework);
+}
+
+/** The agent is back and does not have it. */
+function missTask(core: Core, task: Task): void {
+  const { REASON_AGENT_DISCONNECTED, REASON_AGENT_RETURNED } = StatusReason;
+  const status = task.heard
+    ? core.status(idsOf(task), TaskState.TASK_GONE, REASON_AGENT_RETURNED, "the agent is back without it")
+    : core.status(
+        idsOf(task),
+        TaskState.TASK_DROPPED,
+        REASON_AGENT_DISCONNECTED,
+        "the connection to the agent broke before the task started",
+      );
+  endByMaster(core, task, status);
+}
+
+function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError | undefined {
+  if (update.foreignPorts.length > limits.foreignPortsPerAgent)
+    return invalid("update.foreign_ports", `must be at most ${limits.foreignPortsPerAgent}`);
+  const totalBefore = agent.total;
+  setTotal(core, agent, update.resources ?? agent.total);
+  if (setAttributes(agent, update.attributes)) clearFiltersOn(core, agent);
+  agent.foreignPorts = new Set(update.foreignPorts);
+  agent.portsTaken = undefined;
+  const shrunk = subtractResources(agent.total, totalBefore);
+  if (shrunk.cpuMillis < 0 || shrunk.memoryMiB < 0 || shrunk.diskMiB < 0 || shrunk.portCount < 0)
+    for (const offer of [...agent.offers]) rescindOffer(core, offer, "the agent has less than before");
+  core.state.dirty.add(agent);
+  core.state.changedAgents.add(agent);
+  return undefined;
+}
+
+/** The connection is over. What the agent runs goes on; nothing of it is offered. */
+export function closeAgent(core: Core, connection: number): void {
+  const session = core.state.agentSessions.get(connection);
+  const agent = session?.agent;
+  if (agent === undefined || agent.connection !== connection) return;
+  agent.connection = 0;
+  const registered = agent.state === "registered";
+  if (registered) agent.state = "disconnected";
+  for (const offer of [...agent.offers]) rescindOffer(core, offer, "agent disconnected");
+  countTotal(core, agent, false);
+  core.state.dirty.delete(agent);
+  if (!registered) {
+    forgetIfNew(core, agent);
+    return;
+  }
+  core.state.changedAgents.add(agent);
+  agent.lostConnection = connection;
+  const { pingIntervalMs, pingsMissedMax } = core.state.settings;
+  core.after(pingIntervalMs * pingsMissedMax, { type: "agent-away", agent, connection });
+  core.log("info", { agentId: agent.id }, "agent disconnected");
+}
+
+/** An agent that the store does not know and that never got as far as to be registered leaves no trace. */
+function forgetIfNew(core: Core, agent: Agent): void {
+  if (agent.state !== "awaited" || core.state.awaited.has(agent) || agent.tasks.size > 0) return;
+  core.state.agents.delete(agent.id);
+  core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });
+}
+
+export function agentSessionClosed(core: Core, connection: number): void {
+  closeAgent(core, connection);
+  core.state.agentSessions.delete(connection);
+}
+
+export function endAgentSession(core: Core, session: AgentSession, error: MusterError | undefined): void {
+  core.state.agentSessions.delete(session.connection);
+  core.effects.push({ type: "end", connection: session.connection, error });
+}
+
+/** Pings a stream that is silent; after enough of them the agent is given up. */
+export function checkSilence(core: Core, connection: number): void {
+  const { state } = core;
+  const session = state.agentSessions.get(connection);
+  const agent = session?.agent;
+  if (session === undefined || agent === undefined || agent.connection !== connection) return;
+  const { pingIntervalMs, pingsMissedMax } = state.settings;
+  const silentMs = core.nowMs - agent.lastHeardMs;
+  const missed = Math.floor(silentMs / pingIntervalMs);
+  if (missed >= pingsMissedMax) {
+    const wasRegistered = agent.state === "registered";
+    closeAgent(core, connection);
+    endAgentSession(core, session, new MusterError("too-late", "the agent did not answer pings"));
+    if (wasRegistered) giveUp(core, agent, connection);
+    return;
+  }
+  if (missed > 0 && missed > session.pingCount) {
+    session.pingCount = missed;
+    core.toAgent(connection, "ping", { pingNumber: missed }, 16);
+  }
+  const nextMs = agent.lastHeardMs + (missed + 1) * pingIntervalMs - core.nowMs;
+  core.after(nextMs, { type: "session-silence", connection });
+}
+
+/** The agent has been away for too long. The registry learns it first, so that the next master knows it too. */
+export function giveUp(core: Core, agent: Agent, connection: number): void {
+  if (agent.state !== "disconnected" || agent.connection !== 0 || agent.lostConnection !== connection) return;
+  core.effects.push({
+    type: "store",
+    key: agentKey(agent.id),
+    value: encodeAgent(agent, core.epochMs),
+    written: (error) => ({ type: "unreachable-stored", agent, connection, error }),
+  });
+}
+
+export function unreachableStored(core: Core, agent: Agent, connection: number, error: MusterError | undefined): void {
+  if (agent.lostConnection !== connection) return;
+  if (error) core.after(storeRetryMs, { type: "agent-away", agent, connection });
+  else makeUnreachable(core, agent);
+}
+
+/** Its tasks may still run: their frameworks decide. */
+export function makeUnreachable(core: Core, agent: Agent): void {
+  // It may have come back while the registry was being written.
+  if ((agent.state !== "disconnected" && agent.state !== "awaited") || agent.connection !== 0) return;
+  agent.state = "unreachable";
+  stopAwaiting(core, agent);
+  core.state.changedAgents.add(agent);
+  for (const task of [...agent.tasks]) {
+    const message = "the agent does not answer";
+    const { REASON_AGENT_UNREACHABLE } = StatusReason;
+    const status = core.status(idsOf(task), TaskState.TASK_UNREACHABLE, REASON_AGENT_UNREACHABLE, message);
+    changeStatus(core, task, status);
+    core.toFramework(task.group.framework, "updates", status, 200);
+  }
+  for (const framework of core.state.frameworks.values())
+    core.toFramework(framework, "agentsLost", { agentId: agent.id, gone: false }, 32);
+  core.log("warn", { agentId: agent.id, tasks: agent.tasks.size }, "agent unreachable");
+}
+
+/** The bound for agents of the store has passed: those that are still awaited are unreachable. */
+export function stopWaiting(core: Core): void {
+  for (const agent of [...core.state.awaited])
+    if (agent.connection === 0) makeUnreachable(core, agent);
+    else stopAwaiting(core, agent);
+}
+
+function stopAwaiting(core: Core, agent: Agent): void {
+  if (!core.state.awaited.delete(agent)) return;
+  core.state.awaitedChanged = true;
+}
+
+/** The agent leaves in good order: it is forgotten, and its tasks are gone. */
+function removeAgent(core: Core, session: AgentSession, agent: Agent): void {
+  closeAgent(core, session.connection);
+  for (const task of [...agent.tasks]) {
+    const message = "its agent has left the cluster";
+    endByMaster(core, task, core.status(idsOf(task), TaskState.TASK_GONE, StatusReason.REASON_AGENT_SHUTDOWN, message));
+  }
+  core.state.agents.delete(agent.id);
+  core.state.changedAgents.delete(agent);
+  stopAwaiting(core, agent);
+  clearFiltersOn(core, agent);
+  core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });
+  core.event({ agentRemoved: agent.id });
+  for (const framework of core.state.frameworks.values())
+    core.toFramework(framework, "agentsLost", { agentId: agent.id, gone: true }, 32);
+  core.log("info", { agentId: agent.id }, "agent left");
+  endAgentSession(core, session, undefined);
+}

@@ -1,0 +1,65 @@
+import type { Random } from "@muster/foundation";
+import { Allocator } from "../allocator/allocator.ts";
+import type { Registry } from "../registry/load.ts";
+import { Core, type Now, timerBefore } from "./core.ts";
+import { awaitFramework } from "./framework-life.ts";
+import { IndexedHeap } from "./heap.ts";
+import { Agent, type CoreSettings, Framework, type MasterState } from "./model.ts";
+
+/** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
+export function beginReign(epoch: number, registry: Registry, settings: CoreSettings, random: Random, now: Now): Core {
+  const state: MasterState = {
+    epoch,
+    clusterId: registry.clusterId,
+    settings,
+    random,
+    allocator: new Allocator(),
+    agents: new Map(),
+    frameworks: new Map(),
+    completed: new Map(),
+    offers: new Map(),
+    agentSessions: new Map(),
+    frameworkSessions: new Map(),
+    awaited: new Set(),
+    dirty: new Set(),
+    timers: new IndexedHeap(timerBefore),
+    changedAgents: new Set(),
+    changedFrameworks: new Set(),
+    awaitedChanged: false,
+    offerCount: 0,
+    timerCount: 0,
+  };
+  const core = new Core(state);
+  core.begin(now);
+  for (const { agentId, name, address, ip } of registry.agents) {
+    const agent = new Agent(agentId, name, address, ip, "awaited");
+    state.agents.set(agentId, agent);
+    state.awaited.add(agent);
+  }
+  if (state.awaited.size > 0) core.after(settings.awaitedTimeoutMs, { type: "awaited" });
+  const completed = registry.frameworks.filter((stored) => stored.completedAt > 0);
+  for (const stored of completed.sort((a, b) => a.completedAt - b.completedAt))
+    state.completed.set(stored.frameworkId, stored.name);
+  for (const stored of registry.frameworks) {
+    if (stored.completedAt > 0) continue;
+    const framework = new Framework(stored.frameworkId, stored.name, stored.failoverTimeoutMs);
+    framework.roles = stored.roles;
+    framework.jobTypes = stored.jobTypes;
+    framework.principal = stored.principal;
+    framework.version = stored.version;
+    framework.disconnectedAt = stored.disconnectedAt > 0 ? stored.disconnectedAt : now.epochMs;
+    for (const role of stored.roles) framework.members.set(role, state.allocator.member(framework.id, role));
+    state.frameworks.set(framework.id, framework);
+    awaitFramework(core, framework, remainingMs(stored.failoverTimeoutMs, framework.disconnectedAt, settings, now));
+  }
+  return core;
+}
+
+/**
+ * What is left of a framework's time, but not so little that it could not come back to a master that has just begun:
+ * within the bound for agents, or its own timeout if that is less.
+ */
+function remainingMs(timeoutMs: number, disconnectedAt: number, settings: CoreSettings, now: Now): number {
+  const least = Math.min(settings.awaitedTimeoutMs, timeoutMs);
+  return Math.min(Math.max(timeoutMs - (now.epochMs - disconnectedAt), least), timeoutMs);
+}

@@ -1,0 +1,88 @@
+import type { MusterError } from "@muster/foundation";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  Registration,
+  SubscribeRequest,
+  SubscribeResponse,
+  Subscription,
+  TaskStatus,
+  WatchEvent,
+} from "@muster/proto";
+import type { Agent, Task } from "./model.ts";
+
+/** What the master is told. */
+export type Input =
+  | { readonly type: "agent-opened"; readonly connection: number; readonly registration: Registration }
+  | { readonly type: "agent-message"; readonly connection: number; readonly message: ConnectRequest }
+  | { readonly type: "agent-closed"; readonly connection: number }
+  | { readonly type: "agent-stored"; readonly connection: number; readonly error: MusterError | undefined }
+  | {
+      readonly type: "unreachable-stored";
+      readonly agent: Agent;
+      readonly connection: number;
+      readonly error: MusterError | undefined;
+    }
+  | {
+      readonly type: "framework-opened";
+      readonly connection: number;
+      readonly principal: string;
+      readonly subscription: Subscription;
+    }
+  | { readonly type: "framework-message"; readonly connection: number; readonly message: SubscribeRequest }
+  | { readonly type: "framework-closed"; readonly connection: number }
+  | { readonly type: "framework-stored"; readonly connection: number; readonly error: MusterError | undefined }
+  /** Time has passed: what was due happens. */
+  | { readonly type: "time" };
+
+type Item<M, F extends keyof M> = M[F] extends readonly (infer I)[] ? I : M[F];
+
+/** What the master wants done. Carried out by the loop, in order. */
+export type Effect =
+  | {
+      readonly type: "to-framework";
+      readonly connection: number;
+      readonly field: keyof SubscribeResponse & string;
+      readonly item: Item<SubscribeResponse, keyof SubscribeResponse>;
+      readonly bytes: number;
+    }
+  | {
+      readonly type: "to-agent";
+      readonly connection: number;
+      readonly field: keyof ConnectResponse & string;
+      readonly item: Item<ConnectResponse, keyof ConnectResponse>;
+      readonly bytes: number;
+    }
+  /** The session is over; nothing more is sent on it. */
+  | { readonly type: "end"; readonly connection: number; readonly error: MusterError | undefined }
+  | {
+      readonly type: "store";
+      readonly key: string;
+      /** Undefined removes the entry. */
+      readonly value: Uint8Array | undefined;
+      /** Posted when it is durable, or with the error when it is not. */
+      readonly written: ((error: MusterError | undefined) => Input) | undefined;
+    }
+  | { readonly type: "event"; readonly change: EventChange }
+  | { readonly type: "task-event"; readonly task: Task; readonly status: TaskStatus | undefined }
+  | {
+      readonly type: "log";
+      readonly level: "info" | "warn";
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    }
+  /** Somebody has seen a higher epoch: another master leads. */
+  | { readonly type: "deposed"; readonly epochSeen: number };
+
+export type EventChange = Omit<WatchEvent, "sequence">;
+
+/** Everything that the core counts. */
+export type CountName =
+  | "offers"
+  | "offers_ended"
+  | "tasks_launched"
+  | "tasks_refused"
+  | "statuses"
+  | "acknowledgements"
+  | "calls_refused"
+  | "invariants";

@@ -1,0 +1,235 @@
+import {
+  addResources,
+  describeShortage,
+  invalid,
+  isEmptyResources,
+  type MusterError,
+  missingResource,
+  noResources,
+  type Resources,
+  resources,
+  subtractResources,
+} from "@muster/foundation";
+import { StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
+import type { Member } from "../allocator/allocator.ts";
+import type { Core } from "./core.ts";
+import { limits } from "./limits.ts";
+import { type Agent, type Framework, Group, Task } from "./model.ts";
+import { presentStatus } from "./reconcile.ts";
+import { addTask, book, takePorts } from "./tasks.ts";
+import { groupFault, taskFault } from "./validate.ts";
+
+/** Where a launch happens: one framework, one role, one agent, and what is left of the offers. */
+export interface LaunchPlace {
+  readonly framework: Framework;
+  readonly member: Member;
+  readonly agent: Agent;
+  left: Resources;
+}
+
+/** Starts a group, or tells the framework of each of its tasks why it can't be. O(tasks of the group). */
+export function launchGroup(core: Core, place: LaunchPlace, group: TaskGroup, field: string): void {
+  const { framework, agent } = place;
+  if (group.tasks.length === 0 || group.tasks.length > limits.tasksPerGroup) {
+    const message = `a group has 1 to ${limits.tasksPerGroup} tasks`;
+    core.refuse(framework, "accept", group.launchId, "invalid", message, `${field}.tasks`);
+    for (const { taskId } of group.tasks)
+      refuseTask(core, framework, agent.id, group.launchId, taskId, "invalid-group", message);
+    return;
+  }
+  if (isRepeated(core, framework, group)) return;
+  const ports = readPorts(agent, group);
+  const need = needOf(group, ports.portCount);
+  const fault = findFault(place, group, need, field);
+  if (fault !== undefined) {
+    const single = group.tasks.length === 1;
+    for (const { taskId } of group.tasks)
+      refuseTask(
+        core,
+        framework,
+        agent.id,
+        group.launchId,
+        taskId,
+        fault.duplicate && single ? "duplicate" : single ? "invalid" : "invalid-group",
+        fault.error.message,
+      );
+    return;
+  }
+  if (ports.holder !== undefined) {
+    for (const { taskId } of group.tasks)
+      refuseTask(core, framework, agent.id, group.launchId, taskId, "port", ports.holder);
+    return;
+  }
+  place.left = subtractResources(place.left, need);
+  start(core, place, group, need, ports);
+}
+
+interface GroupPorts {
+  /** Ports of the dynamic range, static ones within it included. */
+  portCount: number;
+  numbers: readonly number[];
+  known: boolean;
+  /** Why a static port can't be had. */
+  holder: string | undefined;
+}
+
+const noPorts: GroupPorts = Object.freeze({
+  portCount: 0,
+  numbers: Object.freeze([]),
+  known: true,
+  holder: undefined,
+});
+
+function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
+  if (group.ports.length === 0) return noPorts;
+  const numbers: number[] = [];
+  const ports: GroupPorts = { portCount: 0, numbers, known: true, holder: undefined };
+  for (const { number } of group.ports) {
+    if (number === 0) {
+      ports.portCount++;
+      ports.known = false;
+      continue;
+    }
+    if (numbers.includes(number)) continue;
+    numbers.push(number);
+    if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) ports.portCount++;
+    const holder = agent.ports.get(number);
+    if (holder !== undefined) ports.holder = `port ${number} of ${agent.name} is held by launch ${holder.launchId}`;
+    else if (agent.foreignPorts.has(number)) ports.holder = `port ${number} of ${agent.name} is in use`;
+  }
+  return ports;
+}
+
+function needOf(group: TaskGroup, portCount: number): Resources {
+  let need: Resources = portCount === 0 ? noResources : resources({ portCount });
+  for (const task of group.tasks) if (task.resources !== null) need = addResources(need, task.resources);
+  return need;
+}
+
+function findFault(
+  place: LaunchPlace,
+  group: TaskGroup,
+  need: Resources,
+  field: string,
+): { error: MusterError; duplicate: boolean } | undefined {
+  const { framework } = place;
+  const broken = groupFault(field, group);
+  if (broken) return { error: broken, duplicate: false };
+  const labels = new Set(group.ports.map((port) => port.label));
+  for (const [index, task] of group.tasks.entries()) {
+    const path = `${field}.tasks[${index}]`;
+    const error = taskFault(path, task, labels);
+    if (error) return { error, duplicate: false };
+    if (framework.tasks.has(task.taskId))
+      return { error: invalid(`${path}.task_id`, `${task.taskId} is a task already`), duplicate: true };
+    for (let other = 0; other < index; other++)
+      if (group.tasks[other]?.taskId === task.taskId)
+        return { error: invalid(`${path}.task_id`, `${task.taskId} is named twice`), duplicate: true };
+  }
+  const shortage = missingResource(need, place.left);
+  if (shortage) return { error: invalid(field, `${describeShortage(shortage)} in the offers`), duplicate: false };
+  return undefined;
+}
+
+/** A launch that is known already is not done twice: its tasks' present states are the answer. */
+function isRepeated(core: Core, framework: Framework, group: TaskGroup): boolean {
+  if (group.launchId === "") return false;
+  for (const { taskId } of group.tasks)
+    if (framework.tasks.get(taskId)?.group.launchId !== group.launchId) return false;
+  for (const { taskId } of group.tasks) {
+    const task = framework.tasks.get(taskId);
+    if (task !== undefined) core.toFramework(framework, "updates", presentStatus(core, task), 200);
+  }
+  return true;
+}
+
+function start(core: Core, place: LaunchPlace, info: TaskGroup, need: Resources, ports: GroupPorts): void {
+  const { framework, agent, member } = place;
+  const group = new Group(info.launchId, agent, framework, member, ports);
+  book(core, group, need);
+  takePorts(agent, group);
+  let bytes = 64;
+  for (const { taskId, name, resources: amounts, discovery, labels, spec } of info.tasks) {
+    const task = new Task(
+      taskId,
+      name,
+      group,
+      askedFor(framework, amounts),
+      discovery,
+      labels,
+      core.epochMs,
+      undefined,
+    );
+    addTask(task);
+    core.taskEvent(task);
+    bytes += 96 + spec.length;
+  }
+  const launch = {
+    frameworkId: framework.id,
+    frameworkName: framework.name,
+    role: member.role.name,
+    group: info,
+  };
+  core.toAgent(agent.connection, "launches", launch, bytes);
+  core.count("tasks_launched", "", info.tasks.length);
+}
+
+/** A copy of what a task asks for, shared with the task before if it asked for the same. */
+function askedFor(framework: Framework, amounts: Resources | null): Resources {
+  const last = framework.lastAsked;
+  if (
+    amounts !== null &&
+    amounts.cpuMillis === last.cpuMillis &&
+    amounts.memoryMiB === last.memoryMiB &&
+    amounts.diskMiB === last.diskMiB &&
+    !hasCustom(amounts) &&
+    !hasCustom(last)
+  )
+    return last;
+  framework.lastAsked = resources(amounts);
+  return framework.lastAsked;
+}
+
+function hasCustom(amounts: Resources): boolean {
+  for (const _ in amounts.custom) return true;
+  return false;
+}
+
+type Refused = "invalid" | "invalid-group" | "duplicate" | "port" | "offers" | "earlier" | "away";
+
+const reasons: Readonly<Record<Refused, { state: TaskStatus["state"]; reason: StatusReason }>> = {
+  invalid: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID },
+  "invalid-group": { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_GROUP_INVALID },
+  duplicate: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_DUPLICATE_TASK },
+  port: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_PORT_IN_USE },
+  offers: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_INVALID_OFFERS },
+  earlier: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_UNSUPPORTED },
+  away: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_AGENT_DISCONNECTED },
+};
+
+/** Tells the framework that a task will not start. It never got into the books. */
+export function refuseTask(
+  core: Core,
+  framework: Framework,
+  agentId: string,
+  launchId: string,
+  taskId: string,
+  why: Refused,
+  message: string,
+): void {
+  const { state, reason } = reasons[why];
+  const status = core.status({ taskId, launchId, frameworkId: framework.id, agentId }, state, reason, message);
+  core.count("tasks_refused", why);
+  core.toFramework(framework, "updates", status, 160 + message.length);
+}
+
+/** Answers every task of a group that can't even be looked at, unless it is there already. */
+export function refuseGroup(core: Core, framework: Framework, group: TaskGroup, why: Refused, message: string): void {
+  if (isRepeated(core, framework, group)) return;
+  for (const { taskId } of group.tasks) refuseTask(core, framework, "", group.launchId, taskId, why, message);
+}
+
+/** Whether anything is left that could be refused or offered again. */
+export function isNothing(amount: Resources): boolean {
+  return isEmptyResources(amount);
+}

@@ -1,0 +1,57 @@
+/** What a single peer may ask of the master. Every one is refused with a typed error, none ends the master. */
+export const limits = {
+  /** Roles of one framework. */
+  rolesPerFramework: 64,
+  /** Job types of one framework. */
+  jobTypesPerFramework: 64,
+  /** Offer constraints of one framework. */
+  constraintsPerFramework: 64,
+  /** Characters of a regular expression in an offer constraint. */
+  regexpLength: 128,
+  /** Characters of an attribute's value that a regular expression is tried on. */
+  regexpSubjectLength: 1_024,
+  /** Offers in one accept or decline. */
+  offersPerCall: 1_024,
+  /** Operations in one accept. */
+  operationsPerAccept: 256,
+  /** Task groups in one accept, over all its operations. */
+  groupsPerAccept: 1_024,
+  /** Tasks in one group. */
+  tasksPerGroup: 64,
+  /** Ports that one group asks for. */
+  portsPerGroup: 64,
+  /** Labels of a framework or task. */
+  labelsPerRecord: 64,
+  /** Characters of a label's name or value. */
+  labelLength: 1_024,
+  /** Endpoints of one task. */
+  endpointsPerTask: 32,
+  /** Bytes of an id. */
+  idLength: 255,
+  /** Characters of a name: framework, role, task, attribute. */
+  nameLength: 255,
+  /** Attributes of one agent. */
+  attributesPerAgent: 512,
+  /** Ports in use that an agent may tell of. */
+  foreignPortsPerAgent: 4_096,
+  /** Filters of one framework on one agent; beyond, the one that ends first goes. */
+  filtersPerAgent: 8,
+  /** Messages that a peer may send while its registration is being written. */
+  messagesBeforeAdmission: 64,
+  /** Questions in one reconcile. */
+  questionsPerReconcile: 200_000,
+  /** Ended tasks that are remembered for each framework. */
+  historyPerFramework: 1_000,
+  /** Completed frameworks that are remembered, so that their ids stay refused. */
+  completedFrameworks: 1_000,
+} as const;
+
+export const dayMs = 24 * 60 * 60 * 1_000;
+/** A filter lasts at most this long. */
+export const refuseMsMax = 365 * dayMs;
+/** How long a filter lasts if nobody says. */
+export const refuseMsDefault = 5_000;
+/** A filter of 0 lasts this long or until the agent changes: else one offer would go round without end. */
+export const refuseMsMin = 100;
+export const failoverTimeoutMsDefault = dayMs;
+export const failoverTimeoutMsMax = 365 * dayMs;

@@ -1,0 +1,338 @@
+import { noResources, type Random, type Resources } from "@muster/foundation";
+import {
+  type Attribute,
+  type Discovery,
+  type FrameworkInfo,
+  StatusSource,
+  type SubscribeRequest,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
+import type { Allocator, Member } from "../allocator/allocator.ts";
+import type { IndexedHeap } from "./heap.ts";
+
+/** Bounds of time that the core works with. */
+export interface CoreSettings {
+  /** An offer that is not answered is rescinded after so long. */
+  readonly offerTimeoutMs: number;
+  /** An agent's stream that is silent for so long is pinged. */
+  readonly pingIntervalMs: number;
+  /** So many silent intervals make an agent unreachable. */
+  readonly pingsMissedMax: number;
+  /** A framework's stream that carried nothing for so long carries a heartbeat. */
+  readonly heartbeatIntervalMs: number;
+  /** How long the agents of the store are awaited after the start of the reign. */
+  readonly awaitedTimeoutMs: number;
+  /** Less than this in both is not offered. */
+  readonly minimumOffer: Resources;
+}
+
+/** All that the master knows. Changed by `step` and `allocate` alone. */
+export interface MasterState {
+  readonly epoch: number;
+  readonly clusterId: string;
+  readonly settings: CoreSettings;
+  readonly random: Random;
+  readonly allocator: Allocator;
+  readonly agents: Map<string, Agent>;
+  /** Connected, disconnected, and completed ones whose tasks have not all ended. */
+  readonly frameworks: Map<string, Framework>;
+  /** Names of frameworks that are over, by id; the oldest is forgotten first. */
+  readonly completed: Map<string, string>;
+  /** In the order in which they were made, which is the order in which they time out. */
+  readonly offers: Map<string, Offer>;
+  readonly agentSessions: Map<number, AgentSession>;
+  readonly frameworkSessions: Map<number, FrameworkSession>;
+  /** Agents that the store knows and that have not come back since the start of the reign. */
+  readonly awaited: Set<Agent>;
+  /** Agents whose free resources may be offered. */
+  readonly dirty: Set<Agent>;
+  /** What is to happen by itself, soonest first. */
+  readonly timers: IndexedHeap<Timer>;
+  /** Records whose figures have changed since the feed was told. */
+  readonly changedAgents: Set<Agent>;
+  readonly changedFrameworks: Set<Framework>;
+  /** The feed has not been told yet who is awaited now. */
+  awaitedChanged: boolean;
+  offerCount: number;
+  timerCount: number;
+}
+
+/** How an agent stands. While its session is registering, its state is that of before. */
+export type AgentStateName = "awaited" | "registered" | "disconnected" | "unreachable";
+
+export class Agent {
+  readonly id: string;
+  name: string;
+  address: string;
+  ip: string;
+  version = "";
+  drivers: readonly string[] = [];
+  networkModes: readonly string[] = [];
+  unavailable: readonly string[] = [];
+  state: AgentStateName;
+  /** The connection whose word counts; 0 if there is none. */
+  connection = 0;
+  total: Resources = noResources;
+  /** What tasks use, ports of groups included. */
+  allocated: Resources = noResources;
+  offered: Resources = noResources;
+  attributes: readonly Attribute[] = [];
+  readonly attributeValues: Map<string, string> = new Map();
+  dynamicPortFirst = 0;
+  dynamicPortLast = 0;
+  /** Ports with a known number, with the group that holds them. */
+  readonly ports: Map<number, Group> = new Map();
+  /** Ports of the host that no task of ours holds. */
+  foreignPorts: ReadonlySet<number> = new Set();
+  /** Sorted list of all ports taken, made when it is asked for. */
+  portsTaken: readonly number[] | undefined;
+  /** Tasks that have not ended. */
+  readonly tasks: Set<Task> = new Set();
+  /** Tasks that have ended here and whose end is not acknowledged. */
+  readonly ended: Set<Task> = new Set();
+  readonly offers: Set<Offer> = new Set();
+  /** Counts changes of what is free, other than by offers. */
+  changeCount = 0;
+  registeredAt = 0;
+  lastHeardMs = 0;
+  /** The connection that was lost last, so that an older loss does not count against a newer one. */
+  lostConnection = 0;
+  /** Groups that were made for reported tasks, by framework and launch, until its registration is complete. */
+  readonly adopting: Map<string, Group> = new Map();
+  /** Whether its resources are part of the cluster's total. */
+  counted = false;
+
+  constructor(id: string, name: string, address: string, ip: string, state: AgentStateName) {
+    this.id = id;
+    this.name = name;
+    this.address = address;
+    this.ip = ip;
+    this.state = state;
+  }
+}
+
+/** An agent's connection, from its registration on. */
+export class AgentSession {
+  readonly connection: number;
+  agent: Agent | undefined = undefined;
+  /** The tasks that it has told of. */
+  reported: Set<Task> | undefined = new Set();
+  tasksComplete = false;
+  stored = false;
+  pingCount = 0;
+
+  constructor(connection: number) {
+    this.connection = connection;
+  }
+}
+
+/** A condition on agents, ready to be asked. */
+export interface Constraint {
+  readonly attribute: string;
+  readonly role: string;
+  readonly holds: (value: string | undefined) => boolean;
+}
+
+export class Framework {
+  readonly id: string;
+  name: string;
+  roles: readonly string[] = [];
+  readonly suppressed: Set<string> = new Set();
+  jobTypes: readonly string[] = [];
+  principal = "";
+  version = "";
+  failoverTimeoutMs: number;
+  minimumOffer: Resources | undefined = undefined;
+  constraints: readonly Constraint[] = [];
+  state: "connected" | "disconnected" | "completed" = "disconnected";
+  connection = 0;
+  subscribedAt = 0;
+  /** Milliseconds since the epoch; 0 while connected. */
+  disconnectedAt = 0;
+  /** The timer that ends it while it is away. */
+  deadline: Timer | undefined = undefined;
+  /** Tasks that live, are unreachable, or whose end it has not acknowledged. */
+  readonly tasks: Map<string, Task> = new Map();
+  /** Tasks that are over, oldest first. */
+  readonly history: Map<string, Task> = new Map();
+  readonly offers: Set<Offer> = new Set();
+  readonly members: Map<string, Member> = new Map();
+  /** What it has refused, by agent. */
+  readonly filters: Map<Agent, Filter[]> = new Map();
+  /** What its last task asked for: the next one mostly asks for the same, and may share it. */
+  lastAsked: Resources = noResources;
+  allocated: Resources = noResources;
+  offered: Resources = noResources;
+  /** When its stream carried something last. */
+  lastSentMs = 0;
+  offersSent = 0;
+  offersDeclined = 0;
+  /** Tasks that have not ended. */
+  liveCount = 0;
+
+  constructor(id: string, name: string, failoverTimeoutMs: number) {
+    this.id = id;
+    this.name = name;
+    this.failoverTimeoutMs = failoverTimeoutMs;
+  }
+}
+
+/** A framework's connection, from its first message on. */
+export class FrameworkSession {
+  readonly connection: number;
+  readonly principal: string;
+  framework: Framework | undefined = undefined;
+  subscription:
+    | { readonly id: string; readonly info: FrameworkInfo; readonly suppressed: readonly string[] }
+    | undefined = undefined;
+  /** What came while the registration was being written. */
+  readonly waiting: SubscribeRequest[] = [];
+
+  constructor(connection: number, principal: string) {
+    this.connection = connection;
+    this.principal = principal;
+  }
+}
+
+/** Tasks launched together: they share ports. */
+export class Group {
+  readonly launchId: string;
+  readonly agent: Agent;
+  readonly framework: Framework;
+  readonly member: Member;
+  /** Ports of the dynamic range, static ones within it included. */
+  readonly portCount: number;
+  /** Static numbers at first, dynamic ones as soon as they are known. */
+  numbers: readonly number[];
+  numbersKnown: boolean;
+  liveCount = 0;
+
+  constructor(
+    launchId: string,
+    agent: Agent,
+    framework: Framework,
+    member: Member,
+    ports: { portCount: number; numbers: readonly number[]; known: boolean },
+  ) {
+    this.launchId = launchId;
+    this.agent = agent;
+    this.framework = framework;
+    this.member = member;
+    this.portCount = ports.portCount;
+    this.numbers = ports.numbers;
+    this.numbersKnown = ports.known;
+  }
+}
+
+/** Flat on purpose: there may be a million. */
+export class Task {
+  readonly id: string;
+  readonly name: string;
+  readonly group: Group;
+  readonly resources: Resources;
+  readonly discovery: Discovery | null;
+  readonly labels: { [key: string]: string };
+  /** The latest that was told of it; undefined while it is only launched. */
+  told: TaskStatus | undefined;
+  /** Milliseconds since the epoch. */
+  readonly launchedAt: number;
+  /** The highest sequence number that its agent has told. */
+  sequence = 0;
+  /** Sent to the framework and not acknowledged yet. */
+  pending: TaskStatus | undefined = undefined;
+  /** Its end is wanted: told again to an agent that comes back. */
+  kill: KillWish | undefined = undefined;
+  /** Its agent has told of it at least once. */
+  heard = false;
+
+  constructor(
+    id: string,
+    name: string,
+    group: Group,
+    resources: Resources,
+    discovery: Discovery | null,
+    labels: { [key: string]: string },
+    launchedAt: number,
+    told: TaskStatus | undefined,
+  ) {
+    this.id = id;
+    this.name = name;
+    this.group = group;
+    this.resources = resources;
+    this.discovery = discovery;
+    this.labels = labels;
+    this.launchedAt = launchedAt;
+    this.told = told;
+  }
+
+  /** The latest that is known. That of a task which is only launched is made up when it is asked for. */
+  get status(): TaskStatus {
+    return this.told ?? this.stagingStatus();
+  }
+
+  get state(): TaskState {
+    return this.told === undefined ? TaskState.TASK_STAGING : this.told.state;
+  }
+
+  /** What is known of it before its agent has said anything. */
+  stagingStatus(): TaskStatus {
+    return {
+      taskId: this.id,
+      launchId: this.group.launchId,
+      frameworkId: this.group.framework.id,
+      agentId: this.group.agent.id,
+      state: TaskState.TASK_STAGING,
+      reason: 0,
+      source: StatusSource.STATUS_SOURCE_MASTER,
+      message: "",
+      updateId: "",
+      sequence: 0,
+      at: this.launchedAt,
+      health: 0,
+      signal: "",
+      container: null,
+    };
+  }
+}
+
+export interface KillWish {
+  readonly graceMs: number | undefined;
+}
+
+export interface Offer {
+  readonly id: string;
+  readonly agent: Agent;
+  readonly framework: Framework;
+  readonly member: Member;
+  readonly role: string;
+  readonly resources: Resources;
+  readonly offeredAt: number;
+  readonly expiresAtMs: number;
+}
+
+/** Resources that a framework has refused for a while. */
+export interface Filter {
+  readonly agent: Agent;
+  readonly role: string;
+  readonly resources: Resources;
+  readonly endsAtMs: number;
+  /** Ends also when the agent changes from this count; -1: only by time. */
+  readonly changeCount: number;
+}
+
+export type TimerWork =
+  | { readonly type: "filter"; readonly framework: Framework; readonly filter: Filter }
+  | { readonly type: "agent-away"; readonly agent: Agent; readonly connection: number }
+  | { readonly type: "session-silence"; readonly connection: number }
+  | { readonly type: "heartbeat"; readonly connection: number }
+  | { readonly type: "framework-deadline"; readonly framework: Framework }
+  | { readonly type: "awaited" };
+
+export interface Timer {
+  readonly atMs: number;
+  /** Orders those of one moment. */
+  readonly number: number;
+  readonly work: TimerWork;
+  heapIndex: number;
+}

@@ -1,0 +1,213 @@
+import {
+  addResources,
+  containsResources,
+  noResources,
+  type Resources,
+  resources,
+  subtractResources,
+} from "@muster/foundation";
+import type { Filters } from "@muster/proto";
+import type { Core } from "./core.ts";
+import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
+import type { Agent, Filter, Framework, Offer } from "./model.ts";
+import { takenPorts } from "./ports.ts";
+import { offerRecord } from "./records.ts";
+
+/** What of an agent neither tasks use nor offers hold. Never negative, even if the agent has shrunk below its use. */
+export function freeResources(agent: Agent): Resources {
+  const free = subtractResources(subtractResources(agent.total, agent.allocated), agent.offered);
+  if (free.cpuMillis >= 0 && free.memoryMiB >= 0 && free.diskMiB >= 0 && free.portCount >= 0) {
+    let negative = false;
+    for (const name in free.custom) if ((free.custom[name] ?? 0) < 0) negative = true;
+    if (!negative) return free;
+  }
+  const custom: Record<string, number> = {};
+  for (const name in free.custom) if ((free.custom[name] ?? 0) > 0) custom[name] = free.custom[name] ?? 0;
+  return resources({
+    cpuMillis: Math.max(0, free.cpuMillis),
+    memoryMiB: Math.max(0, free.memoryMiB),
+    diskMiB: Math.max(0, free.diskMiB),
+    portCount: Math.max(0, free.portCount),
+    custom,
+  });
+}
+
+/** Gives all that is free on an agent to one framework, for a while. */
+export function makeOffer(core: Core, agent: Agent, framework: Framework, role: string, amount: Resources): void {
+  const { state } = core;
+  const member = framework.members.get(role);
+  if (member === undefined) return;
+  const offer: Offer = {
+    id: `offer-${state.epoch.toString(36)}-${(++state.offerCount).toString(36)}`,
+    agent,
+    framework,
+    member,
+    role,
+    resources: amount,
+    offeredAt: core.epochMs,
+    expiresAtMs: core.nowMs + state.settings.offerTimeoutMs,
+  };
+  state.offers.set(offer.id, offer);
+  agent.offers.add(offer);
+  framework.offers.add(offer);
+  agent.offered = addResources(agent.offered, amount);
+  framework.offered = addResources(framework.offered, amount);
+  framework.offersSent++;
+  state.allocator.hold(member, amount);
+  state.changedAgents.add(agent);
+  state.changedFrameworks.add(framework);
+  const portsTaken = takenPorts(agent);
+  core.toFramework(
+    framework,
+    "offers",
+    {
+      offerId: offer.id,
+      agentId: agent.id,
+      agentName: agent.name,
+      agentIp: agent.ip,
+      role,
+      resources: amount,
+      attributes: agent.attributes as never,
+      portsTaken: portsTaken as number[],
+      dynamicPortFirst: agent.dynamicPortFirst,
+      dynamicPortLast: agent.dynamicPortLast,
+    },
+    200 + agent.attributes.length * 32 + portsTaken.length * 3,
+  );
+  core.event({ offer: offerRecord(offer) });
+  core.count("offers", "made");
+}
+
+/** Takes an offer out of the books; its resources are free again, and the agent is to be looked at. */
+export function endOffer(core: Core, offer: Offer, outcome: string): void {
+  const { state } = core;
+  if (!state.offers.delete(offer.id)) return;
+  const { agent, framework } = offer;
+  agent.offers.delete(offer);
+  framework.offers.delete(offer);
+  agent.offered = subtractResources(agent.offered, offer.resources);
+  framework.offered = subtractResources(framework.offered, offer.resources);
+  state.allocator.release(offer.member, offer.resources);
+  state.dirty.add(agent);
+  state.changedAgents.add(agent);
+  state.changedFrameworks.add(framework);
+  core.event({ offerEnded: { offerId: offer.id, outcome } });
+}
+
+/** Ends an offer and tells its framework. */
+export function rescindOffer(core: Core, offer: Offer, reason: string): void {
+  endOffer(core, offer, `rescinded: ${reason}`);
+  core.count("offers_ended", "rescinded");
+  core.toFramework(offer.framework, "rescinds", { offerId: offer.id, reason }, 64);
+}
+
+/** Rescinds what was not answered in time. O(ended offers): offers are kept in the order in which they end. */
+export function rescindLateOffers(core: Core): void {
+  for (const offer of core.state.offers.values()) {
+    if (offer.expiresAtMs > core.nowMs) return;
+    rescindOffer(core, offer, "not answered in time");
+  }
+}
+
+/** How long a refusal lasts: 5 s if nothing or nonsense is said, 365 days at most. */
+export function refuseMs(filters: Filters | null): number {
+  const wanted = filters?.refuseMs;
+  if (wanted === undefined || wanted === null || !(wanted >= 0)) return refuseMsDefault;
+  return Math.min(wanted, refuseMsMax);
+}
+
+/** Keeps resources of an agent away from a framework for a while. */
+export function addFilter(
+  core: Core,
+  framework: Framework,
+  agent: Agent,
+  role: string,
+  refused: Resources,
+  wantedMs: number,
+): void {
+  const untilChange = wantedMs < refuseMsMin;
+  const lastsMs = Math.max(wantedMs, refuseMsMin);
+  const filter: Filter = {
+    agent,
+    role,
+    resources: refused,
+    endsAtMs: core.nowMs + lastsMs,
+    changeCount: untilChange ? agent.changeCount : -1,
+  };
+  let filters = framework.filters.get(agent);
+  if (filters === undefined) {
+    filters = [];
+    framework.filters.set(agent, filters);
+  }
+  // What the new one refuses for longer needs no filter of its own.
+  for (let i = filters.length - 1; i >= 0; i--) {
+    const old = filters[i] as Filter;
+    if (
+      old.role === role &&
+      old.endsAtMs <= filter.endsAtMs &&
+      filter.changeCount === -1 &&
+      containsResources(refused, old.resources)
+    )
+      filters.splice(i, 1);
+  }
+  if (filters.length >= limits.filtersPerAgent) {
+    filters.sort((a, b) => a.endsAtMs - b.endsAtMs);
+    filters.shift();
+  }
+  filters.push(filter);
+  core.after(lastsMs, { type: "filter", framework, filter });
+}
+
+/** Whether the framework has refused this much of the agent, or more, and still does. O(filters of that agent). */
+export function isRefused(core: Core, framework: Framework, agent: Agent, role: string, amount: Resources): boolean {
+  const filters = framework.filters.get(agent);
+  if (filters === undefined) return false;
+  for (const filter of filters) {
+    if (filter.role !== role || filter.endsAtMs <= core.nowMs) continue;
+    if (filter.changeCount !== -1 && filter.changeCount !== agent.changeCount) continue;
+    if (containsResources(filter.resources, amount)) return true;
+  }
+  return false;
+}
+
+export function dropFilter(core: Core, framework: Framework, filter: Filter): void {
+  const filters = framework.filters.get(filter.agent);
+  const index = filters?.indexOf(filter) ?? -1;
+  if (filters === undefined || index < 0) return;
+  filters.splice(index, 1);
+  if (filters.length === 0) framework.filters.delete(filter.agent);
+  core.state.dirty.add(filter.agent);
+}
+
+/** Forgets what a framework refused, in one role or in all. */
+export function clearFilters(core: Core, framework: Framework, role?: string): void {
+  for (const [agent, filters] of framework.filters) {
+    const rest = role === undefined ? [] : filters.filter((filter) => filter.role !== role);
+    if (rest.length === 0) framework.filters.delete(agent);
+    else framework.filters.set(agent, rest);
+    core.state.dirty.add(agent);
+  }
+}
+
+/** An agent that is something else now is not what was refused. */
+export function clearFiltersOn(core: Core, agent: Agent): void {
+  for (const framework of core.state.frameworks.values()) framework.filters.delete(agent);
+}
+
+/** Whether an amount is worth an offer: one of the amounts that the minimum names is reached. */
+export function reachesMinimum(amount: Resources, minimum: Resources): boolean {
+  let named = false;
+  const reached = (have: number, need: number): boolean => {
+    if (need <= 0) return false;
+    named = true;
+    return have >= need;
+  };
+  if (reached(amount.cpuMillis, minimum.cpuMillis)) return true;
+  if (reached(amount.memoryMiB, minimum.memoryMiB)) return true;
+  if (reached(amount.diskMiB, minimum.diskMiB)) return true;
+  if (reached(amount.portCount, minimum.portCount)) return true;
+  for (const name in minimum.custom)
+    if (reached(Object.hasOwn(amount.custom, name) ? (amount.custom[name] ?? 0) : 0, minimum.custom[name] ?? 0))
+      return true;
+  return !named && amount !== noResources;
+}

@@ -1,0 +1,190 @@
+import { invalid, isEmptyResources, MusterError, type Resources, resources } from "@muster/foundation";
+import type { FrameworkInfo, OfferConstraint, Registration, TaskGroup, TaskInfo } from "@muster/proto";
+import { limits } from "./limits.ts";
+import type { Constraint } from "./model.ts";
+
+/** Ids are 1 to 255 of these characters. */
+const idForm = /^[A-Za-z0-9._-]{1,255}$/;
+/** Parts of a role: no dots alone, no dash in front, nothing that means more elsewhere. */
+const rolePart = /^(?!-)(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
+const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** What is wrong with an id, or undefined. */
+export function idFault(field: string, id: string): MusterError | undefined {
+  if (id === "") return invalid(field, "must not be empty");
+  if (!idForm.test(id) || id === "." || id === "..")
+    return invalid(field, "must be 1 to 255 characters of A-Z, a-z, 0-9, dot, dash and underscore");
+  return undefined;
+}
+
+export function roleFault(field: string, role: string): MusterError | undefined {
+  if (role === "") return invalid(field, "must not be empty");
+  if (role.length > limits.nameLength) return invalid(field, `must have at most ${limits.nameLength} characters`);
+  for (const part of role.split("/"))
+    if (!rolePart.test(part))
+      return invalid(
+        field,
+        `"${role}" is no role: parts between slashes are letters, digits, dots, dashes, underscores`,
+      );
+  return undefined;
+}
+
+export function labelsFault(field: string, labels: { [key: string]: string }): MusterError | undefined {
+  let count = 0;
+  for (const name in labels) {
+    if (++count > limits.labelsPerRecord) return invalid(field, `must be at most ${limits.labelsPerRecord}`);
+    if (name.length > limits.labelLength || (labels[name] ?? "").length > limits.labelLength)
+      return invalid(`${field}["${name.slice(0, 64)}"]`, `must have at most ${limits.labelLength} characters`);
+  }
+  return undefined;
+}
+
+/** Amounts are whole numbers from 0 to 2^53. */
+export function resourcesFault(field: string, amounts: Resources | null): MusterError | undefined {
+  if (amounts === null) return undefined;
+  for (const [name, amount] of [
+    ["cpu_millis", amounts.cpuMillis],
+    ["memory_mi_b", amounts.memoryMiB],
+    ["disk_mi_b", amounts.diskMiB],
+    ["port_count", amounts.portCount],
+  ] as const)
+    if (!Number.isSafeInteger(amount) || amount < 0) return invalid(`${field}.${name}`, "must be 0 to 2^53");
+  for (const name in amounts.custom) {
+    const amount = amounts.custom[name] ?? 0;
+    if (name === "" || name.length > limits.nameLength || !Number.isSafeInteger(amount) || amount < 0)
+      return invalid(`${field}.custom`, "must have names, and amounts of 0 to 2^53");
+  }
+  return undefined;
+}
+
+/** A framework's name is a domain below the cluster's, beside those of its masters, agents and name servers. */
+const reservedNames = /^(leader|master\d*|agents?|slave|ns\d*)$/i;
+
+export function frameworkFault(field: string, info: FrameworkInfo): MusterError | undefined {
+  if (info.name === "") return invalid(`${field}.name`, "must not be empty");
+  if (info.name.length > limits.nameLength || !nameForm.test(info.name))
+    return invalid(`${field}.name`, "must be letters, digits, dots, dashes and underscores, a letter or digit first");
+  if (reservedNames.test(info.name))
+    return invalid(`${field}.name`, `"${info.name}" is a name of the cluster's own in DNS; choose another`);
+  if (info.roles.length === 0) return invalid(`${field}.roles`, "must name at least one role");
+  if (info.roles.length > limits.rolesPerFramework)
+    return invalid(`${field}.roles`, `must be at most ${limits.rolesPerFramework}`);
+  for (const [index, role] of info.roles.entries()) {
+    const fault = roleFault(`${field}.roles[${index}]`, role);
+    if (fault) return fault;
+    if (info.roles.indexOf(role) !== index) return invalid(`${field}.roles[${index}]`, `"${role}" is named twice`);
+  }
+  if (info.jobTypes.length > limits.jobTypesPerFramework)
+    return invalid(`${field}.job_types`, `must be at most ${limits.jobTypesPerFramework}`);
+  for (const [index, type] of info.jobTypes.entries())
+    if (!idForm.test(type)) return invalid(`${field}.job_types[${index}]`, "must be a word");
+  if (info.offerConstraints.length > limits.constraintsPerFramework)
+    return invalid(`${field}.offer_constraints`, `must be at most ${limits.constraintsPerFramework}`);
+  return resourcesFault(`${field}.minimum_offer`, info.minimumOffer) ?? labelsFault(`${field}.labels`, info.labels);
+}
+
+/** Makes constraints ready to be asked. Throws nothing: what is wrong comes back. */
+export function readConstraints(
+  field: string,
+  constraints: readonly OfferConstraint[],
+): readonly Constraint[] | MusterError {
+  const ready: Constraint[] = [];
+  for (const [index, { attribute, operator, value, role }] of constraints.entries()) {
+    const path = `${field}[${index}]`;
+    if (attribute === "") return invalid(`${path}.attribute`, "must not be empty");
+    const holds = readOperator(path, operator, value);
+    if (holds instanceof MusterError) return holds;
+    ready.push({ attribute, role, holds });
+  }
+  return ready;
+}
+
+function readOperator(path: string, operator: string, value: string): Constraint["holds"] | MusterError {
+  if (operator === "=") return (present) => present === value;
+  if (operator === "!=") return (present) => present !== value;
+  if (operator === "is_set") return (present) => present !== undefined;
+  if (operator === "is_not_set") return (present) => present === undefined;
+  if (operator !== "regexp") return invalid(`${path}.operator`, "must be =, !=, regexp, is_set or is_not_set");
+  if (value.length > limits.regexpLength)
+    return invalid(`${path}.value`, `must have at most ${limits.regexpLength} characters`);
+  // A repeated part that itself repeats, and references back, can take time without end.
+  if (/\([^)]*[+*}][^)]*\)\s*[+*{]|\\[1-9]|\(\?[=!<]/.test(value))
+    return invalid(`${path}.value`, "must not repeat what repeats, look around or refer back");
+  let expression: RegExp;
+  try {
+    expression = new RegExp(`^(?:${value})$`);
+  } catch {
+    return invalid(`${path}.value`, "must be a regular expression");
+  }
+  return (present) => present !== undefined && expression.test(present.slice(0, limits.regexpSubjectLength));
+}
+
+export function registrationFault(registration: Registration): MusterError | undefined {
+  const field = "registration";
+  const fault = idFault(`${field}.agent_id`, registration.agentId);
+  if (fault) return fault;
+  if (registration.name === "" || registration.name.length > limits.nameLength)
+    return invalid(`${field}.name`, `must have 1 to ${limits.nameLength} characters`);
+  if (registration.address === "") return invalid(`${field}.address`, "must not be empty");
+  if (registration.resources === null) return invalid(`${field}.resources`, "must be given");
+  if (registration.attributes.length > limits.attributesPerAgent)
+    return invalid(`${field}.attributes`, `must be at most ${limits.attributesPerAgent}`);
+  const { dynamicPortFirst: first, dynamicPortLast: last } = registration;
+  if (first > last || last > 65_535) return invalid(`${field}.dynamic_port_first`, "must be a range of ports");
+  return resourcesFault(`${field}.resources`, registration.resources);
+}
+
+/** What is wrong with a task by itself, wherever it would run. */
+export function taskFault(field: string, task: TaskInfo, portLabels: ReadonlySet<string>): MusterError | undefined {
+  const fault = idFault(`${field}.task_id`, task.taskId);
+  if (fault) return fault;
+  if (task.name.length > limits.nameLength)
+    return invalid(`${field}.name`, `must have at most ${limits.nameLength} characters`);
+  if (task.resources === null) return invalid(`${field}.resources`, "must be given");
+  const amounts = resourcesFault(`${field}.resources`, task.resources);
+  if (amounts) return amounts;
+  if (task.resources.portCount !== 0)
+    return invalid(`${field}.resources.port_count`, "must be 0: ports belong to the group");
+  if (isEmptyResources(task.resources)) return invalid(`${field}.resources`, "must ask for something");
+  const endpoints = task.discovery?.endpoints ?? [];
+  if (endpoints.length > limits.endpointsPerTask)
+    return invalid(`${field}.discovery.endpoints`, `must be at most ${limits.endpointsPerTask}`);
+  for (const [index, endpoint] of endpoints.entries())
+    if (endpoint.portLabel !== "" && !portLabels.has(endpoint.portLabel))
+      return invalid(
+        `${field}.discovery.endpoints[${index}].port_label`,
+        `"${endpoint.portLabel}" is no port of the group`,
+      );
+  return labelsFault(`${field}.labels`, task.labels);
+}
+
+/** What is wrong with a group apart from its tasks. */
+export function groupFault(field: string, group: TaskGroup): MusterError | undefined {
+  const fault = idFault(`${field}.launch_id`, group.launchId);
+  if (fault) return fault;
+  if (group.ports.length > limits.portsPerGroup)
+    return invalid(`${field}.ports`, `must be at most ${limits.portsPerGroup}`);
+  const labels = new Set<string>();
+  const numbers = new Map<number, string>();
+  for (const [index, port] of group.ports.entries()) {
+    const path = `${field}.ports[${index}]`;
+    if (port.label === "" || port.label.length > limits.nameLength) return invalid(`${path}.label`, "must be a name");
+    if (labels.has(port.label)) return invalid(`${path}.label`, `"${port.label}" is named twice`);
+    labels.add(port.label);
+    if (port.number > 65_535) return invalid(`${path}.number`, "must be 1 to 65535, or 0 for a dynamic one");
+    if (port.to > 65_535) return invalid(`${path}.to`, "must be at most 65535");
+    if (port.protocol !== "" && port.protocol !== "tcp" && port.protocol !== "udp")
+      return invalid(`${path}.protocol`, `must be "tcp", "udp" or empty`);
+    if (port.number === 0) continue;
+    const other = numbers.get(port.number);
+    if (other !== undefined && (other === "" || port.protocol === "" || other === port.protocol))
+      return invalid(`${path}.number`, `${port.number} is asked for twice`);
+    numbers.set(port.number, port.protocol);
+  }
+  return undefined;
+}
+
+/** A copy that keeps nothing of the message it came in. */
+export function keptAmounts(amounts: Resources | null): Resources {
+  return resources(amounts);
+}

@@ -1,0 +1,89 @@
+import type { TaskStatus, WatchEvent, WatchKind } from "@muster/proto";
+import type { EventChange } from "../core/effects.ts";
+import { Task } from "../core/model.ts";
+import { taskRecord } from "../core/records.ts";
+
+/** Events that are kept for readers who resume. Beyond, they get a new snapshot. */
+export const ringEventsMax = 131_072;
+
+/**
+ * The last events of this reign, numbered from 1 without a gap. All operations O(1).
+ *
+ * An event of a task is kept as the task and the status that it had: its record is made when somebody reads it, since
+ * there may be a hundred thousand such events a second and nobody who watches.
+ */
+export class EventRing {
+  readonly #subjects: (Task | EventChange | undefined)[];
+  readonly #statuses: (TaskStatus | undefined)[];
+  readonly #capacity: number;
+  #last = 0;
+
+  constructor(capacity = ringEventsMax) {
+    this.#capacity = capacity;
+    this.#subjects = new Array<Task | EventChange | undefined>(capacity).fill(undefined);
+    this.#statuses = new Array<TaskStatus | undefined>(capacity).fill(undefined);
+  }
+
+  /** The number of the newest event; 0 if there has been none. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** The number of the oldest event that is still there. */
+  get first(): number {
+    return Math.max(1, this.#last - this.#capacity + 1);
+  }
+
+  append(change: EventChange): void {
+    this.#put(change, undefined);
+  }
+
+  /** `status` undefined: it is only launched. */
+  appendTask(task: Task, status: TaskStatus | undefined): void {
+    this.#put(task, status);
+  }
+
+  /** Undefined if it is not there yet, or not any more. */
+  at(sequence: number): WatchEvent | undefined {
+    const subject = this.#subjectAt(sequence);
+    if (subject === undefined) return undefined;
+    if (!(subject instanceof Task)) return { sequence, ...subject };
+    return {
+      sequence,
+      task: taskRecord(subject, this.#statuses[sequence % this.#capacity] ?? subject.stagingStatus()),
+    };
+  }
+
+  kindAt(sequence: number): WatchKind {
+    const subject = this.#subjectAt(sequence);
+    if (subject instanceof Task || subject?.taskRemoved) return 3;
+    if (subject?.offer || subject?.offerEnded) return 4;
+    if (subject?.framework || subject?.frameworkRemoved !== undefined) return 2;
+    return 1;
+  }
+
+  /** What an event is about: a later one about the same makes it superfluous. */
+  subjectAt(sequence: number): string {
+    const subject = this.#subjectAt(sequence);
+    if (subject instanceof Task) return `task ${subject.group.framework.id} ${subject.id}`;
+    if (subject?.taskRemoved) return `task ${subject.taskRemoved.frameworkId} ${subject.taskRemoved.taskId}`;
+    if (subject?.offer) return `offer ${subject.offer.offerId}`;
+    if (subject?.offerEnded) return `offer ${subject.offerEnded.offerId}`;
+    if (subject?.agent) return `agent ${subject.agent.agentId}`;
+    if (subject?.agentRemoved !== undefined) return `agent ${subject.agentRemoved}`;
+    if (subject?.framework) return `framework ${subject.framework.frameworkId}`;
+    if (subject?.frameworkRemoved !== undefined) return `framework ${subject.frameworkRemoved}`;
+    return "awaited";
+  }
+
+  #put(subject: Task | EventChange, status: TaskStatus | undefined): void {
+    const place = ++this.#last % this.#capacity;
+    this.#subjects[place] = subject;
+    this.#statuses[place] = status;
+  }
+
+  #subjectAt(sequence: number): Task | EventChange | undefined {
+    if (sequence < this.first || sequence > this.#last) return undefined;
+    return this.#subjects[sequence % this.#capacity];
+  }
+}

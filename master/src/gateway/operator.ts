@@ -1,0 +1,125 @@
+import { type CallHandler, type Clock, MusterError, type Outlet } from "@muster/foundation";
+import type { SnapshotResponse } from "@muster/proto";
+import type { MasterConfig } from "../config.ts";
+import { agentRecord, frameworkRecord, offerRecord, roleRecord } from "../core/records.ts";
+import { snapshotPartRecords, snapshotRecords } from "../feeds/snapshot.ts";
+import type { Loop } from "../loop.ts";
+import type { MasterHandlers } from "./guard.ts";
+import type { ServedMethod } from "./rights.ts";
+
+type OperatorHandlers = Pick<MasterHandlers, Extract<ServedMethod, `Operator.${string}`>>;
+
+/** What operators look at. What they will steer is declared, and answered as unsupported. */
+export function serveOperator(
+  loop: () => Loop,
+  config: MasterConfig,
+  clock: Clock,
+  leadingSince: () => number,
+): OperatorHandlers {
+  const state = () => loop().core.state;
+  return {
+    "Operator.ListAgents": ({ prefix }, _peer, respond) => {
+      const agents = [...state().agents.values()]
+        .filter((agent) => agent.id.startsWith(prefix) || agent.name.startsWith(prefix))
+        .sort((a, b) => compare(a.name, b.name) || compare(a.id, b.id))
+        .map(agentRecord);
+      respond({ ok: true, value: { agents } });
+      return undefined;
+    },
+    "Operator.ListFrameworks": (_request, _peer, respond) => {
+      const frameworks = [...state().frameworks.values()]
+        .sort((a, b) => compare(a.name, b.name) || compare(a.id, b.id))
+        .map(frameworkRecord);
+      respond({ ok: true, value: { frameworks } });
+      return undefined;
+    },
+    "Operator.ListOffers": (_request, _peer, respond) => {
+      respond({ ok: true, value: { offers: [...state().offers.values()].map(offerRecord) } });
+      return undefined;
+    },
+    "Operator.ListRoles": (_request, _peer, respond) => {
+      const { allocator, frameworks } = state();
+      const roles = [...allocator.roles.values()]
+        .sort((a, b) => compare(a.name, b.name))
+        .map((role) => roleRecord(role, frameworks));
+      respond({ ok: true, value: { roles } });
+      return undefined;
+    },
+    "Operator.GetMaster": (_request, _peer, respond) => {
+      const { clusterId, epoch, awaited } = state();
+      const { address, version, pid } = config;
+      const agentsAwaited = [...awaited].map((agent) => agent.id);
+      respond({
+        ok: true,
+        value: { clusterId, epoch, address, version, leadingSince: leadingSince(), pid, agentsAwaited },
+      });
+      return undefined;
+    },
+    "Operator.Snapshot": (_request, outlet) => sendSnapshot(loop(), outlet, clock),
+    "Operator.SetWeight": unsupported("weights"),
+    "Operator.SetQuota": unsupported("quota"),
+    "Operator.Reserve": unsupported("reservations"),
+    "Operator.Unreserve": unsupported("reservations"),
+    "Operator.CreateVolume": unsupported("volumes"),
+    "Operator.DestroyVolume": unsupported("volumes"),
+    "Operator.SetMaintenance": unsupported("maintenance"),
+    "Operator.Drain": unsupported("draining"),
+    "Operator.Deactivate": unsupported("deactivation of agents"),
+    "Operator.Reactivate": unsupported("reactivation of agents"),
+    "Operator.MarkGone": unsupported("marking agents as gone"),
+    "Operator.TeardownFramework": unsupported("teardown"),
+  };
+}
+
+function unsupported<M extends ServedMethod>(what: string): CallHandler<M> {
+  return (_request, _peer, respond) => {
+    respond({ ok: false, error: new MusterError("unsupported", `this master does not do ${what}`) });
+    return undefined;
+  };
+}
+
+/** Part by part, each in a tick of its own, and only as fast as it is read. */
+function sendSnapshot(loop: Loop, outlet: Outlet<SnapshotResponse>, clock: Clock) {
+  const records = snapshotRecords(loop.core.state, (kind) => kind !== 4);
+  let over = false;
+  let pending = false;
+  const next = (): void => {
+    pending = false;
+    if (over || !outlet.ready()) return;
+    const part: SnapshotResponse = { agents: [], frameworks: [], tasks: [] };
+    let count = 0;
+    let complete = false;
+    while (count < snapshotPartRecords && !complete) {
+      const { value, done } = records.next();
+      if (done) complete = true;
+      else {
+        count++;
+        if (value.agent) part.agents.push(value.agent);
+        if (value.framework) part.frameworks.push(value.framework);
+        if (value.task) part.tasks.push(value.task);
+      }
+    }
+    if (count > 0) outlet.send(part);
+    if (complete) {
+      over = true;
+      outlet.end();
+    } else schedule();
+  };
+  const schedule = (): void => {
+    if (pending || over) return;
+    pending = true;
+    clock.after(0, next);
+  };
+  schedule();
+  return {
+    receive: () => {},
+    drained: schedule,
+    closed: () => {
+      over = true;
+    },
+  };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,203 @@
+import { type Cancel, type Clock, type Log, MusterError, type Store } from "@muster/foundation";
+import { allocate } from "./core/allocate.ts";
+import type { Core, Now } from "./core/core.ts";
+import type { Effect, Input } from "./core/effects.ts";
+import { agentRecord, frameworkRecord } from "./core/records.ts";
+import { nextDueMs, step } from "./core/step.ts";
+import { EventRing } from "./feeds/ring.ts";
+import { Watchers } from "./feeds/watchers.ts";
+import type { MasterMetrics } from "./metrics.ts";
+import { RegistryWriter } from "./registry/writer.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface LoopParts {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: MasterMetrics;
+  readonly sessions: Sessions;
+  readonly allocationSliceMs: number;
+  readonly figuresIntervalMs: number;
+  /** The reign is over, for a reason: called once. */
+  readonly failed: (error: MusterError) => void;
+}
+
+/**
+ * The only place where the master's state changes. Inputs are stepped at once, in the order in which they come; what
+ * they cause for peers, store and feed is collected and goes out once at the end of the tick, after an allocation.
+ */
+export class Loop {
+  readonly core: Core;
+  readonly ring = new EventRing();
+  readonly watchers: Watchers;
+  readonly #parts: LoopParts;
+  readonly #writer: RegistryWriter;
+  readonly #queue: Input[] = [];
+  #stepping = false;
+  #tick: Cancel | undefined;
+  #timer: Cancel | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #figuresAtMs = 0;
+  #figuresTimer: Cancel | undefined;
+  #stopped = false;
+
+  constructor(core: Core, parts: LoopParts) {
+    this.core = core;
+    this.#parts = parts;
+    this.#writer = new RegistryWriter(parts.store, parts.clock, parts.log);
+    this.watchers = new Watchers(core.state, this.ring, parts.clock, () => this.wake());
+    this.#perform(core.effects);
+    this.wake();
+  }
+
+  post(input: Input): void {
+    if (this.#stopped) return;
+    this.#queue.push(input);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
+        this.#perform(step(this.core, next, this.#now()));
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#stepping = false;
+    }
+    this.wake();
+  }
+
+  /** Asks for the end of a tick. */
+  wake(): void {
+    if (this.#tick !== undefined || this.#stopped) return;
+    this.#tick = this.#parts.clock.after(0, () => {
+      this.#tick = undefined;
+      if (this.#stopped) return;
+      try {
+        this.#endTick();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#tick?.();
+    this.#timer?.();
+    this.#figuresTimer?.();
+    this.#writer.stop();
+  }
+
+  #now(): Now {
+    return { monotonicMs: this.#parts.clock.monotonicMs(), epochMs: this.#parts.clock.epochMs() };
+  }
+
+  #endTick(): void {
+    const { clock, sessions, metrics, allocationSliceMs } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const { core } = this;
+    core.begin({ monotonicMs: startMs, epochMs: clock.epochMs() });
+    const more = allocate(core, () => clock.monotonicMs() - startMs >= allocationSliceMs);
+    this.#perform(core.effects);
+    this.#tellFigures(startMs);
+    this.#writer.flush();
+    sessions.flush();
+    const moreEvents = this.watchers.flush();
+    this.#count();
+    metrics.offersOutstanding(core.state.offers.size);
+    metrics.tickSeconds((clock.monotonicMs() - startMs) / 1_000);
+    this.#setTimer();
+    if (more || moreEvents) this.wake();
+  }
+
+  /** Records whose figures have changed go into the feed, each at most once in `figuresIntervalMs`. */
+  #tellFigures(nowMs: number): void {
+    const { state } = this.core;
+    const { awaited, changedAgents, changedFrameworks } = state;
+    // That nobody is awaited any more is news that others wait for; who of many is back is not.
+    if (state.awaitedChanged && (awaited.size === 0 || nowMs >= this.#figuresAtMs)) {
+      state.awaitedChanged = false;
+      this.ring.append({ agentsAwaited: { agentIds: [...awaited].map((agent) => agent.id) } });
+    }
+    if (changedAgents.size === 0 && changedFrameworks.size === 0 && !state.awaitedChanged) return;
+    if (nowMs < this.#figuresAtMs) {
+      this.#figuresTimer ??= this.#parts.clock.after(this.#figuresAtMs - nowMs, () => {
+        this.#figuresTimer = undefined;
+        this.wake();
+      });
+      return;
+    }
+    this.#figuresAtMs = nowMs + this.#parts.figuresIntervalMs;
+    for (const agent of changedAgents) this.ring.append({ agent: agentRecord(agent) });
+    for (const framework of changedFrameworks) this.ring.append({ framework: frameworkRecord(framework) });
+    changedAgents.clear();
+    changedFrameworks.clear();
+  }
+
+  #count(): void {
+    const { tallies } = this.core;
+    for (const name of Object.keys(tallies) as (keyof typeof tallies)[]) {
+      const tally = tallies[name];
+      if (tally.size === 0) continue;
+      for (const [label, amount] of tally) this.#parts.metrics.count(name, label, amount);
+      tally.clear();
+    }
+  }
+
+  #setTimer(): void {
+    const dueMs = nextDueMs(this.core);
+    if (dueMs === undefined || dueMs >= this.#timerAtMs) return;
+    this.#timer?.();
+    this.#timerAtMs = dueMs;
+    const { clock } = this.#parts;
+    this.#timer = clock.after(Math.max(0, Math.ceil(dueMs - clock.monotonicMs())), () => {
+      this.#timer = undefined;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.post({ type: "time" });
+    });
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    const { sessions, log } = this.#parts;
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "to-framework":
+        case "to-agent":
+          sessions.add(effect.connection, effect.field, effect.item, effect.bytes);
+          break;
+        case "event":
+          this.ring.append(effect.change);
+          break;
+        case "task-event":
+          this.ring.appendTask(effect.task, effect.status);
+          break;
+        case "end":
+          sessions.end(effect.connection, effect.error);
+          break;
+        case "store": {
+          const { written } = effect;
+          this.#writer.add(effect.key, effect.value, written && ((error) => this.post(written(error))));
+          break;
+        }
+        case "log":
+          log[effect.level](effect.fields, effect.message);
+          break;
+        case "deposed":
+          this.#parts.failed(
+            new MusterError(
+              "not-leader",
+              `epoch ${effect.epochSeen} has begun; this master's is ${this.core.state.epoch}`,
+            ),
+          );
+          break;
+      }
+    }
+  }
+
+  /** A bug of ours: going on with such a state would be worse than to stop. */
+  #fail(error: unknown): void {
+    this.#parts.metrics.count("invariants", "", 1);
+    this.#parts.log.error({ error }, "the master's state is not what it must be");
+    this.#parts.failed(MusterError.from(error));
+  }
+}
