@@ -1,0 +1,173 @@
+import { type Cancel, MusterError, type Resources, resources, subtractResources } from "@muster/foundation";
+import { type AgentRecord, AgentState, type EventsResponse, WatchKind } from "@muster/proto";
+import { Addresses } from "../connection/addresses.ts";
+import { Backoff } from "../connection/backoff.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** An agent as the master sees it. */
+export interface ClusterAgent {
+  readonly agentId: string;
+  readonly name: string;
+  readonly ip: string;
+  readonly state: AgentState;
+  readonly total: Resources;
+  readonly allocated: Resources;
+  readonly offered: Resources;
+  /** What neither tasks use nor offers hold. */
+  readonly free: Resources;
+  readonly attributes: ReadonlyMap<string, string>;
+  /** Fixed ports in use. */
+  readonly portsTaken: ReadonlySet<number>;
+  readonly drivers: readonly string[];
+  readonly networkModes: readonly string[];
+}
+
+/** The cluster's agents, kept up to date by the master's feed. */
+export interface ClusterView {
+  start(): void;
+  stop(): void;
+  /** By id. Those that are disconnected or unreachable are among them: see `state`. */
+  readonly agents: ReadonlyMap<string, ClusterAgent>;
+  /** Agents that have not come back since the master's start. */
+  readonly agentsAwaited: readonly string[];
+  /** False before the first snapshot. While the feed is away the last picture stays. */
+  readonly isKnown: boolean;
+}
+
+export interface ClusterViewConfig {
+  readonly address: string | readonly string[];
+}
+
+/** Follows `Watch.Events`, agents alone. `changed` is called after every message, when the picture is whole. */
+export function createClusterView(
+  runtime: Pick<Runtime, "clock" | "random" | "transport">,
+  config: ClusterViewConfig,
+  changed: () => void = () => {},
+): ClusterView {
+  return new View(runtime, config, changed);
+}
+
+class View implements ClusterView {
+  readonly #runtime: Pick<Runtime, "clock" | "random" | "transport">;
+  readonly #changed: () => void;
+  readonly #addresses: Addresses;
+  readonly #backoff: Backoff;
+  #agents = new Map<string, ClusterAgent>();
+  /** The snapshot that is being received. */
+  #arriving: Map<string, ClusterAgent> | undefined;
+  #awaited: readonly string[] = [];
+  #isKnown = false;
+  #epoch = 0;
+  #sequence = 0;
+  #cancel: Cancel | undefined;
+  #isStarted = false;
+
+  constructor(
+    runtime: Pick<Runtime, "clock" | "random" | "transport">,
+    config: ClusterViewConfig,
+    changed: () => void,
+  ) {
+    this.#runtime = runtime;
+    this.#changed = changed;
+    this.#addresses = new Addresses(config.address);
+    this.#backoff = new Backoff(runtime.random.stream("cluster"));
+  }
+
+  get agents(): ReadonlyMap<string, ClusterAgent> {
+    return this.#agents;
+  }
+
+  get agentsAwaited(): readonly string[] {
+    return this.#awaited;
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#follow();
+  }
+
+  stop(): void {
+    this.#isStarted = false;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #follow(): void {
+    const request = { epoch: this.#epoch, sequence: this.#sequence, kinds: [WatchKind.WATCH_KIND_AGENTS] };
+    this.#arriving = undefined;
+    let isOver = false;
+    const stop = this.#runtime.transport.follow("Watch.Events", this.#addresses.current, request, {
+      receive: (message) => {
+        if (!isOver && !this.#receive(message)) again(new MusterError("unavailable", "a deposed master answers"));
+      },
+      drained: () => {},
+      closed: (error) => again(error),
+    });
+    const again = (error: MusterError | undefined): void => {
+      if (isOver || !this.#isStarted) return;
+      isOver = true;
+      stop();
+      // The place to resume from may be what the master does not like.
+      if (error?.kind === "invalid" || error?.kind === "not-found") this.#epoch = this.#sequence = 0;
+      this.#addresses.next();
+      this.#cancel = this.#runtime.clock.after(this.#backoff.nextMs(), () => this.#follow());
+    };
+    this.#cancel = () => {
+      isOver = true;
+      stop();
+    };
+  }
+
+  /** False: it comes from a master that leads no more. */
+  #receive(message: EventsResponse): boolean {
+    if (message.epoch < this.#epoch) return false;
+    this.#backoff.reset();
+    if (message.snapshot && this.#arriving === undefined) this.#arriving = new Map();
+    const agents = message.snapshot && this.#arriving ? this.#arriving : this.#agents;
+    for (const event of message.events) {
+      if (event.agent) agents.set(event.agent.agentId, clusterAgent(event.agent));
+      else if (event.agentRemoved) agents.delete(event.agentRemoved);
+      else if (event.agentsAwaited) this.#awaited = [...event.agentsAwaited.agentIds];
+    }
+    if (message.snapshot && !message.snapshotComplete) return true;
+    if (this.#arriving && message.snapshot) {
+      this.#agents = this.#arriving;
+      this.#arriving = undefined;
+    }
+    this.#epoch = message.epoch;
+    this.#sequence = message.sequence;
+    this.#isKnown = true;
+    this.#changed();
+    return true;
+  }
+}
+
+function clusterAgent(record: AgentRecord): ClusterAgent {
+  const total = resources(record.total);
+  const allocated = resources(record.allocated);
+  const offered = resources(record.offered);
+  return {
+    agentId: record.agentId,
+    name: record.name,
+    ip: record.ip,
+    state: record.state,
+    total,
+    allocated,
+    offered,
+    free: subtractResources(subtractResources(total, allocated), offered),
+    attributes: new Map(record.attributes.map(({ name, value }) => [name, value])),
+    portsTaken: new Set(record.portsTaken),
+    drivers: [...record.drivers],
+    networkModes: [...record.networkModes],
+  };
+}
+
+/** Whether tasks can be started there now. */
+export function isUsable(agent: ClusterAgent): boolean {
+  return agent.state === AgentState.AGENT_STATE_REGISTERED;
+}

@@ -1,0 +1,105 @@
+import { type Resources, resources } from "@muster/foundation";
+import { CheckAction, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
+import type { PlacementConstraint } from "../placement/constraints.ts";
+
+/** A program to run. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A program of the agent's host, found in its PATH if it has no slash. `${MUSTER_PORT_x}` and the like are filled in there. */
+export function command(
+  program: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Command {
+  return { program, args, environment };
+}
+
+/** Delays between tries of a task that fails: they double from the first to the last. */
+export interface RestartBackoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** Default of what is not said: 1 s and 300 s. */
+export function backoff({ firstMs = 1_000, maxMs = 300_000 }: Partial<RestartBackoff> = {}): RestartBackoff {
+  return { firstMs, maxMs };
+}
+
+const checkDefaults = {
+  name: "",
+  intervalMs: 0,
+  timeoutMs: 0,
+  failuresMax: 0,
+  action: CheckAction.CHECK_ACTION_REPORT,
+};
+
+/** Healthy while a port accepts connections. */
+export function tcp(portLabel: string): HealthCheck {
+  return { ...checkDefaults, tcp: { portLabel } };
+}
+
+/** Healthy while a path answers 200 to 399. */
+export function http(portLabel: string, path = "/"): HealthCheck {
+  return { ...checkDefaults, http: { portLabel, path, method: "GET", headers: {}, scheme: "http" } };
+}
+
+/** What a framework wants to run. */
+export interface TaskTemplate {
+  /** Letters, digits, dashes and underscores: part of its tasks' ids, and its name in DNS. */
+  readonly name: string;
+  readonly resources: {
+    readonly cpuMillis: number;
+    readonly memoryMiB: number;
+    readonly diskMiB?: number;
+    /** By label: a number of the host, or one that the agent picks. */
+    readonly ports?: Readonly<Record<string, number | "dynamic">>;
+  };
+  readonly run: Command;
+  readonly constraints?: readonly PlacementConstraint[];
+  /** The only agent that will do. Default: any. */
+  readonly agentId?: string;
+  readonly check?: HealthCheck;
+  /** Default: 1 s doubling to 300 s. */
+  readonly restart?: RestartBackoff;
+  /** Default: the framework's first role. */
+  readonly role?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export function templateResources({ resources: amounts }: TaskTemplate): Resources {
+  const { cpuMillis, memoryMiB, diskMiB = 0 } = amounts;
+  return resources({ cpuMillis, memoryMiB, diskMiB });
+}
+
+export function templatePorts({ resources: amounts }: TaskTemplate): PortRequest[] {
+  return Object.entries(amounts.ports ?? {}).map(([label, port]) => ({
+    label,
+    number: port === "dynamic" ? 0 : port,
+    to: 0,
+    protocol: "",
+    hostNetwork: "",
+  }));
+}
+
+export function templateSpec({ run, check }: TaskTemplate): TaskSpec {
+  return {
+    driver: "process",
+    command: run.program,
+    arguments: [...run.args],
+    environment: { ...run.environment },
+    user: "",
+    killPolicy: null,
+    logPolicy: null,
+    healthChecks: check ? [check] : [],
+    runTimeMsMax: 0,
+    driverConfigJson: "",
+    jobName: "",
+    groupName: "",
+    instanceIndex: 0,
+    meta: {},
+  };
+}

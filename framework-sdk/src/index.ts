@@ -1,0 +1,131 @@
+export {
+  addResources,
+  type Cancel,
+  type Clock,
+  type Codec,
+  codecOf,
+  containsResources,
+  createLog,
+  describeShortage,
+  type ErrorKind,
+  emptyMessage,
+  formatResources,
+  grpcTransport,
+  invalid,
+  isEmptyResources,
+  type Log,
+  MusterError,
+  missingResource,
+  noResources,
+  type Random,
+  type Resources,
+  type Result,
+  randomText,
+  resources,
+  seededRandom,
+  silentLog,
+  subtractResources,
+  systemClock,
+  systemRandom,
+  type Transport,
+} from "@muster/foundation";
+export {
+  type AgentRejection,
+  AgentState,
+  type AssignedPort,
+  CheckAction,
+  Health,
+  type HealthCheck,
+  type HistoryResponse,
+  type JobInstance,
+  type JobRun,
+  JobState,
+  type JobStatus,
+  type JobSubmission,
+  type JobSummary,
+  type JobsWatchResponse,
+  type JobVersion,
+  type Offer,
+  PlanAction,
+  type PlanChange,
+  type PlanPlacement,
+  type PlanResponse,
+  type PortRequest,
+  RunState,
+  type ServiceEndpoint,
+  StatusReason,
+  StatusSource,
+  type TaskGroup,
+  type TaskInfo,
+  type TaskQuestion,
+  type TaskSpec,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
+export {
+  type ClusterAgent,
+  type ClusterView,
+  type ClusterViewConfig,
+  createClusterView,
+  isUsable,
+} from "./cluster/cluster-view.ts";
+export { masterAddressDefault } from "./connection/addresses.ts";
+export {
+  type Action,
+  type Actions,
+  defineFramework,
+  type FrameworkContext,
+  type FrameworkDefinition,
+  type FrameworkTask,
+} from "./framework/define.ts";
+export { type FrameworkRun, type RunOptions, runFramework } from "./framework/run.ts";
+export {
+  backoff,
+  type Command,
+  command,
+  http,
+  type RestartBackoff,
+  type TaskTemplate,
+  tcp,
+} from "./framework/tasks.ts";
+export {
+  createJobServer,
+  type JobCaller,
+  type JobHandlers,
+  type JobMethod,
+  type JobServer,
+  type JobServerConfig,
+  type Replier,
+} from "./jobs/job-server.ts";
+export { type AttributeConditions, attr, distinctHosts } from "./placement/attr.ts";
+export {
+  type ConstraintOperator,
+  constraintFault,
+  type Neighbours,
+  noNeighbours,
+  type PlacementConstraint,
+  patternFault,
+} from "./placement/constraints.ts";
+export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placement/fit.ts";
+export { Matcher, type Occupant, type Occupants, type Placement, type Rejection } from "./placement/matcher.ts";
+export { type AgentTraits, resolveText, traitOf } from "./placement/references.ts";
+export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
+export type { Runtime } from "./runtime/runtime.ts";
+export { createScheduler } from "./scheduler/scheduler.ts";
+export { isTerminal, taskStateName } from "./scheduler/task-states.ts";
+export type {
+  AcceptOptions,
+  FrameworkDescription,
+  Reconciliation,
+  Scheduler,
+  SchedulerConfig,
+  SchedulerHandler,
+  Session,
+} from "./scheduler/types.ts";
+export {
+  createStateClient,
+  type StateClient,
+  type StateClientConfig,
+  type StateRecord,
+  type StateWrite,
+} from "./state/state-client.ts";

@@ -1,0 +1,55 @@
+import type { PlacementConstraint } from "./constraints.ts";
+
+/** Conditions on one property of an agent. */
+export interface AttributeConditions {
+  is(value: string): PlacementConstraint;
+  isNot(value: string): PlacementConstraint;
+  lessThan(value: string | number): PlacementConstraint;
+  atMost(value: string | number): PlacementConstraint;
+  moreThan(value: string | number): PlacementConstraint;
+  atLeast(value: string | number): PlacementConstraint;
+  matches(pattern: string): PlacementConstraint;
+  /** For instance ">= 5.10, < 7". */
+  version(requirement: string): PlacementConstraint;
+  semver(requirement: string): PlacementConstraint;
+  /** Of a list with commas: all of these. */
+  containsAll(...items: readonly string[]): PlacementConstraint;
+  containsAny(...items: readonly string[]): PlacementConstraint;
+  isSet(): PlacementConstraint;
+  isNotSet(): PlacementConstraint;
+  /** At most so many instances where the property has the same value. */
+  distinct(countMax?: number): PlacementConstraint;
+}
+
+/**
+ * Conditions on an agent's property, for instance `attr("kernel.name").is("linux")`. Names that begin with "node." or
+ * "meta." are those of jobspecs, such as "node.unique.name".
+ */
+export function attr(name: string): AttributeConditions {
+  const reference = /^(node|meta|attr)\./.test(name) ? name : `attr.${name}`;
+  const attribute = `\${${reference}}`;
+  const make = (operator: PlacementConstraint["operator"], value: string | number = ""): PlacementConstraint => ({
+    attribute,
+    operator,
+    value: String(value),
+  });
+  return {
+    is: (value) => make("=", value),
+    isNot: (value) => make("!=", value),
+    lessThan: (value) => make("<", value),
+    atMost: (value) => make("<=", value),
+    moreThan: (value) => make(">", value),
+    atLeast: (value) => make(">=", value),
+    matches: (pattern) => make("regexp", pattern),
+    version: (requirement) => make("version", requirement),
+    semver: (requirement) => make("semver", requirement),
+    containsAll: (...items) => make("set_contains", items.join(",")),
+    containsAny: (...items) => make("set_contains_any", items.join(",")),
+    isSet: () => make("is_set"),
+    isNotSet: () => make("is_not_set"),
+    distinct: (countMax = 1) => make("distinct_property", countMax),
+  };
+}
+
+/** At most one instance on an agent. */
+export const distinctHosts: PlacementConstraint = { attribute: "", operator: "distinct_hosts", value: "true" };

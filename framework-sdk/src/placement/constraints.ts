@@ -1,0 +1,154 @@
+import { type AgentTraits, resolveText } from "./references.ts";
+import { satisfies } from "./versions.ts";
+
+/** How the two sides of a constraint are compared; several words mean the same. */
+export type ConstraintOperator =
+  | "="
+  | "=="
+  | "is"
+  | "!="
+  | "not"
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "regexp"
+  | "version"
+  | "semver"
+  | "set_contains"
+  | "set_contains_all"
+  | "set_contains_any"
+  | "is_set"
+  | "is_not_set"
+  | "distinct_hosts"
+  | "distinct_property";
+
+/** What must hold on an agent. */
+export interface PlacementConstraint {
+  /** The left side, for instance "${attr.kernel.name}". */
+  readonly attribute: string;
+  readonly operator: ConstraintOperator;
+  /** The right side; for `distinct_property` how many instances may share a value (empty: 1). */
+  readonly value: string;
+}
+
+/** Instances that are there already, as far as `distinct_hosts` and `distinct_property` care. */
+export interface Neighbours {
+  /** How many are on that agent. */
+  countOn(agentId: string): number;
+  /** How many are on agents for which that text comes to that value. */
+  countWith(text: string, value: string): number;
+}
+
+/** Nobody is there yet. */
+export const noNeighbours: Neighbours = { countOn: () => 0, countWith: () => 0 };
+
+/** The reason why a constraint does not hold, or undefined. */
+export function constraintFault(
+  constraint: PlacementConstraint,
+  agent: AgentTraits,
+  neighbours: Neighbours,
+): string | undefined {
+  const { attribute, operator, value } = constraint;
+  if (operator === "distinct_hosts")
+    return value !== "false" && neighbours.countOn(agent.agentId) > 0
+      ? `distinct_hosts: has ${neighbours.countOn(agent.agentId)} already`
+      : undefined;
+  const left = resolveText(attribute, agent);
+  if (operator === "distinct_property") return distinctFault(constraint, left, neighbours);
+  if (operator === "is_set") return left === undefined ? `${attribute} is not set` : undefined;
+  if (operator === "is_not_set") return left === undefined ? undefined : `${attribute} is set (to ${quote(left)})`;
+  const right = resolveText(value, agent);
+  if (compare(operator, left, right)) return undefined;
+  const has = left === undefined ? "it is not set" : `it is ${quote(left)}`;
+  return `${attribute} ${operator} ${value} does not hold: ${has}`;
+}
+
+function distinctFault(
+  { attribute, value }: PlacementConstraint,
+  left: string | undefined,
+  neighbours: Neighbours,
+): string | undefined {
+  if (left === undefined) return `${attribute} is not set`;
+  const most = value === "" ? 1 : Number(value);
+  if (!Number.isInteger(most) || most < 1) return `distinct_property: ${quote(value)} is no count`;
+  const present = neighbours.countWith(attribute, left);
+  return present >= most
+    ? `distinct_property: ${quote(left)} of ${attribute} has ${present} already, at most ${most}`
+    : undefined;
+}
+
+function compare(operator: ConstraintOperator, left: string | undefined, right: string | undefined): boolean {
+  if (operator === "!=" || operator === "not") return left !== right;
+  if (left === undefined || right === undefined) return false;
+  switch (operator) {
+    case "=":
+    case "==":
+    case "is":
+      return left === right;
+    case "<":
+      return order(left, right) < 0;
+    case "<=":
+      return order(left, right) <= 0;
+    case ">":
+      return order(left, right) > 0;
+    case ">=":
+      return order(left, right) >= 0;
+    case "regexp":
+      return matches(left, right);
+    case "version":
+      return satisfies(left, right, false) === true;
+    case "semver":
+      return satisfies(left, right, true) === true;
+    case "set_contains":
+    case "set_contains_all":
+      return setOf(right).every((item) => setOf(left).includes(item));
+    case "set_contains_any":
+      return setOf(right).some((item) => setOf(left).includes(item));
+    default:
+      return false;
+  }
+}
+
+/** As whole numbers if both are, else as numbers, else as text. */
+function order(left: string, right: string): number {
+  if (/^[+-]?\d+$/.test(left) && /^[+-]?\d+$/.test(right)) {
+    const difference = BigInt(left) - BigInt(right);
+    return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+  }
+  const numberForm = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  if (numberForm.test(left) && numberForm.test(right)) return Number(left) - Number(right);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** A repeated part that itself repeats takes time without end on some texts. */
+const runawayForm = /\([^)]*[+*}][^)]*\)\s*[+*{]|\\[1-9]/;
+const patterns = new Map<string, RegExp | undefined>();
+const patternsMax = 1_000;
+
+/** What is wrong with a regular expression, or undefined. */
+export function patternFault(pattern: string): string | undefined {
+  if (runawayForm.test(pattern)) return "must not repeat what repeats, nor refer back";
+  try {
+    new RegExp(pattern);
+    return undefined;
+  } catch {
+    return "is no regular expression";
+  }
+}
+
+function matches(text: string, pattern: string): boolean {
+  if (!patterns.has(pattern)) {
+    if (patterns.size >= patternsMax) patterns.clear();
+    patterns.set(pattern, patternFault(pattern) === undefined ? new RegExp(pattern) : undefined);
+  }
+  return patterns.get(pattern)?.test(text) ?? false;
+}
+
+function setOf(text: string): readonly string[] {
+  return text.split(",").map((item) => item.trim());
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
+}

@@ -1,0 +1,86 @@
+import { addResources, describeShortage, missingResource, type Resources, resources } from "@muster/foundation";
+import type { Offer } from "@muster/proto";
+import { constraintFault, type Neighbours, noNeighbours, type PlacementConstraint } from "./constraints.ts";
+import type { AgentTraits } from "./references.ts";
+
+/** Room on one agent: of its offers, or of the whole agent. */
+export interface Room extends AgentTraits {
+  readonly available: Resources;
+  /** All that the agent has, if that is known: how full it gets is measured by it. */
+  readonly total?: Resources;
+  readonly portsTaken: ReadonlySet<number>;
+  /** The agent's dynamic range; 0 and 0 if that is not known. */
+  readonly dynamicPortFirst: number;
+  readonly dynamicPortLast: number;
+  /** What it can run, if that is known. */
+  readonly drivers?: readonly string[];
+  readonly networkModes?: readonly string[];
+}
+
+/** What a task group needs. */
+export interface Need {
+  /** Without ports. */
+  readonly resources: Resources;
+  /** How many ports of the agent's dynamic range. */
+  readonly dynamicPortCount: number;
+  /** Host ports by number. */
+  readonly staticPorts: readonly number[];
+  readonly constraints: readonly PlacementConstraint[];
+  /** Drivers of its tasks. Default: any agent will do. */
+  readonly drivers?: readonly string[];
+  readonly networkMode?: string;
+}
+
+/** Yes, with how well it packs (0 to 1, more is fuller); or no, with the first reason. */
+export type Fit = { readonly fits: true; readonly score: number } | { readonly fits: false; readonly reason: string };
+
+/** Whether a need fits into the room. Cheap tests come first; O(constraints + static ports). */
+export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbours): Fit {
+  const wanted = demandOn(need, room);
+  const shortage = missingResource(wanted, room.available);
+  if (shortage) return { fits: false, reason: describeShortage(shortage) };
+  for (const port of need.staticPorts)
+    if (room.portsTaken.has(port)) return { fits: false, reason: `port ${port} is taken` };
+  const driver = need.drivers?.find((name) => room.drivers !== undefined && !room.drivers.includes(name));
+  if (driver !== undefined) return { fits: false, reason: `driver ${driver} does not work there` };
+  const { networkMode } = need;
+  if (networkMode !== undefined && room.networkModes !== undefined && !room.networkModes.includes(networkMode))
+    return { fits: false, reason: `network mode ${networkMode} does not work there` };
+  for (const constraint of need.constraints) {
+    const reason = constraintFault(constraint, room, neighbours);
+    if (reason !== undefined) return { fits: false, reason };
+  }
+  return { fits: true, score: fullness(wanted, room) };
+}
+
+/** The need with its ports as amounts: fixed ones count if they lie in the agent's dynamic range. */
+export function demandOn(need: Need, room: Pick<Room, "dynamicPortFirst" | "dynamicPortLast">): Resources {
+  let portCount = need.dynamicPortCount;
+  for (const port of need.staticPorts) if (port >= room.dynamicPortFirst && port <= room.dynamicPortLast) portCount++;
+  if (portCount === 0) return need.resources;
+  return addResources(need.resources, resources({ portCount }));
+}
+
+/** Best fit: the mean of how full processor and memory get. Without the agent's total, relative to what is there. */
+function fullness(wanted: Resources, room: Room): number {
+  const { available, total = room.available } = room;
+  const part = (need: number, have: number, all: number): number => (all <= 0 ? 1 : 1 - Math.max(0, have - need) / all);
+  return (
+    (part(wanted.cpuMillis, available.cpuMillis, total.cpuMillis) +
+      part(wanted.memoryMiB, available.memoryMiB, total.memoryMiB)) /
+    2
+  );
+}
+
+/** The room of an offer. */
+export function roomOf(offer: Offer): Room {
+  return {
+    agentId: offer.agentId,
+    agentName: offer.agentName,
+    attributes: new Map(offer.attributes.map(({ name, value }) => [name, value])),
+    available: resources(offer.resources),
+    portsTaken: new Set(offer.portsTaken),
+    dynamicPortFirst: offer.dynamicPortFirst,
+    dynamicPortLast: offer.dynamicPortLast,
+  };
+}

@@ -1,0 +1,129 @@
+import type { MusterError } from "@muster/foundation";
+import type {
+  CallRefused,
+  InverseOffer,
+  Offer,
+  OfferConstraint,
+  Operation,
+  Resources,
+  TaskGroup,
+  TaskQuestion,
+  TaskStatus,
+} from "@muster/proto";
+
+/** Who a framework is. */
+export interface FrameworkDescription {
+  /** What people call it; also whose keys it sees in State. Letters, digits, dots, dashes, underscores. */
+  readonly name: string;
+  /** Whom it works for; at least one. */
+  readonly roles: readonly string[];
+  /** Job types that it takes care of. Default: none. */
+  readonly jobTypes?: readonly string[];
+  /** Its tasks are killed when it has been away for so long. Default: 24 h. */
+  readonly failoverTimeoutMs?: number;
+  /** Who it authenticates as. Default: nobody. */
+  readonly principal?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Offers smaller than this in every amount are not sent. Default: the master's. */
+  readonly minimumOffer?: Resources;
+  /** Which agents it can use at all. Default: all. */
+  readonly offerConstraints?: readonly OfferConstraint[];
+  /** Version of the program, for people. */
+  readonly version?: string;
+}
+
+export interface SchedulerConfig {
+  /** One or several masters, "host:port". */
+  readonly address: string | readonly string[];
+  readonly framework: FrameworkDescription;
+  /**
+   * True: its id is kept in State, so that after a restart it is the same framework and its tasks are still its own.
+   * False: it is a new framework each time, and its tasks end with its fail-over timeout. Default: true.
+   */
+  readonly durable?: boolean;
+  /** Roles that want no offers at first. Default: none. */
+  readonly suppressedRoles?: readonly string[];
+}
+
+/** A session is open. */
+export interface Session {
+  readonly frameworkId: string;
+  readonly clusterId: string;
+  /** Agents that the master has not heard of since its start. Nobody may act on their tasks' silence. */
+  readonly agentsAwaited: readonly string[];
+}
+
+/** What came of asking about every task. The states themselves came as updates before it. */
+export interface Reconciliation {
+  /** True: every task of the framework is told of. False: it is asked again soon. */
+  readonly complete: boolean;
+  /** How many tasks are neither known to live nor known to have ended. */
+  readonly inDoubtCount: number;
+  readonly agentsAwaited: readonly string[];
+}
+
+/** What a framework is told. Called in the order of the master's messages, one at a time. */
+export interface SchedulerHandler {
+  /** A session is open; offers of earlier ones are void. */
+  subscribed?(session: Session): void;
+  /** The session is over; another is tried by itself. */
+  disconnected?(error: MusterError | undefined): void;
+  offers(offers: readonly Offer[]): void;
+  rescinded?(offerId: string, reason: string): void;
+  /**
+   * News of a task, each once. It is acknowledged after the return: what must outlive a crash is durable by then, or
+   * "later" is returned and `acknowledge` called once it is.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most frameworks return nothing
+  update(status: TaskStatus): "later" | undefined | void;
+  reconciled?(reconciliation: Reconciliation): void;
+  agentLost?(agentId: string, gone: boolean): void;
+  inverseOffers?(offers: readonly InverseOffer[]): void;
+  /** A call could not be done. Launches that fail come as updates instead. */
+  refused?(refusal: CallRefused): void;
+}
+
+export interface AcceptOptions {
+  /** For how long to keep away what is left. Default: 5 s doubling to 120 s while nothing is placed there. */
+  readonly refuseMs?: number;
+  /** Further steps, after the launch. */
+  readonly operations?: readonly Operation[];
+}
+
+/**
+ * A framework's session with the master. What is called in one tick goes out together at its end; the order of the
+ * calls is kept. Calls cost O(1) for an item and make no promise and no timer.
+ */
+export interface Scheduler {
+  start(): void;
+  /** Ends the session; tasks run on. */
+  stop(done?: () => void): void;
+  readonly isSubscribed: boolean;
+  /** Undefined before the first session, unless it was read from State. */
+  readonly frameworkId: string | undefined;
+  /** Roles that are subscribed for. */
+  readonly roles: readonly string[];
+  /**
+   * Starts task groups on offers of one agent and one role; what they leave is declined. Every task is answered by an
+   * update: without a session TASK_DROPPED follows at once.
+   */
+  accept(offerIds: readonly string[], groups: readonly TaskGroup[], options?: AcceptOptions): void;
+  /** Returns offers. Without `refuseMs`: for 5 s at first, longer and longer until the role is revived. */
+  decline(offerIds: readonly string[], refuseMs?: number): void;
+  /** Ends a task, and with it its group. Told again after a reconnection, until the task has ended. */
+  kill(taskId: string, graceMs?: number): void;
+  /** No more offers for these roles. Default: all. Holds over reconnections. */
+  suppress(roles?: readonly string[]): void;
+  /** Offers again, without filters. Default: all roles. At most once per role per second; those between are one. */
+  revive(roles?: readonly string[]): void;
+  /** Subscribes for these roles too, or instead. */
+  changeRoles(roles: readonly string[]): void;
+  /** To be called for each update for which the handler returned "later", once it is durable. */
+  acknowledge(status: TaskStatus): void;
+  /** Asks about every task now. It happens by itself at each session's begin and every 15 minutes. */
+  reconcile(): void;
+  /** Tasks that nobody can tell of yet, at most 10,000. */
+  inDoubt(): readonly TaskQuestion[];
+  /** How many tasks have not ended. */
+  readonly liveTaskCount: number;
+}
