@@ -1,0 +1,186 @@
+# The parent of one task: `perl shim.pl FOLDER`. It keeps the task's output, records its end durably, and outlives the
+# agent. No module is loaded, not even strict: each would multiply its memory. FOLDER/spec holds NAME=VALUE fields, each
+# closed by a zero byte.
+my ($folder) = @ARGV;
+my %nr_by_arch = (
+  x64   => { fsync => 74, setsid => 112, prctl => 157, gettimeofday => 96,  pidfd_open => 434 },
+  arm64 => { fsync => 82, setsid => 157, prctl => 167, gettimeofday => 169, pidfd_open => 434 },
+);
+my (%spec, @args, %env);
+open(my $in, '<', "$folder/spec") or die "spec: $!";
+{ local $/; $text = <$in>; }
+close $in;
+for my $field (split /\0/, $text) {
+  my ($name, $value) = split /=/, $field, 2;
+  if ($name eq 'arg') { push @args, $value }
+  elsif ($name eq 'env') { my ($key, $rest) = split /=/, $value, 2; $env{$key} = $rest }
+  else { $spec{$name} = $value }
+}
+my $nr = $nr_by_arch{$spec{arch}} or die "architecture $spec{arch}";
+
+# Whoever makes the claim starts the task; a second shim for the same launch finds it made and leaves.
+# 0301 is O_WRONLY | O_CREAT | O_EXCL, the same on both architectures.
+sysopen(my $claim, "$folder/claim", 0301, 0600) or exit 0;
+syswrite($claim, "$$\n");
+close $claim;
+
+syscall($nr->{setsid});
+syscall($nr->{prctl}, 36, 1, 0, 0, 0);    # PR_SET_CHILD_SUBREAPER: orphans of the task become children of the shim
+umask 022;
+$0 = "muster-shim $folder";
+
+sub now_ms {
+  my $time = pack('q2', 0, 0);
+  syscall($nr->{gettimeofday}, $time, 0);
+  my ($seconds, $micros) = unpack('q2', $time);
+  return $seconds * 1000 + int($micros / 1000);
+}
+
+sub start_ticks {
+  open(my $stat, '<', "/proc/$_[0]/stat") or return 0;
+  my $line = <$stat>;
+  $line =~ s/^.*\) //s;
+  return (split / /, $line)[19];
+}
+
+# An event is whole or absent. The end of a task is also made to survive a power cut.
+sub event {
+  my ($name, $durable, %facts) = @_;
+  my $path = "$spec{events}.$name";
+  open(my $out, '>', "$path.tmp") or return 0;
+  my $text = join('', map { "$_=$facts{$_}\n" } sort keys %facts);
+  my $written = (syswrite($out, $text) // 0) == length $text;
+  syscall($nr->{fsync}, fileno($out)) if $durable;
+  $written = 0 unless close $out;
+  return 0 unless $written && rename("$path.tmp", $path);
+  if ($durable && sysopen(my $dir, $path =~ s{/[^/]*$}{}r, 0)) { syscall($nr->{fsync}, fileno($dir)) }
+  return 1;
+}
+
+# A full disk may have room again later: the end of a task is worth waiting for.
+sub final_event {
+  my %facts = @_;
+  for (my $tries = 0; $tries < 86400; $tries++) {
+    exit 0 if event('exit', 1, %facts);
+    exit 1 unless -d $folder;             # nobody is left to be told
+    select(undef, undef, undef, 1);
+  }
+  exit 1;
+}
+
+my ($pid, $ended, $status) = (0, 0, 0);
+pipe(my $out_read, my $out_write);
+pipe(my $err_read, my $err_write);
+pipe(my $exec_read, my $exec_write);      # closed by exec; what comes through it before is why exec failed
+$SIG{HUP} = $SIG{INT} = $SIG{PIPE} = 'IGNORE';
+$SIG{TERM} = sub { kill('TERM', -$pid) or kill('TERM', $pid) if $pid };
+$SIG{CHLD} = \&reap;
+
+sub fail { syswrite($exec_write, join("\t", $_[0], $! + 0, "$!")); kill 'KILL', $$; }
+
+$pid = fork();
+final_event(at => now_ms(), failed => "fork\t" . ($! + 0) . "\t$!") unless defined $pid;
+if ($pid == 0) {
+  $SIG{$_} = 'DEFAULT' for qw(HUP INT PIPE TERM CHLD);
+  syscall($nr->{setsid});
+  open(STDIN, '<', '/dev/null');
+  open(STDOUT, '>&', $out_write) && open(STDERR, '>&', $err_write) or fail('output');
+  chdir($spec{cwd}) or fail('chdir');
+  if (defined $spec{uid}) {
+    $! = 0;
+    $) = "$spec{gid} $spec{groups}";
+    $( = $spec{gid};
+    ($<, $>) = ($spec{uid}, $spec{uid});
+    fail('user') if $< != $spec{uid} || $> != $spec{uid} || $( + 0 != $spec{gid};
+  }
+  %ENV = %env;
+  exec { $spec{command} } $spec{command}, @args or fail('exec');
+}
+close $_ for $out_write, $err_write, $exec_write;
+
+sub reap {
+  while ((my $dead = waitpid(-1, 1)) > 0) {
+    ($ended, $status, $ended_at) = (1, $?, now_ms()) if $dead == $pid;
+  }
+}
+
+my $failure = '';
+1 while sysread($exec_read, $failure, 4096, length $failure) || $! == 4;    # 4: interrupted
+close $exec_read;
+if ($failure ne '') {
+  waitpid($pid, 0);
+  final_event(at => now_ms(), failed => $failure =~ s/\n/ /gr);
+}
+event('started', 0, pid => $pid, start => start_ticks($pid), shim => $$, shim_start => start_ticks($$), at => now_ms());
+my $pidfd = syscall($nr->{pidfd_open}, $pid, 0);
+
+# Files are numbered upwards and never renamed, so that a reader can go from one to the next without a gap.
+sub log_open {
+  my ($log) = @_;
+  close $log->{file} if $log->{file};
+  # 0101 is O_WRONLY | O_CREAT; 02000 is O_APPEND.
+  sysopen($log->{file}, "$folder/logs/$log->{name}.$log->{number}", 02101, 0644) or $log->{file} = undef;
+  $log->{size} = $log->{file} ? -s $log->{file} : 0;
+}
+
+sub log_write {
+  my ($log, $data) = @_;
+  my $at = 0;
+  while ($at < length $data) {
+    if ($log->{size} >= $spec{log_bytes}) {
+      $log->{number}++;
+      log_open($log);
+      unlink "$folder/logs/$log->{name}." . ($log->{number} - $spec{log_files});
+    }
+    return unless $log->{file};
+    my $room = $spec{log_bytes} - $log->{size};
+    my $part = length($data) - $at < $room ? length($data) - $at : $room;
+    my $count = syswrite($log->{file}, $data, $part, $at);
+    return unless $count;                 # a full disk loses output, it never stops the task
+    $at += $count;
+    $log->{size} += $count;
+  }
+}
+
+my %logs = (
+  fileno($out_read) => { name => 'stdout', from => $out_read, number => 0 },
+  fileno($err_read) => { name => 'stderr', from => $err_read, number => 0 },
+);
+log_open($_) for values %logs;
+
+# Reads what there is within `seconds` (undef: until something happens).
+sub pump {
+  my ($seconds) = @_;
+  my $wanted = '';
+  vec($wanted, $_, 1) = 1 for keys %logs;
+  vec($wanted, $pidfd, 1) = 1 if $pidfd >= 0 && !$ended;
+  my $count = select(my $ready = $wanted, undef, undef, $seconds);
+  return 0 if $count <= 0;
+  for my $number (keys %logs) {
+    next unless vec($ready, $number, 1);
+    my $got = sysread($logs{$number}{from}, my $data, 65536);
+    if ($got) { log_write($logs{$number}, $data) }
+    elsif (defined $got) { delete $logs{$number} }
+  }
+  return 1;
+}
+
+# The process descriptor wakes the shim when the task ends; kernels without it are asked every second.
+until ($ended) { pump($pidfd >= 0 ? 60 : 1); reap(); }
+
+sub children {
+  if (open(my $list, '<', "/proc/$$/task/$$/children")) { return split / /, <$list> // '' }
+  opendir(my $proc, '/proc') or return ();
+  return grep { open(my $stat, '<', "/proc/$_/stat") && <$stat> =~ /.*\) \S (\d+) /s && $1 == $$ } grep { /^\d+$/ } readdir $proc;
+}
+
+# Whatever the task left behind ends with it: each death hands its children to the shim, until none is left.
+my $deadline = now_ms() + 10_000;
+for (my $pause = 0.001; (my @left = children()) && now_ms() < $deadline; $pause = $pause < 0.05 ? $pause * 2 : 0.05) {
+  kill 'KILL', @left;
+  pump($pause);
+  select(undef, undef, undef, 0.001);
+  reap();
+}
+1 while %logs && pump(0);
+final_event(at => $ended_at, code => $status >> 8, signal => $status & 127);

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
+import { hostWorld } from "../host-world.ts";
+import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
+import type { AgentConfig } from "./config.ts";
+import { ScriptedMaster } from "./scripted-master.test.support.ts";
+
+/** A folder, a master and real agents, made anew for each test and ended after it. */
+export class AgentFixture {
+  dataFolder = "";
+  master = new ScriptedMaster();
+  #transport: GrpcTransport | undefined;
+  readonly #agents: Agent[] = [];
+
+  static use(
+    beforeEach: (act: () => Promise<void>) => void,
+    afterEach: (act: () => Promise<void>) => void,
+  ): AgentFixture {
+    const fixture = new AgentFixture();
+    beforeEach(async () => {
+      fixture.dataFolder = mkdtempSync(join(tmpdir(), "muster-agent-"));
+      fixture.#transport = grpcTransport({});
+      fixture.master = new ScriptedMaster();
+      await fixture.master.start();
+    });
+    afterEach(async () => {
+      for (const agent of [...fixture.#agents]) await fixture.stop(agent, "kill");
+      fixture.#transport?.close();
+      await fixture.master.stop();
+      rmSync(fixture.dataFolder, { recursive: true, force: true });
+    });
+    return fixture;
+  }
+
+  /** Starts an agent and waits until it is registered. */
+  async agent(config: Partial<AgentConfig> = {}, deps: Partial<AgentDeps> = {}): Promise<Agent> {
+    const { dataFolder } = this;
+    const registrations = this.master.registrations;
+    const agent = createAgent(
+      {
+        clock: systemClock,
+        random: systemRandom,
+        transport: this.#transport as GrpcTransport,
+        log: silentLog,
+        ...hostWorld({ dataFolder, clock: systemClock, log: silentLog }),
+        ...deps,
+      },
+      { ...this.#config(), ...config },
+    );
+    agent.start();
+    this.#agents.push(agent);
+    await this.master.until(() => this.master.registrations > registrations, "registration");
+    return agent;
+  }
+
+  stop(agent: Agent, tasks: "leave" | "kill"): Promise<void> {
+    const index = this.#agents.indexOf(agent);
+    if (index >= 0) this.#agents.splice(index, 1);
+    return new Promise((resolve) => agent.stop(resolve, tasks));
+  }
+
+  #config(): AgentConfig {
+    return {
+      name: "here",
+      address: "127.0.0.1:5051",
+      masters: [this.master.address],
+      dataFolder: this.dataFolder,
+      version: "0.1.0",
+      shutdownGraceMsMax: 200,
+      leavingWaitMs: 100,
+      diskFreeFractionMin: 0,
+      taskEnvironment: { PATH: process.env["PATH"] ?? "" },
+      host: {
+        ip: "127.0.0.1",
+        resources: { cpuMillis: 1_000, memoryMiB: 256, diskMiB: 1_000, portCount: 100, custom: {} },
+        attributes: [
+          { name: "kernel.name", value: "linux" },
+          { name: "node.class", value: "small" },
+        ],
+        drivers: ["process"],
+        networkModes: ["host"],
+        unavailable: [],
+        mayChangeUser: process.getuid?.() === 0,
+      },
+    };
+  }
+}

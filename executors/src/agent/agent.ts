@@ -1,0 +1,222 @@
+import {
+  type Clock,
+  type Handlers,
+  type Log,
+  type Metrics,
+  MusterError,
+  type Random,
+  randomText,
+  type Transport,
+} from "@muster/foundation";
+import type { Registration } from "@muster/proto";
+import type { Disk, DiskWrite } from "../world/disk.ts";
+import type { HostPorts } from "../world/host-ports.ts";
+import type { Prober } from "../world/prober.ts";
+import type { Proc } from "../world/proc.ts";
+import type { ExecRunner, LogReader } from "../world/task-files.ts";
+import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
+import { encodeRecord } from "./checkpoint/record.ts";
+import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
+import { createState } from "./core/create-state.ts";
+import type { CoreConfig } from "./core/model.ts";
+import { AgentLoop } from "./loop.ts";
+import { Session } from "./session.ts";
+import { tasksHandlers } from "./tasks-service.ts";
+
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly disk: Disk;
+  readonly proc: Proc;
+  readonly hostPorts: HostPorts;
+  readonly prober: Prober;
+  readonly log: Log;
+  /** With the prefix "muster_agent_". Absent: nothing is counted. */
+  readonly metrics?: Metrics;
+  /** Absent: Tasks.Logs answers "unsupported". */
+  readonly logReader?: LogReader;
+  /** Absent: Tasks.Exec answers "unsupported". */
+  readonly execRunner?: ExecRunner;
+  /** Called if the agent can't begin, for instance since its disk can't be read. Default: the log says so. */
+  readonly failed?: (error: MusterError) => void;
+}
+
+export interface Agent {
+  /** Tasks.Logs, Tasks.Exec, Tasks.Kill. */
+  readonly handlers: Handlers;
+  start(): void;
+  /**
+   * "leave": tasks run on and are taken up again by the next agent of this data folder. "kill": tasks are ended with
+   * REASON_AGENT_SHUTDOWN, and the master is told that the agent leaves. Default: "leave".
+   */
+  stop(done: () => void, tasks?: "leave" | "kill"): void;
+  /** Empty until the agent's records have been read. */
+  agentId(): string;
+}
+
+/** One agent. Nothing happens before `start`. */
+export function createAgent(deps: AgentDeps, config: AgentConfig): Agent {
+  return new RunningAgent(deps, completeConfig(config));
+}
+
+class RunningAgent implements Agent {
+  readonly handlers: Handlers;
+  readonly #deps: AgentDeps;
+  readonly #config: CompleteConfig;
+  readonly #session: Session;
+  #loop: AgentLoop | undefined;
+  #isStopped = false;
+
+  constructor(deps: AgentDeps, config: CompleteConfig) {
+    this.#deps = deps;
+    this.#config = config;
+    this.handlers = tasksHandlers(() => this.#loop, deps, config);
+    this.#session = new Session(deps, config.masters, {
+      greeting: () => ({ registration: this.#registration(), tasks: this.#loop?.reports() ?? [] }),
+      epochSeen: () => this.#loop?.state.epochSeen ?? 0,
+      keepEpoch: (epoch) => this.#loop?.keepEpoch(epoch),
+      message: (message) => this.#loop?.message(message),
+      disconnected: () => this.#loop?.post({ type: "disconnected" }),
+      changed: () => this.#loop?.endOfTick(),
+    });
+  }
+
+  agentId(): string {
+    return this.#loop?.state.config.agentId ?? "";
+  }
+
+  start(): void {
+    this.#deps.disk.readAll((files, failure) => {
+      if (this.#isStopped) return;
+      if (failure) this.#fail(new MusterError("unavailable", `the agent's folder can't be read: ${failure.message}`));
+      else this.#identify(loadCheckpoint(files));
+    });
+  }
+
+  stop(done: () => void, tasks: "leave" | "kill" = "leave"): void {
+    const loop = this.#loop;
+    if (loop && tasks === "kill" && !this.#isStopped) this.#endTasks(loop, () => this.#finish(done, true));
+    else this.#finish(done, false);
+  }
+
+  #finish(done: () => void, isLeaving: boolean): void {
+    this.#isStopped = true;
+    this.#session.stop(isLeaving, () => {
+      this.#deps.proc.stop();
+      if (this.#loop) this.#loop.stop(done);
+      else this.#deps.clock.after(0, done);
+    });
+  }
+
+  /** Waits for tasks to end, then a little for their last statuses to be taken in: the next agent tells the others. */
+  #endTasks(loop: AgentLoop, done: () => void): void {
+    const { clock } = this.#deps;
+    const { shutdownGraceMsMax, leavingWaitMs } = this.#config;
+    let isDone = false;
+    const finish = (): void => {
+      if (isDone) return;
+      isDone = true;
+      loop.watchTicks(undefined);
+      done();
+    };
+    let isWaiting = false;
+    loop.post({ type: "shut-down", graceMsMax: shutdownGraceMsMax });
+    loop.watchTicks(() => {
+      const tasks = [...loop.state.tasks.values()];
+      if (tasks.some((task) => task.phase !== "ended")) return;
+      if (!loop.state.registered || tasks.every((task) => task.queue.length === 0)) finish();
+      else if (!isWaiting) {
+        isWaiting = true;
+        clock.after(leavingWaitMs, finish);
+      }
+    });
+    clock.after(shutdownGraceMsMax + shutdownLimitMs, finish);
+  }
+
+  /** An id is durable before anybody hears it. */
+  #identify(loaded: Loaded): void {
+    const { disk, random, clock, log } = this.#deps;
+    const agentId = loaded.agentId ?? `agent-${clock.epochMs().toString(36)}-${randomText(random, 12)}`;
+    const writes: DiskWrite[] = [];
+    for (const { path, reason } of loaded.damaged) {
+      log.error({ path, reason }, "a record was damaged and put into quarantine");
+      writes.push({ type: "quarantine", path });
+    }
+    const bytes = encodeRecord({ agentId });
+    writes.push({ type: "put", path: paths.agent, bytes }, { type: "put", path: paths.agentCopy, bytes });
+    if (loaded.epochSeen > 0)
+      writes.push({ type: "put", path: paths.epoch, bytes: encodeRecord({ epoch: loaded.epochSeen }) });
+    disk.commit(writes, (failure) => {
+      if (this.#isStopped) return;
+      // An id that was read is durable already; a new one has to be.
+      if (failure && loaded.agentId === undefined)
+        this.#fail(new MusterError("unavailable", `the agent's id can't be recorded: ${failure.message}`));
+      else this.#begin(agentId, loaded);
+    });
+  }
+
+  #begin(agentId: string, loaded: Loaded): void {
+    const config = this.#config;
+    const range = {
+      first: config.dynamicPortFirst,
+      last: config.dynamicPortLast,
+      reuseAfterMs: config.portReuseAfterMs,
+    };
+    const state = createState(this.#coreConfig(agentId), range, this.#deps.random.stream("ports"), loaded.epochSeen);
+    const loop = new AgentLoop(this.#deps, state, () => this.#session);
+    this.#loop = loop;
+    this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
+    loop.post({ type: "recovered", groups: loaded.groups });
+    this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
+    this.#session.start();
+  }
+
+  #coreConfig(agentId: string): CoreConfig {
+    const config = this.#config;
+    return {
+      agentId,
+      agentName: config.name,
+      dataFolder: config.dataFolder,
+      bootId: this.#deps.proc.bootId,
+      ip: config.host.ip,
+      attributes: Object.fromEntries(config.host.attributes.map(({ name, value }) => [name, value])),
+      taskEnvironment: config.taskEnvironment,
+      drivers: new Set(config.host.drivers),
+      networkModes: new Set(config.host.networkModes),
+      mayChangeUser: config.host.mayChangeUser,
+      tasksMax: config.tasksMax,
+      probesMax: config.probesMax,
+      diskFreeBytesMin: config.diskFreeBytesMin,
+      diskFreeFractionMin: config.diskFreeFractionMin,
+    };
+  }
+
+  #registration(): Registration {
+    const { host, ...config } = this.#config;
+    return {
+      agentId: this.agentId(),
+      name: config.name,
+      address: config.address,
+      ip: host.ip,
+      resources: host.resources,
+      attributes: [...host.attributes],
+      dynamicPortFirst: config.dynamicPortFirst,
+      dynamicPortLast: config.dynamicPortLast,
+      epochSeen: this.#loop?.state.epochSeen ?? 0,
+      version: config.version,
+      drivers: [...host.drivers],
+      unavailable: [...host.unavailable],
+      bootId: this.#deps.proc.bootId,
+      networkModes: [...host.networkModes],
+    };
+  }
+
+  #fail(error: MusterError): void {
+    if (this.#deps.failed) this.#deps.failed(error);
+    else this.#deps.log.error({ error }, "the agent can't begin");
+  }
+}
+
+/** Beyond their grace, tasks that are being killed are waited for at most so long. */
+const shutdownLimitMs = 10_000;

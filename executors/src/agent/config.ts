@@ -1,0 +1,71 @@
+import type { Attribute, Resources, Unavailable } from "@muster/proto";
+
+/** What the host is and has; made by `fingerprintHost`, or by a simulator. */
+export interface HostFacts {
+  /** Address under which tasks' ports are reached. */
+  readonly ip: string;
+  /** All that tasks may use. */
+  readonly resources: Resources;
+  readonly attributes: readonly Attribute[];
+  readonly drivers: readonly string[];
+  readonly networkModes: readonly string[];
+  readonly unavailable: readonly Unavailable[];
+  /** Whether tasks may run under accounts other than the agent's. */
+  readonly mayChangeUser: boolean;
+}
+
+export interface AgentConfig {
+  /** What people call it. Default: the host's name. */
+  readonly name: string;
+  /** Host and port at which the agent's own gRPC server is reached, for instance "127.0.0.1:5051". */
+  readonly address: string;
+  /** Host and port of each master; tried in turn. */
+  readonly masters: readonly string[];
+  /** Absolute path of the agent's own folder. */
+  readonly dataFolder: string;
+  readonly host: HostFacts;
+  /** Of the program. */
+  readonly version: string;
+  /** First port of the dynamic range. Default: 20000. */
+  readonly dynamicPortFirst?: number;
+  /** Last port of the dynamic range. Default: 32000. */
+  readonly dynamicPortLast?: number;
+  /** A released port is not given again for so long unless there is no other. Default: 60,000 ms. */
+  readonly portReuseAfterMs?: number;
+  /** Given to every task: PATH and the like. Default: PATH alone, the standard one. */
+  readonly taskEnvironment?: Readonly<Record<string, string>>;
+  /** Tasks that may live at once. Default: 1,000. */
+  readonly tasksMax?: number;
+  /** Health checks under way at once. Default: 8. */
+  readonly probesMax?: number;
+  /** Launches are refused when less than this is free. Default: 64 MiB. */
+  readonly diskFreeBytesMin?: number;
+  /** Launches are refused when less than this part is free. Default: 0.05. */
+  readonly diskFreeFractionMin?: number;
+  /** The longest grace of tasks when the agent shuts down and ends them. Default: 5,000 ms. */
+  readonly shutdownGraceMsMax?: number;
+  /** How long an agent that shuts down waits for its last statuses to be acknowledged. Default: 500 ms. */
+  readonly leavingWaitMs?: number;
+  /** Sessions of Exec at once. Default: 32. */
+  readonly execSessionsMax?: number;
+}
+
+export type CompleteConfig = Required<AgentConfig>;
+
+export const agentDefaults = {
+  dynamicPortFirst: 20_000,
+  dynamicPortLast: 32_000,
+  portReuseAfterMs: 60_000,
+  taskEnvironment: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+  tasksMax: 1_000,
+  probesMax: 8,
+  diskFreeBytesMin: 64 * 1024 * 1024,
+  diskFreeFractionMin: 0.05,
+  shutdownGraceMsMax: 5_000,
+  leavingWaitMs: 500,
+  execSessionsMax: 32,
+} as const;
+
+export function completeConfig(config: AgentConfig): CompleteConfig {
+  return { ...agentDefaults, ...config };
+}

@@ -1,0 +1,29 @@
+import type { Random } from "@muster/foundation";
+import { createPorts } from "../../ports/allocator.ts";
+import type { AgentState, CoreConfig } from "./model.ts";
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+  readonly reuseAfterMs: number;
+}
+
+/** An agent that knows of no task yet. */
+export function createState(config: CoreConfig, range: PortRange, random: Random, epochSeen: number): AgentState {
+  return {
+    config,
+    random,
+    ports: createPorts(range.first, range.last, range.reuseAfterMs),
+    groups: new Map(),
+    launches: new Map(),
+    tasks: new Map(),
+    named: new Map(),
+    killsAhead: new Map(),
+    registered: false,
+    refusing: "",
+    epochSeen,
+    probesUnderWay: 0,
+    keyCount: 0,
+    disk: { totalBytes: 0, freeBytes: 0 },
+  };
+}

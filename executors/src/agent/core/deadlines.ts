@@ -1,0 +1,69 @@
+import { StatusReason } from "@muster/proto";
+import { runChecks } from "./health.ts";
+import { beginKill, forceKill } from "./kill.ts";
+import { removeGroup } from "./launch.ts";
+import type { AgentState, Group, Now, Task } from "./model.ts";
+import { type Context, resendHead } from "./status.ts";
+
+/** An ended launch is remembered for so long after its last acknowledgement, so that a late copy starts nothing. */
+export const tombstoneMs = 60 * 60 * 1_000;
+/** Ended and acknowledged groups that are remembered; the oldest go first. */
+export const tombstonesMax = 1_000;
+
+/** Does everything whose time has come. O(tasks). */
+export function wake(context: Context): void {
+  const { state, now } = context;
+  let tombstones = 0;
+  for (const group of state.groups.values()) {
+    for (const task of group.tasks) {
+      resendHead(context, task);
+      if (task.phase === "ended") continue;
+      forceKill(context, task);
+      runChecks(context, task);
+      if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill)
+        beginKill(context, task, { reason: StatusReason.REASON_MAX_RUN_TIME, message: "it ran for its maximum time" });
+    }
+    if (tombstoneEnd(group) !== undefined) tombstones++;
+  }
+  for (const group of state.groups.values()) {
+    const end = tombstoneEnd(group);
+    if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
+    tombstones--;
+    removeGroup(state, group);
+    context.effects.push({ type: "forget", group });
+  }
+}
+
+/** When a group may be forgotten, in milliseconds since the epoch; undefined while something of it is open. */
+function tombstoneEnd(group: Group): number | undefined {
+  let end = 0;
+  for (const task of group.tasks) {
+    if (task.phase !== "ended" || task.acknowledgedAt === undefined) return undefined;
+    end = Math.max(end, task.acknowledgedAt + tombstoneMs);
+  }
+  return end;
+}
+
+/** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
+export function nextWakeMs(state: AgentState, now: Now): number | undefined {
+  let next = Number.POSITIVE_INFINITY;
+  const hasRoomForProbes = state.probesUnderWay < state.config.probesMax;
+  for (const group of state.groups.values()) {
+    for (const task of group.tasks) next = Math.min(next, nextOfTask(task, state.registered, hasRoomForProbes, now));
+    const end = tombstoneEnd(group);
+    if (end !== undefined) next = Math.min(next, now.monotonicMs + end - now.epochMs);
+  }
+  return next === Number.POSITIVE_INFINITY ? undefined : next;
+}
+
+function nextOfTask(task: Task, registered: boolean, hasRoomForProbes: boolean, now: Now): number {
+  let next = Number.POSITIVE_INFINITY;
+  const resendAt = task.queue[0]?.resendAtMs;
+  if (registered && resendAt !== undefined) next = resendAt;
+  if (task.phase === "ended") return next;
+  if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
+  if (task.phase !== "running") return next;
+  if (task.kill?.deadlineMs !== undefined && !task.kill.forced) next = Math.min(next, task.kill.deadlineMs);
+  if (hasRoomForProbes) for (const check of task.checks) next = Math.min(next, check.nextAtMs ?? next);
+  return next;
+}

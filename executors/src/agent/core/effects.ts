@@ -1,0 +1,70 @@
+import type { StatusReason, TaskStatus } from "@muster/proto";
+import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
+import type { PortHolder, PortQuestion } from "../../world/host-ports.ts";
+import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
+import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
+import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
+
+/** What a commit was for; comes back when it is durable, or is not. */
+export type Purpose =
+  | { readonly type: "launch"; readonly key: string }
+  | { readonly type: "status"; readonly id: string; readonly sequence: number };
+
+/** What happens to an agent. */
+export type AgentInput =
+  | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
+  | { readonly type: "launch"; readonly launch: LaunchRequest }
+  | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
+  | { readonly type: "durable"; readonly purpose: Purpose }
+  | { readonly type: "not-durable"; readonly purpose: Purpose; readonly failure: DiskFailure }
+  | { readonly type: "space"; readonly space: DiskSpace }
+  | { readonly type: "started"; readonly id: string; readonly started: ProcStarted }
+  | { readonly type: "start-failed"; readonly id: string; readonly message: string }
+  | { readonly type: "exited"; readonly id: string; readonly exit: ProcExit }
+  | { readonly type: "supervisor-lost"; readonly id: string }
+  | { readonly type: "absent"; readonly id: string }
+  | {
+      readonly type: "kill";
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly graceMs: number | undefined;
+      readonly reason: StatusReason;
+    }
+  | { readonly type: "framework-removed"; readonly frameworkId: string }
+  | {
+      readonly type: "acknowledged";
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly updateId: string;
+    }
+  | { readonly type: "probed"; readonly id: string; readonly index: number; readonly result: ProbeResult }
+  | { readonly type: "registered" }
+  | { readonly type: "disconnected" }
+  | { readonly type: "drain"; readonly graceMsMax: number }
+  | { readonly type: "shut-down"; readonly graceMsMax: number }
+  | { readonly type: "wake" };
+
+/** What an agent wants done. */
+export type AgentEffect =
+  | { readonly type: "check-ports"; readonly key: string; readonly questions: readonly PortQuestion[] }
+  | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
+  | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
+  | { readonly type: "forget"; readonly group: Group }
+  | { readonly type: "spawn"; readonly spec: ProcSpec }
+  | { readonly type: "adopt"; readonly id: string; readonly bootId: string }
+  | { readonly type: "signal"; readonly id: string; readonly signal: string }
+  | { readonly type: "kill"; readonly id: string }
+  | {
+      readonly type: "probe";
+      readonly id: string;
+      readonly index: number;
+      readonly target: ProbeTarget;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: "send"; readonly status: TaskStatus }
+  | {
+      readonly type: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };

@@ -1,0 +1,147 @@
+import { randomInt } from "@muster/foundation";
+import { CheckAction, Health, type HealthCheck, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
+import { findNetwork } from "../../networks/networks.ts";
+import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
+import { beginKill } from "./kill.ts";
+import type { Check, Group, Now, Task } from "./model.ts";
+import { type Context, report } from "./status.ts";
+
+/** Until a check has passed for the first time it is made more often than its interval says. */
+export const eagerDelayMsFirst = 250;
+export const eagerDelayFactor = 1.5;
+export const checkDefaults = { intervalMs: 10_000, timeoutMs: 5_000, failuresMax: 3, graceMs: 300_000 } as const;
+
+export function firstChecks(spec: TaskSpec): Check[] {
+  return spec.healthChecks.map(() => ({
+    nextAtMs: undefined,
+    delayMs: eagerDelayMsFirst,
+    failures: 0,
+    everPassed: false,
+    passing: false,
+    lastMessage: "",
+  }));
+}
+
+/** What of a task's checks this agent can't do. */
+export function unsupportedCheck(
+  group: Group,
+  spec: TaskSpec,
+): { state: TaskState; reason: StatusReason; message: string } | undefined {
+  for (const [index, check] of spec.healthChecks.entries()) {
+    const where = `health_checks[${index}]`;
+    if (check.grpc || check.script)
+      return {
+        state: TaskState.TASK_ERROR,
+        reason: StatusReason.REASON_UNSUPPORTED,
+        message: `${where}: this agent makes http and tcp checks only`,
+      };
+    const label = (check.http ?? check.tcp)?.portLabel;
+    if (label !== undefined && group.ports.some((port) => port.label === label)) continue;
+    return {
+      state: TaskState.TASK_ERROR,
+      reason: StatusReason.REASON_TASK_INVALID,
+      message: label === undefined ? `${where}: has no probe` : `${where}: its group has no port "${label}"`,
+    };
+  }
+  return undefined;
+}
+
+/** The checks of a task that runs begin; those of an adopted one are spread, its health is taken as it was. */
+export function startChecks({ state, now }: Context, task: Task, isAdopted: boolean): void {
+  for (const [index, check] of task.checks.entries()) {
+    const spread = isAdopted ? randomInt(state.random, intervalMs(task.spec.healthChecks[index] as HealthCheck)) : 0;
+    check.nextAtMs = now.monotonicMs + spread;
+    if (!isAdopted || task.health !== Health.HEALTH_HEALTHY) continue;
+    check.everPassed = true;
+    check.passing = true;
+  }
+}
+
+/** Makes the checks that are due, as far as not too many are under way. */
+export function runChecks(context: Context, task: Task): void {
+  const { state, now, effects } = context;
+  if (task.phase !== "running") return;
+  for (const [index, check] of task.checks.entries()) {
+    if (check.nextAtMs === undefined || now.monotonicMs < check.nextAtMs) continue;
+    if (state.probesUnderWay >= state.config.probesMax) return;
+    const spec = task.spec.healthChecks[index] as HealthCheck;
+    const target = probeTarget(task.group, spec);
+    check.nextAtMs = undefined;
+    if (!target) continue;
+    state.probesUnderWay++;
+    const timeoutMs = spec.timeoutMs || checkDefaults.timeoutMs;
+    effects.push({ type: "probe", id: task.id, index, target, timeoutMs });
+  }
+}
+
+function probeTarget(group: Group, check: HealthCheck): ProbeTarget | undefined {
+  const port = group.assigned.find(({ label }) => label === (check.http ?? check.tcp)?.portLabel);
+  const network = findNetwork(group.networkMode);
+  if (!port || !network) return undefined;
+  const place = { ip: port.ip, port: port.number };
+  if (!check.http) return { type: "tcp", ...place };
+  return {
+    type: "http",
+    ...place,
+    scheme: check.http.scheme === "https" ? "https" : "http",
+    method: check.http.method || "GET",
+    path: check.http.path || "/",
+    headers: check.http.headers,
+  };
+}
+
+/** Takes in how a check went. */
+export function probed(context: Context, id: string, index: number, result: ProbeResult): void {
+  const { state, now } = context;
+  state.probesUnderWay = Math.max(0, state.probesUnderWay - 1);
+  const task = state.tasks.get(id);
+  const check = task?.checks[index];
+  const spec = task?.spec.healthChecks[index];
+  if (!task || !check || !spec || task.phase !== "running") return;
+  check.lastMessage = result.message;
+  if (result.passed) {
+    // The phase of each check is its own, so that a thousand tasks started at once are not asked at once for ever.
+    const first = !check.everPassed;
+    check.everPassed = true;
+    check.passing = true;
+    check.failures = 0;
+    const interval = intervalMs(spec);
+    check.nextAtMs = now.monotonicMs + (first ? interval / 2 + randomInt(state.random, interval) / 2 : interval);
+  } else {
+    check.passing = false;
+    check.nextAtMs = now.monotonicMs + (check.everPassed ? intervalMs(spec) : check.delayMs);
+    if (!check.everPassed) check.delayMs = Math.min(intervalMs(spec), check.delayMs * eagerDelayFactor);
+    if (check.everPassed || isGraceOver(now, task, spec)) check.failures++;
+  }
+  settleHealth(context, task);
+}
+
+function isGraceOver(now: Now, task: Task, check: HealthCheck): boolean {
+  return now.epochMs - (task.started?.at ?? 0) >= (check.graceMs ?? checkDefaults.graceMs);
+}
+
+function settleHealth(context: Context, task: Task): void {
+  const failing = task.checks.findIndex((check, index) => check.failures >= failuresMax(task, index));
+  const health =
+    failing >= 0
+      ? Health.HEALTH_UNHEALTHY
+      : task.checks.every((check) => check.everPassed && (check.passing || task.health === Health.HEALTH_HEALTHY))
+        ? Health.HEALTH_HEALTHY
+        : task.health;
+  if (health === task.health) return;
+  task.health = health;
+  const check = task.spec.healthChecks[failing];
+  const about = check ? `check ${check.name || failing}: ${task.checks[failing]?.lastMessage}` : "";
+  const taskState = task.kill ? TaskState.TASK_KILLING : TaskState.TASK_RUNNING;
+  report(context, task, taskState, { reason: StatusReason.REASON_HEALTH_CHANGED, message: about });
+  if (check?.action === CheckAction.CHECK_ACTION_KILL)
+    beginKill(context, task, { reason: StatusReason.REASON_UNHEALTHY, message: about });
+}
+
+function intervalMs(check: HealthCheck): number {
+  return check.intervalMs || checkDefaults.intervalMs;
+}
+
+function failuresMax(task: Task, index: number): number {
+  return task.spec.healthChecks[index]?.failuresMax || checkDefaults.failuresMax;
+}

@@ -1,0 +1,319 @@
+import { type AssignedPort, Health, type PortRequest, StatusReason, TaskState } from "@muster/proto";
+import { findDriver } from "../../drivers/drivers.ts";
+import { findNetwork } from "../../networks/networks.ts";
+import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
+import type { DiskFailure } from "../../world/disk.ts";
+import type { PortHolder } from "../../world/host-ports.ts";
+import { giveBackPorts } from "./group-end.ts";
+import { firstChecks, unsupportedCheck } from "./health.ts";
+import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
+import { pairKey } from "./model.ts";
+import { type Context, report, sendHead } from "./status.ts";
+
+/** How often dynamic ports are chosen anew when the kernel has those that were chosen. */
+export const portChoicesMax = 64;
+
+interface Refusal {
+  readonly state: TaskState;
+  readonly reason: StatusReason;
+  readonly message: string;
+  /** Index of the task that is to blame; undefined: it concerns the group as a whole. */
+  readonly culprit?: number;
+}
+
+/** Begins a launch. A launch that is known already is answered with where it stands. */
+export function launch(context: Context, request: LaunchRequest): void {
+  const { state } = context;
+  const known = state.launches.get(pairKey(request.frameworkId, request.launchId));
+  if (known !== undefined) {
+    for (const task of state.groups.get(known)?.tasks ?? []) repeatHead(context, task);
+    return;
+  }
+  const duplicate = request.tasks.map(({ info }) => livingTask(state, request.frameworkId, info.taskId)).find(Boolean);
+  const group = addGroup(context, request);
+  const refusal = duplicate ? duplicateRefusal(duplicate) : whyNot(state, group, request);
+  if (refusal) refuse(context, group, refusal);
+  else if (!group.tasks.some((task) => killedAhead(context, task))) choosePorts(context, group);
+}
+
+function killedAhead(context: Context, task: Task): boolean {
+  const { state } = context;
+  const name = pairKey(task.group.frameworkId, task.info.taskId);
+  const kill = state.killsAhead.get(name);
+  if (!kill) return false;
+  state.killsAhead.delete(name);
+  if (kill.untilMs <= context.now.monotonicMs) return false;
+  refuse(context, task.group, {
+    state: TaskState.TASK_KILLED,
+    reason: StatusReason.REASON_KILLED_DURING_LAUNCH,
+    message: "the kill came before the launch",
+  });
+  return true;
+}
+
+function repeatHead(context: Context, task: Task): void {
+  const head = task.queue[0];
+  if (!head) return;
+  head.resendAtMs = undefined;
+  sendHead(context, task);
+}
+
+/** The task of that name that has not ended. */
+export function livingTask(state: AgentState, frameworkId: string, taskId: string): Task | undefined {
+  return state.named.get(pairKey(frameworkId, taskId))?.find((task) => task.phase !== "ended");
+}
+
+function duplicateRefusal(task: Task): Refusal {
+  return {
+    state: TaskState.TASK_ERROR,
+    reason: StatusReason.REASON_DUPLICATE_TASK,
+    message: `task ${task.info.taskId} lives already, from launch ${task.group.launchId}`,
+  };
+}
+
+/** Why the group can't be started at all, before anything is tried. Undefined: nothing speaks against it. */
+function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusal | undefined {
+  const { config } = state;
+  const wrongTask = request.tasks.findIndex((task) => task.problem !== "");
+  if (wrongTask >= 0) {
+    const message = request.tasks[wrongTask]?.problem ?? "";
+    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message, culprit: wrongTask };
+  }
+  if (state.refusing !== "") return refusalWhile(state);
+  if (isDiskFull(state)) return dropped(StatusReason.REASON_DISK, diskMessage(state));
+  if (livingCount(state) > config.tasksMax)
+    return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
+  const network = config.networkModes.has(group.networkMode) ? findNetwork(group.networkMode) : undefined;
+  if (!network) return unsupported(`network mode ${group.networkMode} is not available on this agent`);
+  for (const [culprit, { spec }] of group.tasks.entries()) {
+    const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
+    if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
+    const wrong = driver.validate(spec, config);
+    if (wrong !== undefined) return { state: stateOf(wrong.reason), ...wrong, culprit };
+    const check = unsupportedCheck(group, spec);
+    if (check !== undefined) return { ...check, culprit };
+  }
+  return undefined;
+}
+
+/** A wrong description would fail anywhere, a lack of this agent may not. */
+function stateOf(reason: StatusReason): TaskState {
+  return reason === StatusReason.REASON_TASK_INVALID ? TaskState.TASK_ERROR : TaskState.TASK_FAILED;
+}
+
+function livingCount(state: AgentState): number {
+  let count = 0;
+  for (const task of state.tasks.values()) if (task.phase !== "ended") count++;
+  return count;
+}
+
+function refusalWhile(state: AgentState): Refusal {
+  if (state.refusing === "disk") return dropped(StatusReason.REASON_DISK, "the agent's disk is failing");
+  if (state.refusing === "draining") return dropped(StatusReason.REASON_AGENT_DRAINING, "the agent is being drained");
+  return dropped(StatusReason.REASON_AGENT_SHUTDOWN, "the agent is shutting down");
+}
+
+function dropped(reason: StatusReason, message: string): Refusal {
+  return { state: TaskState.TASK_DROPPED, reason, message };
+}
+
+function unsupported(message: string): Refusal {
+  return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_UNSUPPORTED, message };
+}
+
+export function isDiskFull({ disk, config }: AgentState): boolean {
+  if (disk.totalBytes === 0) return false;
+  return disk.freeBytes < Math.max(config.diskFreeBytesMin, disk.totalBytes * config.diskFreeFractionMin);
+}
+
+function diskMessage({ disk }: AgentState): string {
+  return `only ${Math.floor(disk.freeBytes / 2 ** 20)} MiB of the agent's disk are free`;
+}
+
+function addGroup({ state, now }: Context, request: LaunchRequest): Group {
+  let key: string;
+  do {
+    key = `${now.epochMs.toString(36)}-${(++state.keyCount).toString(36)}`;
+  } while (state.groups.has(key));
+  const group: Group = {
+    key,
+    launchId: request.launchId,
+    frameworkId: request.frameworkId,
+    frameworkName: request.frameworkName,
+    role: request.role,
+    networkMode: request.networkMode,
+    ports: request.ports,
+    assigned: [],
+    phase: "ports",
+    tasks: [],
+    refusedPorts: new Set(),
+    damaged: false,
+    released: false,
+  };
+  for (const { info, spec } of request.tasks)
+    group.tasks.push({
+      ...newTask(group, `${key}.${group.tasks.length}`, info, spec),
+      bootId: state.config.bootId,
+    });
+  indexGroup(state, group);
+  return group;
+}
+
+export function newTask(group: Group, id: string, info: Task["info"], spec: Task["spec"]): Task {
+  return {
+    id,
+    group,
+    info,
+    spec,
+    phase: "preparing",
+    bootId: "",
+    started: undefined,
+    sequence: 0,
+    queue: [],
+    latest: undefined,
+    kill: undefined,
+    health: Health.HEALTH_UNSPECIFIED,
+    checks: firstChecks(spec),
+    endsAt: undefined,
+    acknowledgedAt: undefined,
+  };
+}
+
+export function indexGroup(state: AgentState, group: Group): void {
+  state.groups.set(group.key, group);
+  state.launches.set(pairKey(group.frameworkId, group.launchId), group.key);
+  for (const task of group.tasks) {
+    state.tasks.set(task.id, task);
+    const name = pairKey(group.frameworkId, task.info.taskId);
+    const named = state.named.get(name);
+    if (named) named.push(task);
+    else state.named.set(name, [task]);
+  }
+}
+
+export function removeGroup(state: AgentState, group: Group): void {
+  state.groups.delete(group.key);
+  state.launches.delete(pairKey(group.frameworkId, group.launchId));
+  for (const task of group.tasks) {
+    state.tasks.delete(task.id);
+    const name = pairKey(group.frameworkId, task.info.taskId);
+    const rest = (state.named.get(name) ?? []).filter((other) => other !== task);
+    if (rest.length > 0) state.named.set(name, rest);
+    else state.named.delete(name);
+  }
+}
+
+/** Ends a group that was never started. */
+export function refuse(context: Context, group: Group, refusal: Refusal): void {
+  group.phase = "refused";
+  giveBackPorts(context, group);
+  const { culprit } = refusal;
+  for (const [index, task] of group.tasks.entries()) {
+    if (culprit === undefined || culprit === index) report(context, task, refusal.state, refusal);
+    else {
+      const message = `task ${group.tasks[culprit]?.info.taskId} of its group: ${refusal.message}`;
+      report(context, task, TaskState.TASK_ERROR, { reason: StatusReason.REASON_TASK_GROUP_INVALID, message });
+    }
+  }
+}
+
+/** Takes what the group asks for from our own books, then asks the kernel. */
+function choosePorts(context: Context, group: Group): void {
+  if (group.ports.length === 0) {
+    persistIntent(context, group);
+    return;
+  }
+  group.assigned = [];
+  for (const request of group.ports) {
+    const port = takeOne(context, group, request);
+    if (typeof port !== "number") {
+      refuse(context, group, port);
+      return;
+    }
+    group.assigned.push(assignedPort(context.state, request, port));
+  }
+  const questions = group.assigned.map(({ number, protocol }) => ({ port: number, protocol }));
+  context.effects.push({ type: "check-ports", key: group.key, questions });
+}
+
+function takeOne({ state, now }: Context, group: Group, request: PortRequest): number | Refusal {
+  if (request.number > 0) {
+    const holder = takePort(state.ports, request.number, request.protocol, group.key);
+    if (holder === undefined) return request.number;
+    const names = state.groups.get(holder)?.tasks.map((task) => task.info.taskId) ?? [];
+    return dropped(
+      StatusReason.REASON_PORT_IN_USE,
+      `PORT_IN_USE: port ${request.number} is held by ${names.join(", ") || holder}`,
+    );
+  }
+  const port = takeDynamicPort(state.ports, group.key, state.random, now.monotonicMs, group.refusedPorts);
+  return port ?? dropped(StatusReason.REASON_RESOURCES_MISSING, "no port of the agent's range is free");
+}
+
+function assignedPort(state: AgentState, request: PortRequest, port: number): AssignedPort {
+  const { label, to, protocol } = request;
+  return { label, number: port, to: to === 0 ? port : to, protocol, ip: state.config.ip };
+}
+
+/** The kernel has answered: the launch goes on, with other dynamic ports if need be. */
+export function portsChecked(context: Context, key: string, taken: readonly PortHolder[]): void {
+  const group = context.state.groups.get(key);
+  if (group?.phase !== "ports") return;
+  if (group.tasks.every((task) => task.phase === "ended")) return;
+  if (taken.length === 0) {
+    persistIntent(context, group);
+    return;
+  }
+  for (const { port } of taken) group.refusedPorts.add(port);
+  const fixed = taken.find(({ port }) => group.ports.some((request) => request.number === port));
+  if (fixed || group.refusedPorts.size > portChoicesMax) {
+    const { port, holder } = fixed ?? (taken[0] as PortHolder);
+    const message = `PORT_IN_USE: port ${port} is held by ${holder}`;
+    refuse(context, group, dropped(StatusReason.REASON_PORT_IN_USE, message));
+    return;
+  }
+  giveBackPorts(context, group);
+  group.released = false;
+  choosePorts(context, group);
+}
+
+function persistIntent(context: Context, group: Group): void {
+  group.phase = "intent";
+  context.effects.push({ type: "persist-intent", key: group.key, purpose: { type: "launch", key: group.key } });
+  // In the same commit: a started group without a status would leave its framework in the dark about its ports.
+  for (const task of group.tasks) report(context, task, TaskState.TASK_STARTING);
+}
+
+/** The intent outlives a crash: from here on the group may be started. */
+export function intentDurable(context: Context, key: string): void {
+  const group = context.state.groups.get(key);
+  if (group?.phase !== "intent") return;
+  group.phase = "launched";
+  for (const task of group.tasks) spawn(context, task);
+}
+
+/** Starts a task; doing it again after a crash is harmless, since a shim starts only if it is the first. */
+export function spawn(context: Context, task: Task): void {
+  if (task.phase !== "preparing") return;
+  task.phase = "starting";
+  const driver = findDriver(task.spec.driver);
+  const network = findNetwork(task.group.networkMode);
+  if (!driver || !network) {
+    const message = `driver ${task.spec.driver} or network mode ${task.group.networkMode} is gone from this agent`;
+    report(context, task, TaskState.TASK_FAILED, { reason: StatusReason.REASON_UNSUPPORTED, message });
+    return;
+  }
+  context.effects.push({ type: "spawn", spec: driver.plan(task, context.state.config, network) });
+}
+
+export function intentNotDurable(context: Context, key: string, failure: DiskFailure): void {
+  const group = context.state.groups.get(key);
+  if (group?.phase !== "intent") return;
+  for (const task of group.tasks) {
+    task.queue = [];
+    task.sequence = 0;
+    if (task.phase === "ended") task.phase = "preparing";
+  }
+  refuse(context, group, dropped(StatusReason.REASON_DISK, `the launch could not be recorded: ${failure.message}`));
+  context.effects.push({ type: "forget", group });
+}

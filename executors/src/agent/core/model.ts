@@ -1,0 +1,208 @@
+import type { Random } from "@muster/foundation";
+import type {
+  AssignedPort,
+  Health,
+  PortRequest,
+  Resources,
+  StatusReason,
+  TaskInfo,
+  TaskSpec,
+  TaskStatus,
+} from "@muster/proto";
+import type { Ports } from "../../ports/allocator.ts";
+import type { ProcStarted } from "../../world/proc.ts";
+
+/** The two times of one moment: one for durations, one for people and other machines. */
+export interface Now {
+  readonly monotonicMs: number;
+  readonly epochMs: number;
+}
+
+/** What the core needs to know of its surroundings. All numbers are set: defaults are in ../config.ts. */
+export interface CoreConfig {
+  readonly agentId: string;
+  readonly agentName: string;
+  /** Absolute path under which everything of the agent lies. */
+  readonly dataFolder: string;
+  readonly bootId: string;
+  /** Address under which tasks' ports are reached. */
+  readonly ip: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Given to every task, beside what names it: PATH and the like. */
+  readonly taskEnvironment: Readonly<Record<string, string>>;
+  readonly drivers: ReadonlySet<string>;
+  readonly networkModes: ReadonlySet<string>;
+  /** Whether tasks may name an account to run under. */
+  readonly mayChangeUser: boolean;
+  readonly tasksMax: number;
+  readonly probesMax: number;
+  readonly diskFreeBytesMin: number;
+  readonly diskFreeFractionMin: number;
+}
+
+/** A status on its way to the framework. */
+export interface QueuedStatus {
+  readonly status: TaskStatus;
+  durable: boolean;
+  /** Not before; undefined: as soon as it is durable and there is a master. */
+  resendAtMs: number | undefined;
+  delayMs: number;
+}
+
+export interface Kill {
+  readonly reason: StatusReason;
+  readonly message: string;
+  /** SIGKILL then, in monotonic milliseconds; undefined until the first signal has been sent. */
+  deadlineMs: number | undefined;
+  graceMs: number;
+  forced: boolean;
+}
+
+export interface Check {
+  /** Monotonic; undefined while a probe is on its way. */
+  nextAtMs: number | undefined;
+  delayMs: number;
+  failures: number;
+  everPassed: boolean;
+  passing: boolean;
+  lastMessage: string;
+}
+
+/**
+ * preparing: nothing was spawned yet. starting: spawned or adopted, nothing heard yet. running: its program runs.
+ * ended: the terminal status is made.
+ */
+export type TaskPhase = "preparing" | "starting" | "running" | "ended";
+
+export interface Task {
+  readonly id: string;
+  readonly group: Group;
+  /** As launched, `spec` empty. */
+  readonly info: TaskInfo;
+  readonly spec: TaskSpec;
+  phase: TaskPhase;
+  /** The boot of the machine in which it was launched. */
+  bootId: string;
+  started: ProcStarted | undefined;
+  /** Count of statuses made. */
+  sequence: number;
+  /** Not acknowledged, oldest first. At most `statusesPerTaskMax`. */
+  queue: QueuedStatus[];
+  latest: TaskStatus | undefined;
+  kill: Kill | undefined;
+  health: Health;
+  checks: Check[];
+  /** Ends it then, in milliseconds since the epoch, so that a restart of the agent does not prolong it. */
+  endsAt: number | undefined;
+  /** When the last status of an ended task was acknowledged, in milliseconds since the epoch. */
+  acknowledgedAt: number | undefined;
+}
+
+/**
+ * ports: the kernel is asked about its ports. intent: its record is being made durable. launched: its tasks were
+ * spawned. refused: it was never started; only its terminal statuses are kept, in memory.
+ */
+export type GroupPhase = "ports" | "intent" | "launched" | "refused";
+
+export interface Group {
+  readonly key: string;
+  readonly launchId: string;
+  readonly frameworkId: string;
+  readonly frameworkName: string;
+  readonly role: string;
+  readonly networkMode: string;
+  readonly ports: readonly PortRequest[];
+  assigned: AssignedPort[];
+  phase: GroupPhase;
+  readonly tasks: Task[];
+  /** Dynamic ports that the kernel refused while the group's ports were looked for. */
+  readonly refusedPorts: Set<number>;
+  /** Its intent could not be read: whatever still runs is ended. */
+  readonly damaged: boolean;
+  /** Ports are given back. */
+  released: boolean;
+}
+
+export interface AgentState {
+  readonly config: CoreConfig;
+  readonly random: Random;
+  readonly ports: Ports;
+  /** By key. */
+  readonly groups: Map<string, Group>;
+  /** Keys by framework and launch id. */
+  readonly launches: Map<string, string>;
+  /** By id. */
+  readonly tasks: Map<string, Task>;
+  /** Tasks by framework and task id: of several launches at most one is not ended. */
+  readonly named: Map<string, Task[]>;
+  /** Kills of tasks that nobody launched yet, with the time at which they are forgotten (monotonic). */
+  readonly killsAhead: Map<string, { readonly untilMs: number; readonly reason: StatusReason }>;
+  registered: boolean;
+  /** Why no launch is accepted; empty: launches are accepted. */
+  refusing: "" | "disk" | "draining" | "stopping";
+  epochSeen: number;
+  probesUnderWay: number;
+  keyCount: number;
+  /** Where the disk stood when it was looked at last. */
+  disk: { totalBytes: number; freeBytes: number };
+}
+
+/** A launch as it comes from the wire: everything copied and of the right shape. */
+export interface LaunchRequest {
+  readonly frameworkId: string;
+  readonly frameworkName: string;
+  readonly role: string;
+  readonly launchId: string;
+  readonly networkMode: string;
+  readonly ports: readonly PortRequest[];
+  /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
+  readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
+}
+
+/** What is written before a group is started. */
+export interface IntentRecord {
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly bootId: string;
+  readonly launchId: string;
+  readonly frameworkId: string;
+  readonly frameworkName: string;
+  readonly role: string;
+  readonly networkMode: string;
+  readonly ports: readonly PortRequest[];
+  readonly assigned: readonly AssignedPort[];
+  readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
+}
+
+/** What is written whenever something of a task changes. */
+export interface StateRecord {
+  readonly launchId: string;
+  readonly frameworkId: string;
+  readonly taskId: string;
+  readonly bootId: string;
+  readonly phase: TaskPhase;
+  readonly started: ProcStarted | null;
+  readonly sequence: number;
+  readonly queue: readonly TaskStatus[];
+  readonly latest: TaskStatus | null;
+  readonly kill: { readonly reason: StatusReason; readonly message: string; readonly graceMs: number } | null;
+  readonly health: Health;
+  readonly endsAt: number | null;
+  readonly acknowledgedAt: number | null;
+}
+
+/** What was found on the disk of one group. Undefined: missing or damaged. */
+export interface FoundGroup {
+  readonly key: string;
+  readonly intent: IntentRecord | undefined;
+  /** Its intent or one of its states was unreadable. */
+  readonly damaged: boolean;
+  /** By index of the task. */
+  readonly states: ReadonlyMap<number, StateRecord>;
+}
+
+export const noTaskResources: Resources = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, portCount: 0, custom: {} };
+
+export function pairKey(frameworkId: string, id: string): string {
+  return `${frameworkId}/${id}`;
+}

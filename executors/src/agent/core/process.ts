@@ -1,0 +1,111 @@
+import { Health, StatusReason, TaskState } from "@muster/proto";
+import type { ProcExit, ProcStarted } from "../../world/proc.ts";
+import { giveBackPorts } from "./group-end.ts";
+import { startChecks } from "./health.ts";
+import { beginKill, carryOutKill } from "./kill.ts";
+import type { Task } from "./model.ts";
+import { type Context, type News, report } from "./status.ts";
+
+/** The command's program runs. */
+export function started(context: Context, id: string, facts: ProcStarted): void {
+  const task = context.state.tasks.get(id);
+  if (task?.phase !== "starting") return;
+  // An adopted task was told to be running in an earlier life; its framework need not hear it again.
+  const isAdopted = task.started !== undefined;
+  task.started = facts;
+  task.phase = "running";
+  if (task.spec.runTimeMsMax > 0) task.endsAt ??= facts.at + task.spec.runTimeMsMax;
+  if (task.group.damaged) {
+    const message = "the agent's record of the task was damaged";
+    beginKill(context, task, { reason: StatusReason.REASON_CHECKPOINT_DAMAGED, message });
+    return;
+  }
+  if (!isAdopted && !task.kill) report(context, task, TaskState.TASK_RUNNING, { at: facts.at });
+  startChecks(context, task, isAdopted);
+  carryOutKill(context, task);
+}
+
+/** The command could not be started. */
+export function startFailed(context: Context, id: string, cause: string): void {
+  endTask(context, id, (task) => {
+    // Of several tasks' reasons people must see which command is meant: it is what they mistyped.
+    const message = `${task.spec.command} can't be started: ${cause}`;
+    return task.kill
+      ? [TaskState.TASK_KILLED, { reason: StatusReason.REASON_KILLED_DURING_LAUNCH, message }]
+      : [TaskState.TASK_FAILED, { reason: StatusReason.REASON_LAUNCH_FAILED, message }];
+  });
+}
+
+/** The command ended, and nothing of it is alive. */
+export function exited(context: Context, id: string, exit: ProcExit): void {
+  endTask(context, id, (task) => {
+    const news = { exitCode: exit.exitCode, signal: exit.signal, at: exit.at };
+    if (task.kill) return [stateAfterKill(task), { ...news, reason: task.kill.reason, message: task.kill.message }];
+    if (task.group.damaged) return damaged(news);
+    if (exit.exitCode === 0) return [TaskState.TASK_FINISHED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED }];
+    const message = exit.signal === "" ? `exit code ${exit.exitCode}` : `ended by ${exit.signal}`;
+    return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED, message }];
+  });
+}
+
+function stateAfterKill(task: Task): TaskState {
+  const { kill } = task;
+  const isFault =
+    kill?.reason === StatusReason.REASON_MAX_RUN_TIME || kill?.reason === StatusReason.REASON_CHECKPOINT_DAMAGED;
+  return isFault ? TaskState.TASK_FAILED : TaskState.TASK_KILLED;
+}
+
+function damaged(news: News): [TaskState, News] {
+  const message = "the agent's record of the task was damaged";
+  return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_CHECKPOINT_DAMAGED, message }];
+}
+
+export function supervisorLost(context: Context, id: string): void {
+  endTask(context, id, () => [
+    TaskState.TASK_FAILED,
+    { reason: StatusReason.REASON_SUPERVISOR_LOST, message: "its shim died; what it had started was killed" },
+  ]);
+}
+
+/** The task was to be taken up again, but nothing runs and no end was recorded. */
+export function absent(context: Context, id: string, respawn: (task: Task) => void): void {
+  const task = context.state.tasks.get(id);
+  if (task?.phase !== "starting") return;
+  if (task.group.damaged) endTask(context, id, () => damaged({}));
+  else if (task.bootId !== context.state.config.bootId && task.bootId !== "")
+    endTask(context, id, () => [
+      TaskState.TASK_FAILED,
+      { reason: StatusReason.REASON_AGENT_REBOOTED, message: "the machine was restarted" },
+    ]);
+  else if (task.started) endTask(context, id, () => damaged({}));
+  else {
+    // The agent died between the intent and the shim: the launch goes on where it stood.
+    task.phase = "preparing";
+    task.bootId = context.state.config.bootId;
+    if (task.kill) beginKill(context, task, { reason: task.kill.reason, message: task.kill.message });
+    else respawn(task);
+  }
+}
+
+function endTask(context: Context, id: string, outcome: (task: Task) => [TaskState, News]): void {
+  const task = context.state.tasks.get(id);
+  if (!task || task.phase === "ended") return;
+  const [taskState, news] = outcome(task);
+  // A dead task is neither healthy nor unhealthy; what it was last says nothing any more.
+  if (taskState !== TaskState.TASK_FINISHED && task.health === Health.HEALTH_HEALTHY)
+    task.health = Health.HEALTH_UNSPECIFIED;
+  report(context, task, taskState, news);
+  endGroup(context, task, taskState);
+}
+
+/** A task that did not end well takes its group with it; the ports go back with the last one. */
+function endGroup(context: Context, ended: Task, taskState: TaskState): void {
+  const { group } = ended;
+  if (taskState !== TaskState.TASK_FINISHED)
+    for (const other of group.tasks)
+      beginKill(context, other, {
+        reason: StatusReason.REASON_TASK_GROUP_ENDED,
+        message: `task ${ended.info.taskId} of its group ended`,
+      });
+  if (group.tasks.every((task) => task.phase === "ended")) giveBackPorts(context, group);
+}

@@ -1,0 +1,105 @@
+import { takePort } from "../../ports/allocator.ts";
+import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { indexGroup, newTask } from "./launch.ts";
+import type { FoundGroup, Group, StateRecord, Task } from "./model.ts";
+import { type Context, resendDelayMsFirst } from "./status.ts";
+
+/**
+ * Takes up what an earlier life of the agent has left on its disk. Tasks that had not ended are looked for by `adopt`.
+ * O(tasks).
+ */
+export function recover(context: Context, found: readonly FoundGroup[]): void {
+  const { state } = context;
+  for (const one of found) {
+    const group = rebuildGroup(context, one);
+    if (!group) continue;
+    indexGroup(state, group);
+    const isOver = group.tasks.every((task) => task.phase === "ended");
+    group.released = isOver;
+    if (!isOver) for (const port of group.assigned) takePort(state.ports, port.number, port.protocol, group.key);
+    for (const task of group.tasks) {
+      if (task.phase === "ended") continue;
+      task.phase = "starting";
+      context.effects.push({ type: "adopt", id: task.id, bootId: task.bootId });
+    }
+  }
+}
+
+function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
+  const { key, intent, states } = found;
+  const identity = intent ?? states.values().next().value;
+  if (!identity) return undefined;
+  const group: Group = {
+    key,
+    launchId: identity.launchId,
+    frameworkId: identity.frameworkId,
+    frameworkName: intent?.frameworkName ?? "",
+    role: intent?.role ?? "",
+    networkMode: intent?.networkMode ?? "host",
+    ports: intent?.ports ?? [],
+    assigned: [...(intent?.assigned ?? [])],
+    phase: "launched",
+    tasks: [],
+    refusedPorts: new Set(),
+    damaged: intent === undefined,
+    released: false,
+  };
+  if (intent) {
+    for (const [index, { info, spec }] of intent.tasks.entries()) {
+      const task = newTask(group, `${key}.${index}`, { ...info, spec: emptyTaskInfo.spec }, spec);
+      task.bootId = intent.bootId;
+      applyState(context, task, states.get(index));
+      group.tasks.push(task);
+    }
+  } else {
+    for (const [index, record] of states) {
+      const task = newTask(group, `${key}.${index}`, { ...emptyTaskInfo, taskId: record.taskId }, emptySpec());
+      applyState(context, task, record);
+      group.tasks.push(task);
+    }
+  }
+  return group;
+}
+
+function applyState({ now }: Context, task: Task, record: StateRecord | undefined): void {
+  if (!record) {
+    // How many statuses there were is not known: counting on from the seconds is higher than they can have been.
+    task.sequence = Math.floor(now.epochMs / 1_000);
+    return;
+  }
+  task.bootId = record.bootId;
+  task.phase = record.phase;
+  task.started = record.started ?? undefined;
+  task.sequence = record.sequence;
+  task.latest = record.latest ?? undefined;
+  task.health = record.health;
+  task.endsAt = record.endsAt ?? undefined;
+  task.acknowledgedAt = record.acknowledgedAt ?? undefined;
+  if (record.kill) task.kill = { ...record.kill, deadlineMs: undefined, forced: false };
+  task.queue = record.queue.map((status) => ({
+    status,
+    durable: true,
+    resendAtMs: undefined,
+    delayMs: resendDelayMsFirst,
+  }));
+}
+
+/** The state of a task as it is written. */
+export function stateRecord(task: Task): StateRecord {
+  const { kill } = task;
+  return {
+    launchId: task.group.launchId,
+    frameworkId: task.group.frameworkId,
+    taskId: task.info.taskId,
+    bootId: task.bootId,
+    phase: task.phase,
+    started: task.started ?? null,
+    sequence: task.sequence,
+    queue: task.queue.map(({ status }) => status),
+    latest: task.latest ?? null,
+    kill: kill ? { reason: kill.reason, message: kill.message, graceMs: kill.graceMs } : null,
+    health: task.health,
+    endsAt: task.endsAt ?? null,
+    acknowledgedAt: task.acknowledgedAt ?? null,
+  };
+}

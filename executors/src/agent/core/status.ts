@@ -1,0 +1,125 @@
+import { StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
+import type { AgentEffect } from "./effects.ts";
+import type { AgentState, Now, Task } from "./model.ts";
+
+/** Statuses of one task that wait for acknowledgement. Beyond, changes of health in the middle are left out. */
+export const statusesPerTaskMax = 64;
+export const resendDelayMsFirst = 1_000;
+export const resendDelayMsMax = 60_000;
+/** Bytes of a status's message. */
+const messageLengthMax = 1_024;
+
+export interface Context {
+  readonly state: AgentState;
+  readonly now: Now;
+  readonly effects: AgentEffect[];
+}
+
+export interface News {
+  readonly reason?: StatusReason;
+  readonly message?: string;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string;
+  /** Milliseconds since the epoch; default: now. */
+  readonly at?: number;
+}
+
+const terminalStates: ReadonlySet<TaskState> = new Set([
+  TaskState.TASK_FINISHED,
+  TaskState.TASK_FAILED,
+  TaskState.TASK_KILLED,
+  TaskState.TASK_ERROR,
+  TaskState.TASK_DROPPED,
+  TaskState.TASK_GONE,
+]);
+
+export function isTerminal(state: TaskState): boolean {
+  return terminalStates.has(state);
+}
+
+/**
+ * Makes the next status of a task, queues it and asks for it to be made durable; it is sent once it is. The first
+ * terminal status is the last: whatever comes after it is dropped.
+ */
+export function report(context: Context, task: Task, taskState: TaskState, news: News = {}): void {
+  if (task.phase === "ended") return;
+  task.sequence++;
+  const status = makeStatus(context, task, taskState, news);
+  task.latest = status;
+  if (isTerminal(taskState)) task.phase = "ended";
+  const isVolatile = task.group.phase === "refused";
+  if (task.queue.length >= statusesPerTaskMax) dropHealthChange(task);
+  task.queue.push({ status, durable: isVolatile, resendAtMs: undefined, delayMs: resendDelayMsFirst });
+  if (isVolatile) sendHead(context, task);
+  else {
+    const purpose = { type: "status", id: task.id, sequence: task.sequence } as const;
+    context.effects.push({ type: "persist-state", id: task.id, purpose });
+  }
+}
+
+/** Sends the oldest status that waits, if it is durable and there is somebody to send it to. */
+export function sendHead({ state, now, effects }: Context, task: Task): void {
+  const head = task.queue[0];
+  if (!head?.durable || !state.registered || head.resendAtMs !== undefined) return;
+  head.resendAtMs = now.monotonicMs + head.delayMs;
+  effects.push({ type: "send", status: head.status });
+}
+
+/** Sends the oldest status again if its time has come. */
+export function resendHead(context: Context, task: Task): void {
+  const head = task.queue[0];
+  if (head?.resendAtMs === undefined || !context.state.registered || context.now.monotonicMs < head.resendAtMs) return;
+  head.delayMs = Math.min(resendDelayMsMax, head.delayMs * 2);
+  head.resendAtMs = undefined;
+  sendHead(context, task);
+}
+
+/** Takes in that a status and all before it are durable. */
+export function markDurable(context: Context, task: Task, sequence: number): void {
+  for (const queued of task.queue) if (queued.status.sequence <= sequence) queued.durable = true;
+  sendHead(context, task);
+}
+
+export function acknowledge(context: Context, frameworkId: string, taskId: string, updateId: string): void {
+  const tasks = context.state.named.get(`${frameworkId}/${taskId}`) ?? [];
+  const task = tasks.find((candidate) => candidate.queue[0]?.status.updateId === updateId);
+  if (!task) return;
+  task.queue.shift();
+  if (task.phase === "ended" && task.queue.length === 0) task.acknowledgedAt = context.now.epochMs;
+  if (task.group.phase !== "refused") context.effects.push({ type: "persist-state", id: task.id, purpose: undefined });
+  sendHead(context, task);
+}
+
+/** What a master is told of a task that has no status yet. */
+export function presentStatus(context: Context, task: Task): TaskStatus {
+  return task.latest ?? { ...makeStatus(context, task, TaskState.TASK_STAGING, {}), updateId: "", sequence: 0 };
+}
+
+function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, news: News): TaskStatus {
+  const status: TaskStatus = {
+    taskId: task.info.taskId,
+    launchId: task.group.launchId,
+    frameworkId: task.group.frameworkId,
+    agentId: state.config.agentId,
+    state: taskState,
+    reason: news.reason ?? StatusReason.STATUS_REASON_UNSPECIFIED,
+    source: StatusSource.STATUS_SOURCE_AGENT,
+    message: (news.message ?? "").slice(0, messageLengthMax),
+    updateId: `${task.id}-${task.sequence}`,
+    sequence: task.sequence,
+    at: news.at ?? now.epochMs,
+    health: task.health,
+    signal: news.signal ?? "",
+    container: { pid: task.started?.pid ?? 0, ips: [], ports: task.group.assigned },
+  };
+  if (news.exitCode !== undefined) status.exitCode = news.exitCode;
+  return status;
+}
+
+/** The head may be on its way and the first of a state says more than the later ones. */
+function dropHealthChange(task: Task): void {
+  const index = task.queue.findIndex(
+    ({ status }, at) => at > 0 && status.reason === StatusReason.REASON_HEALTH_CHANGED,
+  );
+  if (index > 0) task.queue.splice(index, 1);
+}

@@ -1,0 +1,134 @@
+import { StatusReason } from "@muster/proto";
+import { wake } from "./deadlines.ts";
+import type { AgentEffect, AgentInput } from "./effects.ts";
+import { probed } from "./health.ts";
+import { beginKill, killNamed } from "./kill.ts";
+import { intentDurable, intentNotDurable, launch, portsChecked, spawn } from "./launch.ts";
+import type { AgentState, Now } from "./model.ts";
+import { absent, exited, started, startFailed, supervisorLost } from "./process.ts";
+import { recover } from "./recover.ts";
+import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } from "./status.ts";
+
+/** One step of an agent: changes the state, which it owns, and gives what is to be done, in order. */
+export function step(state: AgentState, input: AgentInput, now: Now): readonly AgentEffect[] {
+  const context: Context = { state, now, effects: [] };
+  apply(context, input);
+  return context.effects;
+}
+
+function apply(context: Context, input: AgentInput): void {
+  switch (input.type) {
+    case "recovered":
+      recover(context, input.groups);
+      return;
+    case "launch":
+      launch(context, input.launch);
+      return;
+    case "ports-checked":
+      portsChecked(context, input.key, input.taken);
+      return;
+    case "durable":
+      durable(context, input);
+      return;
+    case "not-durable":
+      notDurable(context, input);
+      return;
+    case "space":
+      context.state.disk = input.space;
+      return;
+    case "started":
+      started(context, input.id, input.started);
+      return;
+    case "start-failed":
+      startFailed(context, input.id, input.message);
+      return;
+    case "exited":
+      exited(context, input.id, input.exit);
+      return;
+    case "supervisor-lost":
+      supervisorLost(context, input.id);
+      return;
+    case "absent":
+      absent(context, input.id, (task) => spawn(context, task));
+      return;
+    case "kill":
+      killNamed(context, input.frameworkId, input.taskId, input.graceMs, input.reason);
+      return;
+    case "framework-removed":
+      killAll(context, StatusReason.REASON_FRAMEWORK_REMOVED, undefined, input.frameworkId);
+      return;
+    case "acknowledged":
+      acknowledge(context, input.frameworkId, input.taskId, input.updateId);
+      return;
+    case "probed":
+      probed(context, input.id, input.index, input.result);
+      return;
+    case "registered":
+      registered(context);
+      return;
+    case "disconnected":
+      context.state.registered = false;
+      return;
+    case "drain":
+      context.state.refusing ||= "draining";
+      killAll(context, StatusReason.REASON_AGENT_DRAINING, input.graceMsMax, undefined);
+      return;
+    case "shut-down":
+      context.state.refusing = "stopping";
+      killAll(context, StatusReason.REASON_AGENT_SHUTDOWN, input.graceMsMax, undefined);
+      return;
+    case "wake":
+      wake(context);
+      return;
+  }
+}
+
+function durable(context: Context, { purpose }: Extract<AgentInput, { type: "durable" }>): void {
+  if (purpose.type === "launch") {
+    intentDurable(context, purpose.key);
+    return;
+  }
+  const task = context.state.tasks.get(purpose.id);
+  if (task) markDurable(context, task, purpose.sequence);
+}
+
+/**
+ * A status that can't be written is told all the same: its framework waiting for ever would be worse than its being
+ * told twice. The ballast makes that the exception.
+ */
+function notDurable(context: Context, { purpose, failure }: Extract<AgentInput, { type: "not-durable" }>): void {
+  const { state, effects } = context;
+  if (failure.kind === "broken" && state.refusing === "") {
+    state.refusing = "disk";
+    effects.push({ type: "log", level: "error", fields: { reason: failure.message }, message: "the disk is failing" });
+  }
+  if (purpose.type === "launch") {
+    intentNotDurable(context, purpose.key, failure);
+    return;
+  }
+  const task = state.tasks.get(purpose.id);
+  if (task) markDurable(context, task, purpose.sequence);
+}
+
+/** A new session begins with everything that waits. */
+function registered(context: Context): void {
+  context.state.registered = true;
+  for (const task of context.state.tasks.values()) {
+    const head = task.queue[0];
+    if (!head) continue;
+    head.resendAtMs = undefined;
+    head.delayMs = resendDelayMsFirst;
+    sendHead(context, task);
+  }
+}
+
+function killAll(
+  context: Context,
+  reason: StatusReason,
+  graceMsMax: number | undefined,
+  frameworkId: string | undefined,
+): void {
+  for (const task of context.state.tasks.values())
+    if (frameworkId === undefined || task.group.frameworkId === frameworkId)
+      beginKill(context, task, { reason, message: "", graceMsMax });
+}

@@ -1,0 +1,29 @@
+import type { TaskInfo, TaskSpec } from "@muster/proto";
+
+export const emptyTaskInfo: TaskInfo = {
+  taskId: "",
+  name: "",
+  resources: null,
+  discovery: null,
+  labels: {},
+  spec: Buffer.alloc(0),
+};
+
+export function emptySpec(): TaskSpec {
+  return {
+    driver: "process",
+    command: "",
+    arguments: [],
+    environment: {},
+    user: "",
+    killPolicy: null,
+    logPolicy: null,
+    healthChecks: [],
+    runTimeMsMax: 0,
+    driverConfigJson: "",
+    jobName: "",
+    groupName: "",
+    instanceIndex: 0,
+    meta: {},
+  };
+}

@@ -1,0 +1,59 @@
+import type { Network } from "../../networks/network.ts";
+import type { CoreConfig, Task } from "../core/model.ts";
+import { taskFolders } from "../folders.ts";
+
+/**
+ * What a task finds in its environment, before interpolation: the agent's PATH, what names the task (once as MUSTER_,
+ * once as NOMAD_ for jobs written for Nomad), and what its description asks for, which wins.
+ */
+export function taskEnvironment(task: Task, config: CoreConfig, network: Network): Record<string, string> {
+  const { info, spec, group } = task;
+  const folders = taskFolders(config.dataFolder, task.id);
+  const named: Record<string, string> = {
+    ALLOC_ID: info.taskId,
+    ALLOC_NAME: `${spec.jobName}.${spec.groupName}[${spec.instanceIndex}]`,
+    SHORT_ALLOC_ID: info.taskId.slice(-8),
+    TASK_NAME: info.name,
+    GROUP_NAME: spec.groupName,
+    JOB_ID: spec.jobName,
+    JOB_NAME: spec.jobName,
+    ALLOC_INDEX: String(spec.instanceIndex),
+    ALLOC_DIR: folders.shared,
+    TASK_DIR: folders.local,
+    SECRETS_DIR: folders.secrets,
+    MEMORY_LIMIT: String(info.resources?.memoryMiB ?? 0),
+    CPU_LIMIT: String(info.resources?.cpuMillis ?? 0),
+    DC: config.attributes["node.datacenter"] ?? "",
+    REGION: config.attributes["node.region"] ?? "",
+  };
+  for (const port of group.assigned) {
+    const label = identifier(port.label);
+    named[`PORT_${label}`] = String(network.portInside(port));
+    named[`HOST_PORT_${label}`] = String(port.number);
+    named[`IP_${label}`] = port.ip;
+    named[`HOST_IP_${label}`] = port.ip;
+    named[`ADDR_${label}`] = joinAddress(port.ip, network.portInside(port));
+    named[`HOST_ADDR_${label}`] = joinAddress(port.ip, port.number);
+  }
+  for (const [name, value] of Object.entries(spec.meta)) {
+    named[`META_${identifier(name)}`] = value;
+    named[`META_${identifier(name).toUpperCase()}`] = value;
+  }
+  const environment: Record<string, string> = { ...config.taskEnvironment, HOME: folders.work };
+  for (const [name, value] of Object.entries(named)) {
+    environment[`NOMAD_${name}`] = value;
+    environment[`MUSTER_${name}`] = value;
+  }
+  environment["MUSTER_AGENT_ID"] = config.agentId;
+  environment["MUSTER_TASK_ID"] = info.taskId;
+  return { ...environment, ...spec.environment };
+}
+
+/** Labels may hold characters that no shell takes for a name. */
+function identifier(label: string): string {
+  return label.replace(/[^A-Za-z0-9_]/g, "_");
+}
+
+function joinAddress(ip: string, port: number): string {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}

@@ -1,0 +1,180 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants, existsSync, promises as fs, readFileSync } from "node:fs";
+import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
+import { delimiter, join } from "node:path";
+import type { Attribute, Resources, Unavailable } from "@muster/proto";
+import { driverNames } from "../../drivers/drivers.ts";
+import { networkModeNames } from "../../networks/networks.ts";
+import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
+import type { HostFacts } from "../config.ts";
+
+/** What tasks may use of the host, where the figures found are not to be taken. */
+export interface FingerprintOptions {
+  /** Absolute path of the agent's own folder: its disk is the tasks'. */
+  readonly dataFolder: string;
+  /** Address under which tasks' ports are reached. Default: the first that is not loopback, else 127.0.0.1. */
+  readonly ip?: string;
+  /** Replaces amounts that were found. */
+  readonly resources?: Partial<Resources>;
+  /** Added to what was found, or replacing it: for instance "node.class", "node.datacenter", "meta.rack". */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Part of memory and disk that is left to the host. Default: 0.1. */
+  readonly keptFraction?: number;
+  readonly dynamicPortFirst?: number;
+  readonly dynamicPortLast?: number;
+}
+
+/** What the host is and has. The warnings are for the log. */
+export interface Fingerprint {
+  readonly host: HostFacts;
+  readonly warnings: readonly string[];
+}
+
+const mebibyte = 1024 * 1024;
+/** Where CNI plugins are looked for. */
+const cniFolders = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
+
+export function fingerprintHost(options: FingerprintOptions, done: (fingerprint: Fingerprint) => void): void {
+  findOut(options).then(done, (error: unknown) => {
+    throw error;
+  });
+}
+
+async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
+  const kept = 1 - (options.keptFraction ?? 0.1);
+  const cores = availableParallelism();
+  const disk = await fs.statfs(options.dataFolder);
+  const perl = await versionOf("perl", ["-e", "print $^V"]);
+  const resources: Resources = {
+    cpuMillis: cores * 1_000,
+    memoryMiB: Math.floor((totalmem() / mebibyte) * kept),
+    diskMiB: Math.floor(((disk.bavail * disk.bsize) / mebibyte) * kept),
+    portCount: (options.dynamicPortLast ?? 32_000) - (options.dynamicPortFirst ?? 20_000) + 1,
+    custom: {},
+    ...options.resources,
+  };
+  const hasPerl = perl !== undefined && platform() === "linux";
+  const found: Record<string, string> = {
+    "kernel.name": platform(),
+    "kernel.version": release(),
+    "cpu.arch": arch() === "x64" ? "amd64" : arch(),
+    "cpu.numcores": String(cores),
+    "memory.totalbytes": String(totalmem()),
+    "os.name": osRelease("ID"),
+    "os.version": osRelease("VERSION_ID"),
+    "unique.hostname": hostname(),
+    "unique.cgroup.layout": cgroupLayout(),
+    "cgroup.layout": cgroupLayout(),
+    "nodejs.version": process.versions.node,
+    ...(perl === undefined ? {} : { "perl.version": perl.replace(/^v/, "") }),
+    ...(hasPerl ? { "driver.process": "1" } : {}),
+    ...(await runtimes()),
+    "node.datacenter": "dc1",
+    "node.region": "global",
+    "node.class": "",
+    ...options.attributes,
+  };
+  return {
+    host: {
+      ip: options.ip ?? firstAddress(),
+      resources,
+      attributes: toAttributes(found),
+      drivers: hasPerl ? driverNames : [],
+      networkModes: networkModeNames,
+      unavailable: unavailable(hasPerl, found),
+      mayChangeUser: process.getuid?.() === 0,
+    },
+    warnings: portWarnings(options.dynamicPortFirst ?? 20_000, options.dynamicPortLast ?? 32_000),
+  };
+}
+
+function toAttributes(found: Readonly<Record<string, string>>): Attribute[] {
+  return Object.entries(found)
+    .map(([name, value]) => ({ name, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function runtimes(): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of ["runc", "crun"]) {
+    const version = await versionOf(name, ["--version"]);
+    if (version !== undefined) found[`runtime.${name}.version`] = /\d+(\.\d+)+/.exec(version)?.[0] ?? "unknown";
+  }
+  const plugins = cniFolders.filter((folder) => existsSync(join(folder, "bridge")));
+  if (plugins[0] !== undefined) found["cni.folder"] = plugins[0];
+  return found;
+}
+
+function unavailable(hasPerl: boolean, found: Readonly<Record<string, string>>): Unavailable[] {
+  const lacking: Unavailable[] = [];
+  if (platform() !== "linux") lacking.push({ name: "driver/process", reason: "agents run on Linux only" });
+  else if (!hasPerl) lacking.push({ name: "driver/process", reason: "perl was not found: apt-get install perl-base" });
+  const runtime = found["runtime.crun.version"] ?? found["runtime.runc.version"];
+  lacking.push({
+    name: "driver/exec",
+    reason:
+      runtime === undefined
+        ? "this version of the agent lacks it, and neither crun nor runc was found: apt-get install crun"
+        : "this version of the agent lacks it",
+  });
+  for (const name of ["bridge", "none", "overlay"])
+    lacking.push({ name: `network/${name}`, reason: "this version of the agent lacks it; use host" });
+  const cni = found["cni.folder"] === undefined ? "; plugins: apt-get install containernetworking-plugins" : "";
+  lacking.push({ name: "network/cni", reason: `this version of the agent lacks it; use host${cni}` });
+  return lacking;
+}
+
+/** What a program says of its version; undefined if it is not there. */
+function versionOf(program: string, options: readonly string[]): Promise<string | undefined> {
+  if (!isInPath(program)) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    execFile(program, [...options], { timeout: 5_000 }, (error, text) => resolve(error ? undefined : text.trim()));
+  });
+}
+
+function isInPath(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function osRelease(key: string): string {
+  const line = read("/etc/os-release")
+    .split("\n")
+    .find((text) => text.startsWith(`${key}=`));
+  return line?.slice(key.length + 1).replaceAll('"', "") ?? "";
+}
+
+/** "v2", "v1", "hybrid" (v1 with an empty v2 beside it) or "none". */
+function cgroupLayout(): string {
+  const mounts = read("/proc/self/mounts").split("\n");
+  const ofType = (type: string): boolean => mounts.some((line) => line.split(" ")[2] === type);
+  if (!ofType("cgroup")) return ofType("cgroup2") ? "v2" : "none";
+  return ofType("cgroup2") ? "hybrid" : "v1";
+}
+
+function firstAddress(): string {
+  for (const addresses of Object.values(networkInterfaces()))
+    for (const { family, internal, address } of addresses ?? []) if (family === "IPv4" && !internal) return address;
+  return "127.0.0.1";
+}
+
+function portWarnings(first: number, last: number): string[] {
+  const folder = "/proc/sys/net/ipv4";
+  const range = read(`${folder}/ip_local_port_range`);
+  const warning = ephemeralOverlap(first, last, range, read(`${folder}/ip_local_reserved_ports`));
+  return warning === undefined ? [] : [warning];
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,278 @@
+import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
+import type { ConnectResponse, TaskReport } from "@muster/proto";
+import type { Disk } from "../world/disk.ts";
+import type { HostPorts } from "../world/host-ports.ts";
+import type { Prober } from "../world/prober.ts";
+import type { Proc, ProcEvents } from "../world/proc.ts";
+import { CheckpointWriter } from "./checkpoint/writer.ts";
+import { nextWakeMs } from "./core/deadlines.ts";
+import type { AgentEffect, AgentInput } from "./core/effects.ts";
+import type { AgentState, Now } from "./core/model.ts";
+import { presentStatus } from "./core/status.ts";
+import { step } from "./core/step.ts";
+import { type AgentMetrics, agentMetrics } from "./metrics.ts";
+import type { Session } from "./session.ts";
+import { launchFromWire } from "./wire.ts";
+
+/** The free space of the disk is asked for again when what is known is older. */
+export const spaceAgeMsMax = 5_000;
+/** The host's ports are looked through so often. */
+export const portScanMs = 30_000;
+/** Ports of others that a master is told of. */
+export const foreignPortsMax = 4_096;
+
+export interface LoopDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly proc: Proc;
+  readonly hostPorts: HostPorts;
+  readonly prober: Prober;
+  readonly log: Log;
+  /** With the prefix "muster_agent_". Absent: nothing is counted. */
+  readonly metrics?: Metrics;
+}
+
+/**
+ * The only place where an agent's state changes: inputs go through `step`, effects become calls, and at the end of each
+ * tick what has gathered is written and sent.
+ */
+export class AgentLoop {
+  readonly state: AgentState;
+  readonly #deps: LoopDeps;
+  readonly #writer: CheckpointWriter;
+  readonly #metrics: AgentMetrics;
+  readonly #session: () => Session;
+  #tick: Cancel | undefined;
+  #wake: Cancel | undefined;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #portScan: Cancel | undefined;
+  #foreignPorts = "";
+  #spaceAtMs = Number.NEGATIVE_INFINITY;
+  /** Launches that wait for the free space to be known. */
+  #launches: AgentInput[] = [];
+  #afterTick: (() => void) | undefined;
+  #isStopped = false;
+  readonly #endings = new Map<string, Set<() => void>>();
+
+  constructor(deps: LoopDeps, state: AgentState, session: () => Session) {
+    this.#deps = deps;
+    this.state = state;
+    this.#session = session;
+    this.#metrics = agentMetrics(deps.metrics);
+    this.#writer = new CheckpointWriter(deps, state, {
+      settled: (purpose, failure) =>
+        this.post(failure ? { type: "not-durable", purpose, failure } : { type: "durable", purpose }),
+      forgotten: (key) => deps.proc.remove(key),
+      committed: (durationMs) => this.#metrics.committed(durationMs),
+      epochSettled: (epoch, failure) => {
+        if (!failure) state.epochSeen = Math.max(state.epochSeen, epoch);
+        session().epochSettled(failure === undefined);
+      },
+    });
+  }
+
+  /** What is to be told to `Proc`. */
+  readonly procEvents: ProcEvents = {
+    started: (id, started) => this.post({ type: "started", id, started }),
+    failed: (id, message) => this.post({ type: "start-failed", id, message }),
+    exited: (id, exit) => this.post({ type: "exited", id, exit }),
+    lost: (id) => this.post({ type: "supervisor-lost", id }),
+    absent: (id) => this.post({ type: "absent", id }),
+  };
+
+  /** Calls back when the task's process has ended; gives how to stop that. */
+  whenEnded(id: string, ended: () => void): Cancel {
+    const listeners = this.#endings.get(id) ?? new Set();
+    this.#endings.set(id, listeners.add(ended));
+    return () => {
+      listeners.delete(ended);
+      if (listeners.size === 0) this.#endings.delete(id);
+    };
+  }
+
+  now(): Now {
+    return { monotonicMs: this.#deps.clock.monotonicMs(), epochMs: this.#deps.clock.epochMs() };
+  }
+
+  post(input: AgentInput): void {
+    if (this.#isStopped) return;
+    for (const effect of step(this.state, input, this.now())) this.#perform(effect);
+    if (input.type === "exited" || input.type === "supervisor-lost")
+      for (const ended of this.#endings.get(input.id) ?? []) ended();
+    this.endOfTick();
+  }
+
+  /** Acts on a master's message, field by field in the order of their numbers. */
+  message(message: ConnectResponse): void {
+    if (message.registered) {
+      this.#foreignPorts = "";
+      this.post({ type: "registered" });
+      this.#scanPorts();
+    }
+    for (const { frameworkId, taskId, updateId } of message.acknowledgements)
+      this.post({ type: "acknowledged", frameworkId, taskId, updateId });
+    for (const wire of message.launches) {
+      const launch = launchFromWire(wire);
+      if (launch) this.#launch({ type: "launch", launch });
+      else this.#deps.log.warn({ frameworkId: wire.frameworkId }, "a launch without ids was dropped");
+    }
+    for (const { frameworkId, taskId, graceMs, reason } of message.kills)
+      this.#inOrder({ type: "kill", frameworkId, taskId, graceMs, reason });
+    for (const frameworkId of message.frameworksRemoved) this.#inOrder({ type: "framework-removed", frameworkId });
+    if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
+  }
+
+  /** Told to a master at the beginning of a session. */
+  reports(): TaskReport[] {
+    const context = { state: this.state, now: this.now(), effects: [] };
+    const reports: TaskReport[] = [];
+    for (const task of this.state.tasks.values()) {
+      if (task.phase === "ended" && task.queue.length === 0) continue;
+      const { group } = task;
+      reports.push({
+        frameworkId: group.frameworkId,
+        frameworkName: group.frameworkName,
+        role: group.role,
+        task: task.info,
+        launchId: group.launchId,
+        ports: [...group.ports],
+        status: presentStatus(context, task),
+        acknowledged: task.queue.length === 0,
+      });
+    }
+    return reports;
+  }
+
+  keepEpoch(epoch: number): void {
+    this.#writer.epoch(epoch);
+    this.endOfTick();
+  }
+
+  /** Calls back at the end of every tick, until told otherwise. */
+  watchTicks(watcher: (() => void) | undefined): void {
+    this.#afterTick = watcher;
+    this.endOfTick();
+  }
+
+  /** Ends timers, then calls back when nothing is left to be written. */
+  stop(done: () => void): void {
+    this.#tick?.();
+    this.#wake?.();
+    this.#portScan?.();
+    this.#afterTick = undefined;
+    this.#isStopped = true;
+    this.#writer.whenIdle(done);
+  }
+
+  /** Asks for what gathered in this tick to be written and sent at its end. */
+  endOfTick(): void {
+    this.#tick ??= this.#deps.clock.after(0, () => {
+      this.#tick = undefined;
+      this.#writer.flush();
+      this.#session().flush();
+      this.#planWake();
+      this.#metrics.observe(this.state);
+      this.#afterTick?.();
+    });
+  }
+
+  #launch(input: AgentInput): void {
+    this.#metrics.launched();
+    const now = this.now().monotonicMs;
+    if (this.#launches.length === 0 && now - this.#spaceAtMs < spaceAgeMsMax) {
+      this.post(input);
+      return;
+    }
+    this.#launches.push(input);
+    if (this.#launches.length > 1) return;
+    this.#deps.disk.space((space) => {
+      this.#spaceAtMs = this.now().monotonicMs;
+      this.post({ type: "space", space });
+      const waiting = this.#launches;
+      this.#launches = [];
+      for (const launch of waiting) this.post(launch);
+    });
+  }
+
+  /** What came after a launch must not overtake it. */
+  #inOrder(input: AgentInput): void {
+    if (this.#launches.length > 0) this.#launches.push(input);
+    else this.post(input);
+  }
+
+  #perform(effect: AgentEffect): void {
+    const { proc, hostPorts, prober, log } = this.#deps;
+    switch (effect.type) {
+      case "check-ports": {
+        const { key } = effect;
+        hostPorts.check(effect.questions, (taken) => this.post({ type: "ports-checked", key, taken }));
+        return;
+      }
+      case "persist-intent":
+        this.#writer.intent(effect.key, effect.purpose);
+        return;
+      case "persist-state":
+        this.#writer.state(effect.id, effect.purpose);
+        return;
+      case "forget":
+        this.#writer.forget(effect.group);
+        return;
+      case "spawn":
+        proc.spawn(effect.spec);
+        return;
+      case "adopt":
+        proc.adopt(effect.id, effect.bootId);
+        return;
+      case "signal":
+        proc.signal(effect.id, effect.signal);
+        return;
+      case "kill":
+        proc.kill(effect.id);
+        return;
+      case "probe": {
+        const { id, index } = effect;
+        prober.probe(effect.target, effect.timeoutMs, (result) => this.post({ type: "probed", id, index, result }));
+        return;
+      }
+      case "send":
+        this.#session().sendStatus(effect.status);
+        return;
+      case "log":
+        log[effect.level](effect.fields, effect.message);
+        return;
+    }
+  }
+
+  /** One timer for everything that has a time. */
+  #planWake(): void {
+    if (this.#isStopped) return;
+    const now = this.now();
+    const at = nextWakeMs(this.state, now) ?? Number.POSITIVE_INFINITY;
+    if (at === this.#wakeAtMs && this.#wake) return;
+    this.#wake?.();
+    this.#wake = undefined;
+    this.#wakeAtMs = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    // A timer may fire a fraction early: a whole millisecond more saves a second round.
+    this.#wake = this.#deps.clock.after(Math.max(1, Math.ceil(at - now.monotonicMs)), () => {
+      this.#wake = undefined;
+      this.post({ type: "wake" });
+    });
+  }
+
+  /** Tells the master which ports of the host others hold, when that has changed. */
+  #scanPorts(): void {
+    this.#portScan?.();
+    if (this.#isStopped) return;
+    this.#portScan = this.#deps.clock.after(portScanMs, () => this.#scanPorts());
+    if (!this.state.registered) return;
+    this.#deps.hostPorts.scan((ports) => {
+      const foreign = ports.filter((port) => !this.state.ports.held.has(port)).slice(0, foreignPortsMax);
+      const text = foreign.join(",");
+      if (text === this.#foreignPorts || this.#isStopped) return;
+      this.#foreignPorts = text;
+      this.#session().sendUpdate({ resources: null, attributes: [], foreignPorts: foreign });
+    });
+  }
+}

@@ -1,0 +1,139 @@
+import { codecOf, emptyMessage, type GrpcServer, type Outlet, serveGrpc, silentLog } from "@muster/foundation";
+import type { ConnectRequest, ConnectResponse, PortRequest, TaskReport, TaskSpec, TaskStatus } from "@muster/proto";
+import { emptySpec } from "./empty.ts";
+
+export interface LaunchWish {
+  taskId: string;
+  launchId?: string;
+  spec?: Partial<TaskSpec>;
+  ports?: Partial<PortRequest>[];
+}
+
+/** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
+export class ScriptedMaster {
+  readonly statuses: TaskStatus[] = [];
+  readonly reports: TaskReport[] = [];
+  readonly requests: ConnectRequest[] = [];
+  acknowledges = true;
+  epoch = 1;
+  address = "";
+  sessions = 0;
+  registrations = 0;
+  #server: GrpcServer | undefined;
+  #outlet: Outlet<ConnectResponse> | undefined;
+  #sequence = 0;
+  #watchers = new Set<() => void>();
+
+  start(address = "127.0.0.1:0"): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server = serveGrpc(
+        {
+          "Agents.Connect": (outlet) => {
+            this.#outlet = outlet;
+            this.sessions++;
+            return {
+              receive: (message) => this.#receive(message),
+              drained: () => {},
+              closed: () => {
+                if (this.#outlet === outlet) this.#outlet = undefined;
+              },
+            };
+          },
+        },
+        {
+          address,
+          log: silentLog,
+          listening: (result) => {
+            if (result instanceof Error) reject(result);
+            else {
+              this.address = result.address;
+              resolve();
+            }
+          },
+        },
+      );
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve()));
+  }
+
+  say(fields: Partial<ConnectResponse>): void {
+    const header = { epoch: this.epoch, connection: this.sessions, sequence: ++this.#sequence };
+    this.#outlet?.send({ ...emptyMessage("ConnectResponse"), header, ...fields });
+  }
+
+  launch(...wishes: LaunchWish[]): void {
+    this.say({
+      launches: wishes.map(({ taskId, launchId = `launch-${taskId}`, spec = {}, ports = [] }) => ({
+        frameworkId: "framework-1",
+        frameworkName: "services",
+        role: "web",
+        group: {
+          launchId,
+          networkMode: "",
+          ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
+          tasks: [
+            {
+              ...emptyMessage("TaskInfo"),
+              taskId,
+              name: taskId,
+              spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...spec }),
+            },
+          ],
+        },
+      })),
+    });
+  }
+
+  kill(taskId: string, graceMs?: number): void {
+    const kill = { ...emptyMessage("KillTask"), frameworkId: "framework-1", taskId };
+    this.say({ kills: [graceMs === undefined ? kill : { ...kill, graceMs }] });
+  }
+
+  acknowledge(status: TaskStatus): void {
+    const { frameworkId, taskId, updateId } = status;
+    this.say({ acknowledgements: [{ frameworkId, taskId, updateId }] });
+  }
+
+  of(taskId: string): TaskStatus[] {
+    return this.statuses.filter((status) => status.taskId === taskId);
+  }
+
+  /** Waits for something to be true of what was heard. */
+  until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#watchers.delete(look);
+        reject(new Error(`${what}: not within ${timeoutMs} ms; heard ${JSON.stringify(this.statuses)}`));
+      }, timeoutMs);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  untilState(taskId: string, state: number): Promise<void> {
+    return this.until(() => this.of(taskId).some((status) => status.state === state), `${taskId} in state ${state}`);
+  }
+
+  #receive(message: ConnectRequest): void {
+    this.requests.push(message);
+    this.reports.push(...message.tasks);
+    if (message.tasksComplete) {
+      this.registrations++;
+      this.say({ registered: { clusterId: "test", pingIntervalMs: 15_000 } });
+    }
+    for (const status of message.statuses) {
+      this.statuses.push(status);
+      if (this.acknowledges) this.acknowledge(status);
+    }
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}

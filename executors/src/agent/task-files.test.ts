@@ -1,0 +1,181 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import {
+  emptyMessage,
+  type HandlerOf,
+  type Inlet,
+  type MusterError,
+  type Outlet,
+  type Peer,
+  type RequestOf,
+} from "@muster/foundation";
+import { type ExecResponse, type LogsResponse, TaskState } from "@muster/proto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Agent } from "./agent.ts";
+import { AgentFixture } from "./agent-fixture.test.support.ts";
+
+const fixture = AgentFixture.use(beforeEach, afterEach);
+const peer: Peer = { address: "127.0.0.1", principal: "local" };
+
+/** Takes in one stream of answers. */
+class Answers<M> implements Outlet<M> {
+  readonly messages: M[] = [];
+  over: { error: MusterError | undefined } | undefined;
+  isReady = true;
+  #watchers: (() => void)[] = [];
+
+  send(message: M): void {
+    this.messages.push(message);
+    for (const watcher of this.#watchers) watcher();
+  }
+  ready(): boolean {
+    return this.isReady;
+  }
+  end(error?: MusterError): void {
+    this.over = { error };
+    for (const watcher of this.#watchers) watcher();
+  }
+  until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("nothing of that came within 10 s")), 10_000);
+      const look = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#watchers.push(look);
+      look();
+    });
+  }
+}
+
+function logs(
+  agent: Agent,
+  fields: Partial<RequestOf<"Tasks.Logs">>,
+): { answers: Answers<LogsResponse>; inlet: Inlet<never> } {
+  const answers = new Answers<LogsResponse>();
+  const handler = agent.handlers["Tasks.Logs"] as HandlerOf<"Tasks.Logs">;
+  return { answers, inlet: handler({ ...emptyMessage("LogsRequest"), ...fields }, answers, peer) };
+}
+
+function text(answers: Answers<LogsResponse>): string {
+  return Buffer.concat(answers.messages.map(({ data }) => data)).toString();
+}
+
+function shell(script: string) {
+  return { command: "sh", arguments: ["-c", script] };
+}
+
+test("output is read after the end, whole or by its last lines, one stream or both", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "talk", spec: shell("seq 1 5; echo oops >&2") });
+  await fixture.master.untilState("talk", TaskState.TASK_FINISHED);
+  const both = logs(agent, { taskId: "talk" }).answers;
+  await both.until(() => both.over !== undefined);
+  expect(text(both)).toBe("1\n2\n3\n4\n5\noops\n");
+  const tail = logs(agent, { taskId: "talk", stream: 1, tailLines: 2 }).answers;
+  await tail.until(() => tail.over !== undefined);
+  expect(text(tail)).toBe("4\n5\n");
+  const none = logs(agent, { taskId: "nobody" }).answers;
+  expect(none.over?.error?.kind).toBe("not-found");
+});
+
+test("case 60: a reader that follows loses and doubles no line over rotations, and ends with the task", async () => {
+  const agent = await fixture.agent();
+  const spec = {
+    ...shell("for i in $(seq 1 40); do seq $((i*100-99)) $((i*100)); sleep 0.01; done"),
+    logPolicy: { fileBytesMax: 4_000, filesMax: 50 },
+  };
+  fixture.master.launch({ taskId: "long", spec });
+  await fixture.master.untilState("long", TaskState.TASK_RUNNING);
+  const { answers } = logs(agent, { taskId: "long", stream: 1, follow: true });
+  await answers.until(() => answers.over !== undefined);
+  expect(text(answers)).toBe(Array.from({ length: 4_000 }, (_, i) => `${i + 1}\n`).join(""));
+  expect(answers.over?.error).toBeUndefined();
+});
+
+test("case 59: 100 MB of output with the agent away leave at most the kept files, the last lines among them", async () => {
+  const first = await fixture.agent();
+  const spec = {
+    ...shell("sleep 0.2; yes 0123456789012345678901234567890 | head -c 100000000; echo the end"),
+    logPolicy: { fileBytesMax: 10_000_000, filesMax: 3 },
+  };
+  fixture.master.launch({ taskId: "loud", spec });
+  await fixture.master.untilState("loud", TaskState.TASK_RUNNING);
+  await fixture.stop(first, "leave");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const agent = await fixture.agent();
+  await fixture.master.until(
+    () => fixture.master.of("loud").some(({ state }) => state >= TaskState.TASK_FINISHED),
+    "end",
+    20_000,
+  );
+  const key = readdirSync(join(fixture.dataFolder, "tasks"))[0] ?? "";
+  const folder = join(fixture.dataFolder, "tasks", key, "0", "logs");
+  const kept = readdirSync(folder).filter((name) => name.startsWith("stdout"));
+  expect(kept.length).toBeLessThanOrEqual(3);
+  expect(kept.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)).toBeLessThanOrEqual(30_000_000);
+  const { answers } = logs(agent, { taskId: "loud", stream: 1, tailLines: 1 });
+  await answers.until(() => answers.over !== undefined);
+  expect(text(answers)).toBe("the end\n");
+});
+
+test("a reader that is behind is waited for", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "much", spec: shell("head -c 300000 /dev/zero") });
+  await fixture.master.untilState("much", TaskState.TASK_FINISHED);
+  const { answers, inlet } = logs(agent, { taskId: "much", stream: 1 });
+  answers.isReady = false;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(answers.messages.length).toBeLessThanOrEqual(1);
+  answers.isReady = true;
+  inlet.drained();
+  await answers.until(() => answers.over !== undefined);
+  expect(text(answers).length).toBe(300_000);
+});
+
+function exec(agent: Agent, taskId: string, command: string[], tty = false) {
+  const answers = new Answers<ExecResponse>();
+  const inlet = (agent.handlers["Tasks.Exec"] as HandlerOf<"Tasks.Exec">)(answers, peer);
+  const start = { ...emptyMessage("ExecStart"), taskId, command, tty };
+  inlet.receive({ ...emptyMessage("ExecRequest"), start });
+  return { answers, inlet };
+}
+
+test("a command runs beside a task in its folder and environment, with input, output and exit code", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: { ...shell("echo here > mark; sleep 300"), environment: { A: "b" } } });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const { answers, inlet } = exec(agent, "host", ["sh", "-c", "cat; cat mark; echo $A >&2; exit 5"]);
+  inlet.receive({ ...emptyMessage("ExecRequest"), stdin: Buffer.from("in\n"), stdinEnd: true });
+  await answers.until(() => answers.over !== undefined);
+  expect(Buffer.concat(answers.messages.map(({ stdout }) => stdout)).toString()).toBe("in\nhere\n");
+  expect(Buffer.concat(answers.messages.map(({ stderr }) => stderr)).toString()).toBe("b\n");
+  expect(answers.messages.at(-1)?.end).toMatchObject({ exitCode: 5, signal: "" });
+});
+
+test("case 62: a command beside a task ends with the task, and its caller is told", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const { answers } = exec(agent, "host", ["sleep", "300"]);
+  fixture.master.kill("host", 100);
+  await answers.until(() => answers.over !== undefined);
+  expect(answers.messages.at(-1)?.end).toMatchObject({ exitCode: 137, signal: "SIGKILL" });
+});
+
+test("a terminal is refused as unsupported", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  expect(exec(agent, "host", ["sh"], true).answers.over?.error?.kind).toBe("unsupported");
+});
+
+test("Tasks.Kill ends a task like its framework would", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const kill = agent.handlers["Tasks.Kill"] as HandlerOf<"Tasks.Kill">;
+  kill({ ...emptyMessage("KillRequest"), taskId: "host" }, peer, () => {});
+  await fixture.master.untilState("host", TaskState.TASK_KILLED);
+});

@@ -1,0 +1,137 @@
+import { codecOf, resources } from "@muster/foundation";
+import type { HealthCheck, Launch, PortRequest, TaskInfo, TaskSpec } from "@muster/proto";
+import type { LaunchRequest } from "./core/model.ts";
+import { emptySpec } from "./empty.ts";
+
+/** Bytes of a task's description. */
+export const specBytesMax = 256 * 1024;
+export const argumentsMax = 4_096;
+export const healthChecksMax = 16;
+export const portsMax = 256;
+export const tasksPerGroupMax = 64;
+
+/**
+ * Copies a launch from the wire: nothing of the message is kept. What is wrong with a task's description stands in its
+ * `problem`; the launch as a whole is refused (undefined) only if it can't be answered, for want of ids.
+ */
+export function launchFromWire(launch: Launch): LaunchRequest | undefined {
+  const group = launch.group;
+  if (!group || launch.frameworkId === "" || group.launchId === "" || group.tasks.length === 0) return undefined;
+  if (group.tasks.some((task) => task.taskId === "")) return undefined;
+  const groupProblem = problemOfGroup(group.tasks, group.ports);
+  return {
+    frameworkId: launch.frameworkId,
+    frameworkName: launch.frameworkName,
+    role: launch.role,
+    launchId: group.launchId,
+    networkMode: group.networkMode || "host",
+    ports: group.ports.slice(0, portsMax).map(copyPort),
+    tasks: group.tasks.slice(0, tasksPerGroupMax).map((task) => {
+      const { spec, problem } = specFromBytes(task.spec);
+      return { info: infoFromWire(task), spec, problem: groupProblem || problem };
+    }),
+  };
+}
+
+function problemOfGroup(tasks: readonly TaskInfo[], ports: readonly PortRequest[]): string {
+  if (tasks.length > tasksPerGroupMax) return `tasks: at most ${tasksPerGroupMax} in a group`;
+  if (ports.length > portsMax) return `ports: at most ${portsMax} in a group`;
+  if (new Set(tasks.map((task) => task.taskId)).size < tasks.length) return "tasks: two have the same id";
+  if (new Set(ports.map((port) => port.label)).size < ports.length) return "ports: two have the same label";
+  const wrong = ports.find((port) => port.number > 65_535 || port.to > 65_535);
+  return wrong ? `ports: "${wrong.label}" has a number above 65535` : "";
+}
+
+function copyPort(port: PortRequest): PortRequest {
+  const { label, number, to, protocol, hostNetwork } = port;
+  return { label, number, to, protocol, hostNetwork };
+}
+
+function infoFromWire(task: TaskInfo): TaskInfo {
+  return {
+    taskId: task.taskId,
+    name: task.name,
+    resources: resources(task.resources),
+    discovery: task.discovery && {
+      endpoints: task.discovery.endpoints.map(({ name, portLabel, protocol, tags }) => ({
+        name,
+        portLabel,
+        protocol,
+        tags: [...tags],
+      })),
+    },
+    labels: { ...task.labels },
+    spec: Buffer.alloc(0),
+  };
+}
+
+function specFromBytes(bytes: Uint8Array): { spec: TaskSpec; problem: string } {
+  if (bytes.length > specBytesMax) return { spec: emptySpec(), problem: `spec: more than ${specBytesMax} bytes` };
+  try {
+    const spec = copySpec(codecOf("TaskSpec").decode(bytes));
+    return { spec, problem: problemOfSpec(spec) };
+  } catch {
+    return { spec: emptySpec(), problem: "spec: no TaskSpec" };
+  }
+}
+
+function copySpec(spec: TaskSpec): TaskSpec {
+  const { killPolicy, logPolicy } = spec;
+  return {
+    driver: spec.driver || "process",
+    command: spec.command,
+    arguments: [...spec.arguments],
+    environment: { ...spec.environment },
+    user: spec.user,
+    killPolicy: killPolicy && {
+      signal: killPolicy.signal,
+      ...(killPolicy.graceMs === undefined ? {} : { graceMs: killPolicy.graceMs }),
+    },
+    logPolicy: logPolicy && { fileBytesMax: logPolicy.fileBytesMax, filesMax: logPolicy.filesMax },
+    healthChecks: spec.healthChecks.map(copyCheck),
+    runTimeMsMax: spec.runTimeMsMax,
+    driverConfigJson: spec.driverConfigJson,
+    jobName: spec.jobName,
+    groupName: spec.groupName,
+    instanceIndex: spec.instanceIndex,
+    meta: { ...spec.meta },
+  };
+}
+
+function copyCheck(check: HealthCheck): HealthCheck {
+  const { name, intervalMs, timeoutMs, graceMs, failuresMax, action, http, tcp, grpc, script } = check;
+  return {
+    name,
+    intervalMs,
+    timeoutMs,
+    failuresMax,
+    action,
+    ...(graceMs === undefined ? {} : { graceMs }),
+    ...(http
+      ? {
+          http: {
+            portLabel: http.portLabel,
+            path: http.path,
+            method: http.method,
+            headers: { ...http.headers },
+            scheme: http.scheme,
+          },
+        }
+      : {}),
+    ...(tcp ? { tcp: { portLabel: tcp.portLabel } } : {}),
+    ...(grpc ? { grpc: { portLabel: grpc.portLabel, service: grpc.service } } : {}),
+    ...(script ? { script: { command: script.command, arguments: [...script.arguments] } } : {}),
+  };
+}
+
+function problemOfSpec(spec: TaskSpec): string {
+  if (spec.arguments.length > argumentsMax) return `spec.arguments: more than ${argumentsMax}`;
+  if (spec.healthChecks.length > healthChecksMax) return `spec.health_checks: more than ${healthChecksMax}`;
+  const texts = [spec.command, spec.user, ...spec.arguments, ...Object.values(spec.environment)];
+  if (texts.some((text) => text.includes("\0"))) return "spec: holds a zero byte";
+  const name = Object.keys(spec.environment).find((key) => key === "" || key.includes("=") || key.includes("\0"));
+  if (name !== undefined) return `spec.environment: "${name}" is no name of a variable`;
+  const signal = spec.killPolicy?.signal ?? "";
+  if (signal !== "" && !/^SIG[A-Z0-9]+$/.test(signal)) return `spec.kill_policy.signal: "${signal}" is no signal`;
+  return "";
+}

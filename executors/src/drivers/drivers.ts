@@ -1,0 +1,11 @@
+import type { Driver } from "./driver.ts";
+import { processDriver } from "./process/index.ts";
+
+const drivers: readonly Driver[] = [processDriver];
+
+/** The driver of that name; a description without a driver means the plain process. */
+export function findDriver(name: string): Driver | undefined {
+  return drivers.find((driver) => driver.name === name);
+}
+
+export const driverNames: readonly string[] = drivers.map(({ name }) => name);

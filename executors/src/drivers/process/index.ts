@@ -1,0 +1,33 @@
+import { StatusReason } from "@muster/proto";
+import { taskEnvironment } from "../../agent/environment/environment.ts";
+import { createInterpolation } from "../../agent/environment/interpolation.ts";
+import type { Driver } from "../driver.ts";
+
+const logFileBytesDefault = 10 * 1024 * 1024;
+const logFilesDefault = 10;
+
+/** Runs a command as a plain process with the host's files and network. */
+export const processDriver: Driver = {
+  name: "process",
+  validate(spec, config) {
+    if (spec.command === "") return { reason: StatusReason.REASON_TASK_INVALID, message: "command: must not be empty" };
+    if (spec.user !== "" && !config.mayChangeUser)
+      return {
+        reason: StatusReason.REASON_LAUNCH_FAILED,
+        message: `user: the agent does not run as root and can't become ${spec.user}; leave user empty`,
+      };
+    return undefined;
+  },
+  plan(task, config, network) {
+    const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
+    return {
+      id: task.id,
+      command: interpolate(task.spec.command),
+      arguments: task.spec.arguments.map(interpolate),
+      environment,
+      user: interpolate(task.spec.user),
+      logFileBytesMax: task.spec.logPolicy?.fileBytesMax || logFileBytesDefault,
+      logFilesMax: task.spec.logPolicy?.filesMax || logFilesDefault,
+    };
+  },
+};

@@ -1,0 +1,33 @@
+import { mkdirSync } from "node:fs";
+import type { Clock, Log } from "@muster/foundation";
+import type { AgentDeps } from "./agent/agent.ts";
+import { nodeExecRunner } from "./exec/node-exec-runner.ts";
+import { nodeProber } from "./health/node-prober.ts";
+import { nodeLogReader } from "./logs/node-log-reader.ts";
+import { nodeHostPorts } from "./ports/node-host-ports.ts";
+import { shimProc } from "./shim/shim-proc.ts";
+import { nodeDisk } from "./world/node-disk.ts";
+
+export interface HostWorldOptions {
+  /** Absolute path of the agent's own folder; made if it is not there. One agent at a time. */
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The real disk, processes and ports: what an agent needs beside clock, chance, transport and log. */
+export function hostWorld({
+  dataFolder,
+  clock,
+  log,
+}: HostWorldOptions): Pick<AgentDeps, "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner"> {
+  mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
+  return {
+    disk: nodeDisk(dataFolder, log),
+    proc: shimProc({ dataFolder, clock, log }),
+    hostPorts: nodeHostPorts,
+    prober: nodeProber,
+    logReader: nodeLogReader(dataFolder),
+    execRunner: nodeExecRunner(dataFolder),
+  };
+}

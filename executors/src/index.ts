@@ -1,0 +1,21 @@
+export { type Agent, type AgentDeps, createAgent } from "./agent/agent.ts";
+export { type AgentConfig, agentDefaults, type HostFacts } from "./agent/config.ts";
+export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
+export { type TaskFolders, taskFolders } from "./agent/folders.ts";
+export { type HostWorldOptions, hostWorld } from "./host-world.ts";
+export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
+export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
+export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";
+export type { ProbeResult, Prober, ProbeTarget } from "./world/prober.ts";
+export type { Proc, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "./world/proc.ts";
+export type {
+  ExecEvents,
+  ExecQuestion,
+  ExecRunner,
+  ExecSession,
+  LogQuestion,
+  LogReader,
+  LogReading,
+  LogSink,
+  OutputStream,
+} from "./world/task-files.ts";

@@ -1,0 +1,95 @@
+import { seededRandom } from "@muster/foundation";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createPorts, releasePorts, takeDynamicPort, takePort } from "./allocator.ts";
+
+const none = new Set<number>();
+
+test("case 50: a released port is not given again before its delay while others are free", () => {
+  const ports = createPorts(20_000, 20_009, 60_000);
+  const random = seededRandom("delay");
+  const first = takeDynamicPort(ports, "a", random, 0, none) as number;
+  releasePorts(ports, "a", [first], 1_000);
+  for (let i = 0; i < 9; i++) expect(takeDynamicPort(ports, "b", random, 2_000, none)).not.toBe(first);
+});
+
+test("case 51: in a nearly full range the port that was released first is given again", () => {
+  const ports = createPorts(20_000, 20_003, 60_000);
+  const random = seededRandom("tight");
+  for (const port of [20_000, 20_001, 20_002, 20_003]) takePort(ports, port, "", "a");
+  releasePorts(ports, "a", [20_002], 1_000);
+  releasePorts(ports, "a", [20_000], 2_000);
+  expect(takeDynamicPort(ports, "b", random, 3_000, none)).toBe(20_002);
+  expect(takeDynamicPort(ports, "b", random, 3_000, none)).toBe(20_000);
+  expect(takeDynamicPort(ports, "b", random, 3_000, none)).toBeUndefined();
+});
+
+test("case 54: the same port may be held for tcp by one and for udp by another", () => {
+  const ports = createPorts(20_000, 20_003, 60_000);
+  expect(takePort(ports, 53, "tcp", "a")).toBeUndefined();
+  expect(takePort(ports, 53, "udp", "b")).toBeUndefined();
+  expect(takePort(ports, 53, "udp", "c")).toBe("b");
+  expect(takePort(ports, 53, "", "c")).toBe("a");
+});
+
+test("a port that is held for one protocol is not given as a dynamic one", () => {
+  const ports = createPorts(20_000, 20_000, 60_000);
+  takePort(ports, 20_000, "udp", "a");
+  expect(takeDynamicPort(ports, "b", seededRandom("one"), 0, none)).toBeUndefined();
+});
+
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant("dynamic" as const), taker: fc.nat(6) }),
+    fc.record({ do: fc.constant("static" as const), taker: fc.nat(6), port: fc.integer({ min: 19_995, max: 20_015 }) }),
+    fc.record({ do: fc.constant("release" as const), taker: fc.nat(6) }),
+    fc.record({ do: fc.constant("wait" as const), ms: fc.nat(90_000) }),
+    fc.record({ do: fc.constant("restart" as const) }),
+  ),
+  { maxLength: 200 },
+);
+
+test("case 53: over any allocations, releases and restarts no port has two holders and none is lost", () => {
+  fc.assert(
+    fc.property(steps, fc.integer(), (list, seed) => {
+      let ports = createPorts(20_000, 20_011, 60_000);
+      const random = seededRandom(seed);
+      const holders = new Map<string, Set<number>>();
+      const everyHeld = () => [...holders.values()].flatMap((set) => [...set]);
+      let nowMs = 0;
+      for (const step of list) {
+        if (step.do === "wait") nowMs += step.ms;
+        else if (step.do === "restart") {
+          ports = createPorts(20_000, 20_011, 60_000);
+          for (const [taker, set] of holders)
+            for (const port of set) expect(takePort(ports, port, "", taker)).toBe(undefined);
+        } else {
+          const taker = `t${step.taker}`;
+          const mine = holders.get(taker) ?? new Set();
+          holders.set(taker, mine);
+          const before = everyHeld();
+          if (step.do === "dynamic") {
+            const port = takeDynamicPort(ports, taker, random, nowMs, none);
+            const inRange = before.filter((held) => held >= 20_000 && held <= 20_011);
+            if (port === undefined) expect(inRange.length).toBe(12);
+            else {
+              expect(before).not.toContain(port);
+              expect(port >= 20_000 && port <= 20_011).toBe(true);
+              mine.add(port);
+            }
+          } else if (step.do === "static") {
+            const holder = takePort(ports, step.port, "", taker);
+            expect(holder === undefined).toBe(!before.includes(step.port));
+            if (holder === undefined) mine.add(step.port);
+          } else {
+            releasePorts(ports, taker, mine, nowMs);
+            releasePorts(ports, taker, mine, nowMs);
+            mine.clear();
+          }
+        }
+        expect([...ports.held.keys()].sort()).toEqual(everyHeld().sort());
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

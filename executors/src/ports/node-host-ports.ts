@@ -1,0 +1,72 @@
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+import type { HostPorts, PortHolder, PortQuestion } from "../world/host-ports.ts";
+import { ownerOf, readSockets } from "./proc-net.ts";
+
+/** Asks the kernel by binding each port on all addresses, and names the holder by /proc. */
+export const nodeHostPorts: HostPorts = {
+  check: (questions, done) => {
+    Promise.all(questions.map(findHolder)).then(
+      (answers) => done(answers.filter((answer) => answer !== undefined)),
+      () => done([]),
+    );
+  },
+  scan: (done) => {
+    readSockets().then(
+      (sockets) => done([...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)),
+      () => done([]),
+    );
+  },
+};
+
+async function findHolder({ port, protocol }: PortQuestion): Promise<PortHolder | undefined> {
+  const protocols = protocol === "" ? (["tcp", "udp"] as const) : ([protocol === "udp" ? "udp" : "tcp"] as const);
+  for (const one of protocols) {
+    const refusal = one === "tcp" ? await tryTcp(port) : await tryUdp(port);
+    if (refusal === undefined) continue;
+    const socket = (await readSockets()).find((each) => each.port === port && each.protocol === one);
+    return { port, holder: (socket && ownerOf(socket.inode)) ?? refusal };
+  }
+  return undefined;
+}
+
+/** Undefined if the port can be had. A host without IPv6 is asked about IPv4 alone. */
+async function tryTcp(port: number): Promise<string | undefined> {
+  const error = await listenError(port, "::");
+  return refusalOf(isWithoutIpv6(error) ? await listenError(port, "0.0.0.0") : error);
+}
+
+async function tryUdp(port: number): Promise<string | undefined> {
+  const error = await bindError(port, "udp6");
+  return refusalOf(isWithoutIpv6(error) ? await bindError(port, "udp4") : error);
+}
+
+function listenError(port: number, host: string): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", resolve);
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+function bindError(port: number, type: "udp4" | "udp6"): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket({ type });
+    socket.once("error", (error) => {
+      socket.close();
+      resolve(error);
+    });
+    socket.bind({ port, exclusive: true }, () => socket.close(() => resolve(undefined)));
+  });
+}
+
+function isWithoutIpv6(error: NodeJS.ErrnoException | undefined): boolean {
+  return error?.code === "EAFNOSUPPORT" || error?.code === "EADDRNOTAVAIL";
+}
+
+function refusalOf(error: NodeJS.ErrnoException | undefined): string | undefined {
+  if (!error) return undefined;
+  if (error.code === "EADDRINUSE") return "a process that this agent may not look into";
+  if (error.code === "EACCES") return "the kernel: ports below 1024 are for root";
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { promises as fs, readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface Socket {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly inode: string;
+}
+
+const tables = ["tcp", "tcp6", "udp", "udp6"] as const;
+/** States of a socket that keep others from its port: LISTEN for tcp, any for udp. */
+const tcpListen = "0A";
+
+/** Sockets that keep their local port: listening tcp ones, all udp ones. */
+export async function readSockets(): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (const table of tables) {
+    const text = await fs.readFile(`/proc/net/${table}`, "latin1").catch(() => "");
+    const protocol = table.startsWith("tcp") ? "tcp" : "udp";
+    for (const line of text.split("\n").slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      if (fields.length < 10 || (protocol === "tcp" && fields[3] !== tcpListen)) continue;
+      const port = Number.parseInt(fields[1]?.split(":").at(-1) ?? "", 16);
+      if (port > 0) sockets.push({ protocol, port, inode: fields[9] ?? "" });
+    }
+  }
+  return sockets;
+}
+
+/** Who has a socket, for instance "pid 812 (nginx)"; only root sees the processes of others. O(open files of the host). */
+export function ownerOf(inode: string): string | undefined {
+  const wanted = `socket:[${inode}]`;
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+        if (readLink(`/proc/${pid}/fd/${descriptor}`) !== wanted) continue;
+        return `pid ${pid} (${readFileSync(`/proc/${pid}/comm`, "latin1").trim()})`;
+      }
+    } catch {
+      // Ended meanwhile, or not ours to look into.
+    }
+  }
+  return undefined;
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,278 @@
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  type FSWatcher,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rm,
+  rmSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Cancel, Clock, Log } from "@muster/foundation";
+import { eventsFolder, groupOf, taskFolders } from "../agent/folders.ts";
+import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
+import { type Account, findAccount } from "./accounts.ts";
+import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
+import { parseEnd, parseStarted, shimSpec } from "./shim-files.ts";
+
+/** The folder of events is looked through so often while tasks live, in case the kernel's notice was lost. */
+export const rescanMs = 2_000;
+/** So many rescans pass between two looks at the shims that are not children of this process. */
+const rescansPerLook = 2;
+
+const shimPath = fileURLToPath(new URL("../../shim/shim.pl", import.meta.url));
+
+export interface ShimProcOptions {
+  /** Absolute path of the agent's own folder. */
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Program that runs the shim. Default: "perl", found by the agent's PATH. */
+  readonly perl?: string;
+}
+
+/** Commands under shims: one perl process per task, which outlives the agent. Linux only. */
+export function shimProc(options: ShimProcOptions): Proc {
+  return new ShimProc(options);
+}
+
+interface Watched {
+  started: ProcStarted | undefined;
+  /** Whether the shim is a child of this process, so that its end is noticed at once. */
+  isChild: boolean;
+}
+
+class ShimProc implements Proc {
+  readonly bootId = readBootId();
+  readonly #dataFolder: string;
+  readonly #eventsFolder: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #perl: string;
+  readonly #watched = new Map<string, Watched>();
+  #events: ProcEvents | undefined;
+  #watcher: FSWatcher | undefined;
+  #rescan: Cancel | undefined;
+  #rescanCount = 0;
+
+  constructor({ dataFolder, clock, log, perl = "perl" }: ShimProcOptions) {
+    this.#dataFolder = dataFolder;
+    this.#eventsFolder = eventsFolder(dataFolder);
+    this.#clock = clock;
+    this.#log = log;
+    this.#perl = perl;
+  }
+
+  start(events: ProcEvents, known: ReadonlySet<string>): void {
+    this.#events = events;
+    mkdirSync(this.#eventsFolder, { recursive: true, mode: 0o700 });
+    this.#watcher = watch(this.#eventsFolder, (_event, name) => {
+      if (name) this.#look(name);
+    });
+    this.#watcher.on("error", (error) => this.#log.warn({ error }, "events of tasks are not watched, only rescanned"));
+    this.#sweep(known);
+  }
+
+  stop(): void {
+    this.#watcher?.close();
+    this.#rescan?.();
+    this.#events = undefined;
+    this.#watched.clear();
+  }
+
+  spawn(spec: ProcSpec): void {
+    const folders = taskFolders(this.#dataFolder, spec.id);
+    const account = spec.user === "" ? undefined : findAccount(spec.user);
+    try {
+      if (spec.user !== "" && !account) throw new Error(`user ${spec.user} is not known on this host`);
+      for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
+        mkdirSync(path, { recursive: true, mode: 0o755 });
+      for (const path of [folders.group, folders.task]) chmodSync(path, 0o711);
+      if (account) this.#giveFolders([folders.work, folders.local, folders.secrets, folders.shared], account);
+      const text = shimSpec(spec, folders.work, `${this.#eventsFolder}/${spec.id}`, account);
+      // Whole at once: a shim of an earlier life of the agent may be reading it.
+      writeFileSync(`${folders.task}/spec.new`, text, { mode: 0o600 });
+      renameSync(`${folders.task}/spec.new`, `${folders.task}/spec`);
+    } catch (error) {
+      this.#later(() => this.#finish(spec.id)?.failed(spec.id, (error as Error).message));
+      this.#watch(spec.id, true);
+      return;
+    }
+    this.#watch(spec.id, true);
+    this.#runShim(spec.id, folders.task);
+  }
+
+  adopt(id: string, bootId: string): void {
+    this.#watch(id, false);
+    this.#later(() => {
+      if (this.#lookEnd(id)) return;
+      const started = bootId === this.bootId ? this.#readStarted(id) : undefined;
+      if (started) {
+        this.#started(id, started);
+        // Its end may have been recorded since the first look.
+        if (!this.#lookEnd(id)) this.#checkSupervisor(id);
+      } else if (bootId !== this.bootId || !this.#isClaimed(id)) this.#finish(id)?.absent(id);
+    });
+  }
+
+  signal(id: string, signal: string): void {
+    const started = this.#watched.get(id)?.started;
+    if (!started || !isAlive(started.pid, started.startTicks)) return;
+    if (!sendSignal(-started.pid, signal)) sendSignal(started.pid, signal);
+  }
+
+  /** The death of the command makes its shim end everything else. Without a shim it is done from here. */
+  kill(id: string): void {
+    const started = this.#watched.get(id)?.started;
+    if (!started) return;
+    if (isAlive(started.shimPid, started.shimStartTicks)) this.signal(id, "SIGKILL");
+    else this.#checkSupervisor(id);
+  }
+
+  remove(group: string): void {
+    for (const name of readdirSync(this.#eventsFolder))
+      if (groupOf(name.replace(/\.[a-z.]+$/, "")) === group) rmSync(`${this.#eventsFolder}/${name}`, { force: true });
+    rm(`${this.#dataFolder}/tasks/${group}`, { recursive: true, force: true }, (error) => {
+      if (error) this.#log.warn({ error }, "the folder of an ended task could not be deleted");
+    });
+  }
+
+  #giveFolders(paths: readonly string[], account: Account): void {
+    for (const path of paths) chownSync(path, account.uid, account.gid);
+  }
+
+  #runShim(id: string, folder: string): void {
+    const shim = spawn(this.#perl, [shimPath, folder], {
+      detached: true,
+      stdio: "ignore",
+      cwd: this.#dataFolder,
+      env: { MUSTER_DATA_FOLDER: this.#dataFolder, PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
+    });
+    shim.unref();
+    shim.on("error", (error) => this.#finish(id)?.failed(id, `the shim could not be started: ${error.message}`));
+    shim.on("exit", (code) => {
+      if (!this.#watched.has(id) || this.#lookEnd(id)) return;
+      // A shim that leaves at once without a word found that another had begun before it.
+      if (code === 0 && !this.#watched.get(id)?.started) {
+        const watched = this.#watched.get(id);
+        if (watched) watched.isChild = false;
+      } else this.#checkSupervisor(id);
+    });
+  }
+
+  #watch(id: string, isChild: boolean): void {
+    this.#watched.set(id, { started: undefined, isChild });
+    this.#planRescan();
+  }
+
+  #later(act: () => void): void {
+    this.#clock.after(0, () => {
+      if (this.#events) act();
+    });
+  }
+
+  /** Ends the watch over a task; gives whom to tell, if it was watched. */
+  #finish(id: string): ProcEvents | undefined {
+    return this.#watched.delete(id) ? this.#events : undefined;
+  }
+
+  #look(name: string): void {
+    const dot = name.lastIndexOf(".");
+    const id = name.slice(0, dot);
+    if (!this.#watched.has(id)) return;
+    if (name.endsWith(".exit")) this.#lookEnd(id);
+    else if (name.endsWith(".started")) {
+      const started = this.#readStarted(id);
+      if (started) this.#started(id, started);
+    }
+  }
+
+  #started(id: string, started: ProcStarted): void {
+    const watched = this.#watched.get(id);
+    if (!watched || watched.started) return;
+    watched.started = started;
+    this.#events?.started(id, started);
+  }
+
+  /** Tells of a recorded end; false if there is none yet. */
+  #lookEnd(id: string): boolean {
+    const text = this.#read(`${id}.exit`);
+    const end = text === undefined ? undefined : parseEnd(text);
+    if (!end) return false;
+    const started = end.type === "exited" ? this.#readStarted(id) : undefined;
+    if (started) this.#started(id, started);
+    const events = this.#finish(id);
+    if (end.type === "failed") events?.failed(id, end.message);
+    else events?.exited(id, end.exit);
+    return true;
+  }
+
+  #readStarted(id: string): ProcStarted | undefined {
+    const text = this.#read(`${id}.started`);
+    return text === undefined ? undefined : parseStarted(text);
+  }
+
+  #read(name: string): string | undefined {
+    try {
+      return readFileSync(`${this.#eventsFolder}/${name}`, "latin1");
+    } catch {
+      return undefined;
+    }
+  }
+
+  #isClaimed(id: string): boolean {
+    try {
+      const pid = Number(readFileSync(`${taskFolders(this.#dataFolder, id).task}/claim`, "latin1"));
+      return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(this.#dataFolder);
+    } catch {
+      return false;
+    }
+  }
+
+  /** A shim that is gone without a record takes everything of its task with it. */
+  #checkSupervisor(id: string): void {
+    const watched = this.#watched.get(id);
+    if (!watched) return;
+    const started = watched.started ?? this.#readStarted(id);
+    if (started && isAlive(started.shimPid, started.shimStartTicks)) return;
+    if (!started && this.#isClaimed(id)) return;
+    if (this.#lookEnd(id)) return;
+    killLeftovers(started, taskFolders(this.#dataFolder, id).local);
+    this.#finish(id)?.lost(id);
+  }
+
+  #planRescan(): void {
+    if (this.#rescan || this.#watched.size === 0) return;
+    this.#rescan = this.#clock.after(rescanMs, () => {
+      this.#rescan = undefined;
+      if (!this.#events) return;
+      for (const name of readdirSync(this.#eventsFolder)) this.#look(name);
+      if (++this.#rescanCount % rescansPerLook === 0)
+        for (const [id, watched] of this.#watched) if (!watched.isChild) this.#checkSupervisor(id);
+      this.#planRescan();
+    });
+  }
+
+  /** Ends and deletes what no record of the agent speaks of. */
+  #sweep(known: ReadonlySet<string>): void {
+    for (const group of readdirSync(`${this.#dataFolder}/tasks`)) {
+      if (known.has(group)) continue;
+      for (const index of readdirSync(`${this.#dataFolder}/tasks/${group}`).filter((name) => /^\d+$/.test(name))) {
+        const id = `${group}.${index}`;
+        const started = this.#readStarted(id);
+        if (this.#isClaimed(id) || (started && isAlive(started.pid, started.startTicks)))
+          killLeftovers(started, taskFolders(this.#dataFolder, id).local);
+      }
+      this.remove(group);
+    }
+    for (const name of readdirSync(this.#eventsFolder)) {
+      const group = groupOf(name.replace(/\.[a-z.]+$/, ""));
+      if (!known.has(group)) rmSync(`${this.#eventsFolder}/${name}`, { force: true });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** What to run. All interpolation is done; `id` is unique for ever on this agent: [A-Za-z0-9-]+ "." number. */
+export interface ProcSpec {
+  readonly id: string;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Account to run under; empty: the agent's own. */
+  readonly user: string;
+  readonly logFileBytesMax: number;
+  readonly logFilesMax: number;
+}
+
+/** Which process a task is. A pid alone says nothing: it may have been given to another since. */
+export interface ProcStarted {
+  readonly pid: number;
+  /** Start of the process in clock ticks since the boot. */
+  readonly startTicks: number;
+  readonly shimPid: number;
+  readonly shimStartTicks: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** How a command ended: by itself with a code, or by a signal (its name; then `exitCode` is undefined). */
+export interface ProcExit {
+  readonly exitCode: number | undefined;
+  readonly signal: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What becomes of spawned and adopted commands. Each comes at most once per `spawn` or `adopt`, in this order. */
+export interface ProcEvents {
+  /** The command's own program runs: exec has succeeded. */
+  started(id: string, started: ProcStarted): void;
+  /** It could not be started, and why. Final. */
+  failed(id: string, message: string): void;
+  /** It ended, and nothing that it left behind is alive. Final. */
+  exited(id: string, exit: ProcExit): void;
+  /** Its supervisor died without a record; the command and what it left behind have been killed. Final. */
+  lost(id: string): void;
+  /** The answer to `adopt` if nothing was ever spawned under that id, or not in this boot. Final. */
+  absent(id: string): void;
+}
+
+/** Supervised commands, which outlive the agent. Calls return at once; events come later, never during a call. */
+export interface Proc {
+  /** Identifies the boot of the machine. */
+  readonly bootId: string;
+  /**
+   * Called once, before anything else. `known` are the groups (the part of an id before the dot) that the agent has
+   * records of: commands and folders of others are swept away.
+   */
+  start(events: ProcEvents, known: ReadonlySet<string>): void;
+  /** Starts it, unless it was started before: one id never starts twice. */
+  spawn(spec: ProcSpec): void;
+  /**
+   * Takes up again what an earlier life of the agent has spawned, during that boot of the machine. In another boot only
+   * a recorded end counts; without one it is `absent`.
+   */
+  adopt(id: string, bootId: string): void;
+  /** Sends a signal, by name, to the command and the group of processes that it leads. */
+  signal(id: string, signal: string): void;
+  /** SIGKILL for the command and everything it has brought forth; `exited` or `lost` follows. */
+  kill(id: string): void;
+  /** Deletes the folders of a group of commands that have ended. */
+  remove(group: string): void;
+  /** Stops watching. Commands go on. */
+  stop(): void;
+}

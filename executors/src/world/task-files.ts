@@ -1,0 +1,64 @@
+import type { Cancel, MusterError } from "@muster/foundation";
+
+export type OutputStream = "stdout" | "stderr";
+
+export interface LogQuestion {
+  readonly id: string;
+  readonly streams: readonly OutputStream[];
+  readonly follow: boolean;
+  /** Only the last so many lines of each stream; undefined: all that is kept. */
+  readonly tailLines: number | undefined;
+  /** Whether the task has ended, so that following can end once everything was read. */
+  ended(): boolean;
+}
+
+/** Takes output in. `ready` false asks the reader to wait for `drained`. */
+export interface LogSink {
+  ready(): boolean;
+  data(stream: OutputStream, bytes: Buffer): void;
+  end(error?: MusterError): void;
+}
+
+export interface LogReading {
+  drained(): void;
+  cancel: Cancel;
+}
+
+/** Reads what tasks have written, also after their end. */
+export interface LogReader {
+  read(question: LogQuestion, sink: LogSink): LogReading;
+}
+
+export interface ExecQuestion {
+  /** Beside which task. */
+  readonly id: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user: string;
+}
+
+export interface ExecEvents {
+  stdout(bytes: Buffer): void;
+  stderr(bytes: Buffer): void;
+  /** Final. Signal is empty if none ended it. */
+  ended(exitCode: number, signal: string): void;
+  /** Final: it could not be started. */
+  failed(error: MusterError): void;
+}
+
+export interface ExecSession {
+  /** False: hold back further input until `drained` is called. */
+  write(bytes: Uint8Array): boolean;
+  endInput(): void;
+  signal(name: string): void;
+  /** Output is held back while the peer is behind. */
+  pause(): void;
+  resume(): void;
+  /** Ends it with everything that it started. */
+  kill(): void;
+}
+
+/** Runs commands beside tasks. */
+export interface ExecRunner {
+  run(question: ExecQuestion, events: ExecEvents): ExecSession;
+}
