@@ -1,0 +1,107 @@
+import type { JobType, Network, NetworkPort, TaskGroup } from "../job/types.ts";
+import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
+import { buildServices } from "./build-services.ts";
+import { buildTask } from "./build-task.ts";
+import type { DecodedBlock } from "./decoded.ts";
+
+export interface GroupContext {
+  readonly jobId: string;
+  readonly type: JobType;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly job: DecodedBlock;
+  readonly groupCount: number;
+}
+
+/** A group; without a block of its own it is made around one task of the job, and has the task's name. */
+export function buildGroup(
+  block: DecodedBlock | undefined,
+  tasks: readonly DecodedBlock[],
+  context: GroupContext,
+): TaskGroup {
+  const name = block?.label ?? tasks[0]?.label ?? "";
+  const place = block ?? tasks[0];
+  refuseBadName(place, name, "group");
+  if (tasks.length === 0) {
+    block?.error(undefined, { code: "job/no-tasks", summary: `group "${name}" has no task` });
+  }
+  refuseTaskNames(tasks);
+  const count = block?.number("count") ?? 1;
+  const isSystem = context.type === "system" || context.type === "sysbatch";
+  if (isSystem && count > 1) {
+    block?.error("count", {
+      code: "job/system-count",
+      summary: `a ${context.type} job runs once on each agent: count is 0 or 1`,
+    });
+  }
+  const network = buildNetwork(block);
+  const meta = { ...context.meta, ...block?.textMap("meta") };
+  const serviceName = context.groupCount === 1 ? context.jobId : `${context.jobId}-${name}`;
+  const services = { defaultName: serviceName, network };
+  const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
+  return {
+    name,
+    count,
+    constraints: block ? buildConstraints(block) : [],
+    network,
+    services: block ? buildServices(block, services) : [],
+    restart: buildRestart(block?.first("restart"), context.type),
+    ...(reschedule ? { reschedule } : {}),
+    update: buildUpdate(context.job.first("update"), block?.first("update")),
+    shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
+    meta,
+    tasks: tasks.map((task) => buildTask(task, { type: context.type, meta, services })),
+  };
+}
+
+/** Names become parts of task ids, which hold no slash and at most 255 bytes. */
+export function refuseBadName(place: DecodedBlock | undefined, name: string, what: string): void {
+  if (/^[\x21-\x7e]{1,63}$/.test(name) && !name.includes("/")) return;
+  place?.error(undefined, {
+    code: "job/bad-name",
+    summary: `"${name}" can't be a ${what}'s name`,
+    detail: "A name has 1 to 63 visible ASCII characters, without spaces and slashes.",
+  });
+}
+
+function refuseTaskNames(tasks: readonly DecodedBlock[]): void {
+  const seen = new Set<string>();
+  for (const task of tasks) {
+    if (seen.has(task.label)) {
+      task.error(undefined, { code: "job/repeated", summary: `two tasks are named "${task.label}"` });
+    }
+    seen.add(task.label);
+  }
+}
+
+function buildNetwork(group: DecodedBlock | undefined): Network {
+  const block = group?.first("network");
+  if (!block) return { mode: "host", ports: [] };
+  const mode = block.text("mode") ?? "host";
+  if (mode !== "host") {
+    block.error("mode", {
+      code: "job/network-mode",
+      summary: `network mode "${mode}" is not available in this release`,
+      hint: 'use mode = "host"',
+    });
+  }
+  const ports: NetworkPort[] = [];
+  for (const port of block.all("port")) {
+    if (!/^[A-Za-z0-9_-]{1,63}$/.test(port.label)) {
+      port.error(undefined, { code: "job/bad-name", summary: `"${port.label}" can't be a port's label` });
+    }
+    const fixed = port.number("static");
+    const to = port.number("to");
+    if (ports.some((other) => other.label === port.label)) {
+      port.error(undefined, { code: "job/repeated", summary: `two ports are named "${port.label}"` });
+    }
+    if (fixed !== undefined && ports.some((other) => other.static === fixed)) {
+      port.error("static", { code: "job/port-twice", summary: `port ${fixed} is asked for twice` });
+    }
+    ports.push({
+      label: port.label,
+      ...(fixed === undefined ? {} : { static: fixed }),
+      ...(to === undefined ? {} : { to }),
+    });
+  }
+  return { mode: "host", ports };
+}

@@ -1,0 +1,168 @@
+import { didYouMean } from "../diagnostics/suggest.ts";
+import { defaultRestart, defaultUpdate, writtenReschedule, writtenRestart, writtenUpdate } from "../job/defaults.ts";
+import type {
+  Constraint,
+  ConstraintOperator,
+  JobType,
+  ReschedulePolicy,
+  RestartPolicy,
+  UpdateStrategy,
+} from "../job/types.ts";
+import type { DecodedBlock } from "./decoded.ts";
+
+export function buildRestart(block: DecodedBlock | undefined, type: JobType): RestartPolicy {
+  if (!block) return defaultRestart(type);
+  const defaults = writtenRestart(type);
+  const delayMs = block.number("delay") ?? defaults.delayMs;
+  return {
+    attempts: block.number("attempts") ?? defaults.attempts,
+    intervalMs: block.number("interval") ?? defaults.intervalMs,
+    firstDelayMs: delayMs,
+    factor: 1,
+    maxDelayMs: delayMs,
+    mode: (block.text("mode") ?? "fail") as RestartPolicy["mode"],
+  };
+}
+
+export function buildReschedule(block: DecodedBlock | undefined, type: JobType): ReschedulePolicy | undefined {
+  if (!block) return undefined;
+  const defaults = writtenReschedule(type);
+  return {
+    unlimited: block.bool("unlimited") ?? (block.has("attempts") ? false : defaults.unlimited),
+    attempts: block.number("attempts") ?? defaults.attempts,
+    intervalMs: block.number("interval") ?? defaults.intervalMs,
+    delayMs: block.number("delay") ?? defaults.delayMs,
+    delayFunction: (block.text("delay_function") ?? defaults.delayFunction) as ReschedulePolicy["delayFunction"],
+    maxDelayMs: block.number("max_delay") ?? defaults.maxDelayMs,
+  };
+}
+
+/** A group's block over the job's, attribute by attribute. */
+export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock | undefined): UpdateStrategy {
+  if (!job && !group) return defaultUpdate;
+  const number = (name: string): number | undefined => group?.number(name) ?? job?.number(name);
+  const bool = (name: string): boolean | undefined => group?.bool(name) ?? job?.bool(name);
+  const health = group?.text("health_check") ?? job?.text("health_check");
+  const strategy: UpdateStrategy = {
+    method: { kind: "batch", maxParallel: number("max_parallel") ?? 1 },
+    canaryCount: number("canary") ?? writtenUpdate.canaryCount,
+    healthCheck: (health ?? writtenUpdate.healthCheck) as UpdateStrategy["healthCheck"],
+    minHealthyTimeMs: number("min_healthy_time") ?? writtenUpdate.minHealthyTimeMs,
+    healthyDeadlineMs: number("healthy_deadline") ?? writtenUpdate.healthyDeadlineMs,
+    progressDeadlineMs: number("progress_deadline") ?? writtenUpdate.progressDeadlineMs,
+    autoRevert: bool("auto_revert") ?? writtenUpdate.autoRevert,
+    autoPromote: bool("auto_promote") ?? writtenUpdate.autoPromote,
+    staggerMs: number("stagger") ?? writtenUpdate.staggerMs,
+  };
+  refuseTimes(group ?? job, strategy);
+  return strategy;
+}
+
+function refuseTimes(block: DecodedBlock | undefined, update: UpdateStrategy): void {
+  if (update.minHealthyTimeMs >= update.healthyDeadlineMs) {
+    block?.error("min_healthy_time", {
+      code: "job/update-times",
+      summary: "min_healthy_time must be shorter than healthy_deadline",
+    });
+  }
+  if (update.progressDeadlineMs > 0 && update.healthyDeadlineMs >= update.progressDeadlineMs) {
+    block?.error("healthy_deadline", {
+      code: "job/update-times",
+      summary: "healthy_deadline must be shorter than progress_deadline",
+    });
+  }
+}
+
+/** Every way to write an operator. */
+const operators: Readonly<Record<string, ConstraintOperator>> = {
+  "=": "=",
+  "==": "=",
+  is: "=",
+  "!=": "!=",
+  not: "!=",
+  "<": "<",
+  "<=": "<=",
+  ">": ">",
+  ">=": ">=",
+  regexp: "regexp",
+  version: "version",
+  semver: "semver",
+  set_contains: "set_contains",
+  set_contains_all: "set_contains",
+  set_contains_any: "set_contains_any",
+  is_set: "is_set",
+  is_not_set: "is_not_set",
+  distinct_hosts: "distinct_hosts",
+  distinct_property: "distinct_property",
+};
+
+const shortForms = Object.keys(operators).filter((name) => /^[a-z]/.test(name) && name !== "is" && name !== "not");
+
+export function buildConstraints(block: DecodedBlock): Constraint[] {
+  return block.all("constraint").flatMap((constraint) => buildConstraint(constraint) ?? []);
+}
+
+function buildConstraint(block: DecodedBlock): Constraint | undefined {
+  const written = shortForms.filter((name) => block.has(name));
+  if (written.length > 1 || (written.length === 1 && block.has("operator"))) {
+    block.error(written[1] ?? "operator", {
+      code: "job/constraint",
+      summary: "a constraint has one operator",
+      hint: "write one constraint block each",
+    });
+    return undefined;
+  }
+  const name = written[0] ?? block.text("operator") ?? "=";
+  const operator = Object.hasOwn(operators, name) ? operators[name] : undefined;
+  if (!operator) {
+    block.error("operator", {
+      code: "job/constraint",
+      summary: `no operator "${name}"`,
+      detail: `Operators are ${Object.keys(operators).join(", ")}.`,
+      hint: didYouMean(name, Object.keys(operators)),
+    });
+    return undefined;
+  }
+  // `distinct_hosts = false` and the like say nothing.
+  if (written[0] !== undefined && block.bool(written[0]) === false) return undefined;
+  const short = written[0] === undefined ? undefined : block.text(written[0]);
+  const constraint = complete(operator, block.text("attribute"), block.text("value"), short);
+  refuseIncomplete(block, constraint);
+  return constraint;
+}
+
+function complete(
+  operator: ConstraintOperator,
+  attribute: string | undefined,
+  value: string | undefined,
+  short: string | undefined,
+): Constraint {
+  switch (operator) {
+    case "distinct_hosts":
+      return { attribute: "", operator, value: "true" };
+    case "distinct_property":
+      return { attribute: short ?? attribute ?? "", operator, value: value ?? "1" };
+    case "is_set":
+    case "is_not_set":
+      return { attribute: attribute ?? "", operator, value: "" };
+    default:
+      return { attribute: attribute ?? "", operator, value: short ?? value ?? "" };
+  }
+}
+
+function refuseIncomplete(block: DecodedBlock, constraint: Constraint): void {
+  const refuse = (name: string, summary: string): void => block.error(name, { code: "job/constraint", summary });
+  if (constraint.attribute === "" && constraint.operator !== "distinct_hosts") {
+    refuse("attribute", `a constraint with "${constraint.operator}" needs an attribute`);
+  }
+  if (constraint.operator === "regexp") {
+    try {
+      new RegExp(constraint.value, "u");
+    } catch {
+      refuse(block.has("regexp") ? "regexp" : "value", "the value is no regular expression");
+    }
+  }
+  if (constraint.operator === "distinct_property" && !/^[1-9]\d{0,5}$/.test(constraint.value)) {
+    refuse("value", "the value of distinct_property is a count of 1 or more");
+  }
+}

@@ -1,0 +1,351 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { renderDiagnostics } from "../diagnostics/render.ts";
+import { canonicalJson } from "../job/canonical.ts";
+import { decodeJob } from "../job/decode-job.ts";
+import { interpolate } from "../job/interpolate.ts";
+import { jobTemplate } from "../job/template.ts";
+import type { Job } from "../job/types.ts";
+import { type CompileInputs, compileJob } from "./compile.ts";
+
+const examples = new URL("../../examples/", import.meta.url);
+
+/** A small job around text for the job, the group and the task. */
+function aJob(parts: { top?: string; job?: string; group?: string; task?: string; config?: string } = {}): string {
+  return `${parts.top ?? ""}
+job "j" {
+  ${parts.job ?? ""}
+  group "g" {
+    ${parts.group ?? ""}
+    task "t" {
+      driver = "raw_exec"
+      ${parts.task ?? ""}
+      config {
+        command = "true"
+        ${parts.config ?? ""}
+      }
+    }
+  }
+}
+`;
+}
+
+function compiled(text: string, inputs: Partial<CompileInputs> = {}): Job {
+  const { job, diagnostics } = compileJob({ file: "j.hcl", text, ...inputs });
+  if (!job) throw new Error(renderDiagnostics(diagnostics));
+  return job;
+}
+
+const errors = (text: string, inputs: Partial<CompileInputs> = {}): string[] =>
+  compileJob({ file: "j.hcl", text, ...inputs }).diagnostics.map(
+    (d) => `${d.line}:${d.column} ${d.severity} ${d.code}${d.hint === undefined ? "" : ` (${d.hint})`}`,
+  );
+
+const command = (job: Job): string[] => [...(job.groups[0]?.tasks[0]?.config.args ?? [])];
+
+/** Value of one expression as the argument of a task. */
+const resultOf = (expression: string, top = ""): string =>
+  command(compiled(aJob({ top, config: `args = [jsonencode(${expression})]` })))[0] ?? "";
+
+test.each(readdirSync(examples))("example %s compiles without a remark and survives the wire", (name) => {
+  const { job, diagnostics } = compileJob({ file: name, text: readFileSync(new URL(name, examples), "utf8") });
+  expect(diagnostics).toEqual([]);
+  expect(job && decodeJob(canonicalJson(job))).toEqual(job);
+});
+
+test("the hello example is _http._hello._tcp with three instances", () => {
+  const [group] = compiled(readFileSync(new URL("hello.hcl", examples), "utf8")).groups;
+  expect(group?.count).toBe(3);
+  expect(group?.services[0]).toMatchObject({ name: "hello", portLabel: "http", checks: [{ type: "http", path: "/" }] });
+  expect(group?.tasks[0]?.resources.cpuMillis).toBe(10);
+});
+
+test("the template of job init compiles", () => {
+  expect(compiled(jobTemplate("web")).id).toBe("web");
+});
+
+test("an absent block has Muster's defaults, a written one Nomad's", () => {
+  const [absent] = compiled(aJob()).groups;
+  expect(absent?.restart).toMatchObject({ firstDelayMs: 1000, factor: 2, maxDelayMs: 300_000 });
+  expect(absent?.update.method).toEqual({ kind: "surge", minHealthyPercent: 100, surgePercent: 25 });
+  const [written] = compiled(aJob({ group: "restart {}\nupdate {}" })).groups;
+  expect(written?.restart).toMatchObject({ attempts: 2, intervalMs: 1_800_000, firstDelayMs: 15_000, factor: 1 });
+  expect(written?.update).toMatchObject({ method: { kind: "batch", maxParallel: 1 }, autoRevert: false });
+});
+
+test("variables: default, environment, files in order, flags; the last one wins", () => {
+  const text = aJob({ top: 'variable "v" {\n type = string\n default = "d"\n}', config: "args = [var.v]" });
+  const inputs = {
+    environment: { NOMAD_VAR_v: "e" },
+    variableFiles: [
+      { file: "1", text: 'v = "f1"\n' },
+      { file: "2", text: 'v = "f2"\n' },
+    ],
+    variables: [{ name: "v", value: "flag" }],
+  };
+  expect(command(compiled(text))).toEqual(["d"]);
+  expect(command(compiled(text, { environment: inputs.environment }))).toEqual(["e"]);
+  expect(command(compiled(text, { ...inputs, variables: [] }))).toEqual(["f2"]);
+  expect(command(compiled(text, inputs))).toEqual(["flag"]);
+});
+
+test("a variable of a wrong type, without a value, unknown or not valid is an error", () => {
+  const top = `variable "n" {
+  type = number
+  validation {
+    condition = var.n > 2
+    error_message = "more than two"
+  }
+}`;
+  const wrong = (value: string, name = "n") => errors(aJob({ top }), { variables: [{ name, value }] })[0];
+  expect(errors(aJob({ top }))[0]).toContain("evaluate/no-value");
+  expect(wrong('"x"')).toContain("evaluate/wrong-type");
+  expect(wrong("1")).toContain("4:17 error evaluate/validation");
+  expect(wrong("3", "m")).toContain('evaluate/unknown-variable (did you mean "n"?)');
+  expect(wrong("3")).toBeUndefined();
+});
+
+test("locals refer to each other; a circle is reported with its path and place", () => {
+  expect(resultOf("local.b", "locals {\n  b = local.a + 1\n  a = 1\n}")).toBe("2");
+  const { diagnostics } = compileJob({
+    file: "j.hcl",
+    text: aJob({ top: "locals {\n  a = local.b\n  b = local.a\n}" }),
+  });
+  expect(
+    renderDiagnostics(diagnostics),
+  ).toBe(`j.hcl:3:7: error: locals refer to each other in a circle: local.a -> local.b -> local.a
+     3 |   b = local.a
+       |       ^~~~~~~
+       j.hcl:2:3: "a" is declared here
+`);
+});
+
+test("what is wrong is told with line, column and suggestion", () => {
+  expect(errors(aJob({ group: "cout = 3" }))).toEqual(['5:5 error schema/unknown-attribute (did you mean "count"?)']);
+  expect(errors(aJob({ group: "netwrk {}" }))).toEqual(['5:5 error schema/unknown-block (did you mean "network"?)']);
+  expect(errors(aJob({ group: 'count = "many"' }))).toEqual(["5:13 error schema/wrong-type"]);
+  expect(errors(aJob({ job: "priority = 101" }))).toEqual(["3:14 error schema/out-of-range"]);
+  expect(errors(aJob({ job: "namespace = ns" }))).toEqual([
+    '3:15 error evaluate/unknown-name (did you mean "ns" in quotes?)',
+  ]);
+  expect(errors(aJob({ task: 'template {\n data = "x"\n }' }))).toEqual(["8:7 error schema/refused"]);
+  expect(errors(aJob({ job: "affinity {}" }))).toEqual(["3:3 warning schema/ignored"]);
+  expect(errors("# nothing\n")).toEqual(['2:1 error job/no-job (add job "name" { })']);
+});
+
+test("a service's port must be one of the group's", () => {
+  const group = 'network {\n port "http" {}\n }\n service {\n port = "htpp"\n }';
+  expect(errors(aJob({ group }))).toEqual(['9:9 error job/unknown-port (did you mean "http"?)']);
+});
+
+test.each([
+  ['cron = "0 4 * * *"', []],
+  ['crons = ["@daily", "*/5 1-3 * jan,feb mon-fri"]', []],
+  ['interval = "R5/2026-01-01T00:00:00Z/P1DT2H"', []],
+  ['cron = "0 24 * * *"', ["5:11 error job/bad-cron"]],
+  ['interval = "R/2026-02-30T00:00:00Z/PT2S"', ["5:15 error job/bad-interval"]],
+  ['interval = "R//PT"', ["5:16 error job/bad-interval"]],
+  ['cron = "@daily"\ninterval = "R//PT2S"', ["6:12 error job/periodic-one"]],
+  [
+    'cron = "@daily"\ntime_zone = "Mars/Olympus"',
+    ['6:13 error job/bad-time-zone (use an IANA name such as "Europe/Berlin")'],
+  ],
+])("periodic { %s }", (inside, expected) => {
+  expect(errors(aJob({ job: `type = "batch"\nperiodic {\n${inside}\n}` }))).toEqual(expected);
+});
+
+test("dynamic blocks are expanded before decoding", () => {
+  const text = `job "j" {
+  dynamic "group" {
+    for_each = { a = 1, b = 2 }
+    labels = ["g-\${group.key}"]
+    content {
+      count = group.value
+      task "t" {
+        driver = "process"
+        config { command = "true" }
+      }
+    }
+  }
+}
+`;
+  expect(compiled(text).groups.map((group) => [group.name, group.count])).toEqual([
+    ["g-a", 1],
+    ["g-b", 2],
+  ]);
+});
+
+test("constraints: synonyms and short forms arrive as one shape", () => {
+  const group = `constraint {
+  attribute = "\${attr.kernel.name}"
+  operator = "is"
+  value = "linux"
+}
+constraint { distinct_hosts = true }
+constraint { distinct_property = "\${meta.rack}" }`;
+  expect(compiled(aJob({ group })).groups[0]?.constraints).toEqual([
+    { attribute: "${attr.kernel.name}", operator: "=", value: "linux" },
+    { attribute: "", operator: "distinct_hosts", value: "true" },
+    { attribute: "${meta.rack}", operator: "distinct_property", value: "1" },
+  ]);
+});
+
+test("runtime references stay, literal look-alikes come back from interpolate, foreign code is untouched", () => {
+  const config =
+    'args = ["${NOMAD_PORT_http}", "$${NOMAD_PORT_http}", "`$${x}`", "a ${node.class}", upper("${var.x}")]';
+  const args = command(compiled(aJob({ top: 'variables { x = "v" }', config })));
+  expect(args).toEqual(["${NOMAD_PORT_http}", "$${NOMAD_PORT_http}", "`${x}`", "a ${node.class}", "V"]);
+  const known = new Map([
+    ["NOMAD_PORT_http", "80"],
+    ["node.class", "big"],
+  ]);
+  expect(args.map((text) => interpolate(text, (name) => known.get(name)))).toEqual([
+    "80",
+    "${NOMAD_PORT_http}",
+    "`${x}`",
+    "a big",
+    "V",
+  ]);
+});
+
+test("any literal text comes through the language and interpolate unchanged", () => {
+  const text = fc.string({
+    unit: fc.constantFrom("$", "{", "}", "%", "N", "NOMAD_X", "node.a", '"', "\\", "\n", "é", " "),
+  });
+  fc.assert(
+    fc.property(text, (literal) => {
+      const quoted = JSON.stringify(literal)
+        .replaceAll("${", () => "$${")
+        .replaceAll("%{", () => "%%{");
+      const args = command(compiled(aJob({ config: `args = [${quoted}]` })));
+      expect(interpolate(args[0] ?? "", () => "changed")).toBe(literal);
+    }),
+  );
+});
+
+test("printed values are read back as they were", () => {
+  const leaf = fc.oneof(fc.integer(), fc.boolean(), fc.constant(null), fc.stringMatching(/^[ -~é\n]{0,8}$/));
+  const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.dictionary(fc.stringMatching(/^[a-z ]{0,5}$/), tie("value"), { maxKeys: 4 }),
+    ),
+  }));
+  // As an author would write it: a sign before a brace is doubled.
+  const print = (json: unknown): string =>
+    JSON.stringify(json)
+      .replaceAll("${", () => "$${")
+      .replaceAll("%{", () => "%%{");
+  fc.assert(
+    fc.property(value, (json) => {
+      expect(JSON.parse(interpolate(resultOf(print(json)), () => "changed"))).toEqual(JSON.parse(JSON.stringify(json)));
+    }),
+  );
+});
+
+test.each([
+  ["1 + 2 * 3 - 4 / 2", "5"],
+  ["0.1 + 0.2", "0.3"],
+  ['true ? "a" : 1', '"a"'],
+  ['[for k, v in { b = 2, a = 1 } : "${k}${v}" if v > 1]', '["b2"]'],
+  ['{ for v in ["a", "b", "a"] : v => 1... }', '{"a":[1,1],"b":[1]}'],
+  ["[{ n = 1 }, { n = 2 }][*].n", "[1,2]"],
+  ['format("%s-%03d %5.2f", "a", 7, 1.5)', '"a-007  1.50"'],
+  ['join(",", sort(["b", "a"]))', '"a,b"'],
+  ['cidrsubnet("10.0.0.0/8", 8, 3)', '"10.3.0.0/16"'],
+  ['cidrhost("2001:db8::/32", 5)', '"2001:db8::5"'],
+  ['cidrnetmask("10.0.0.0/12")', '"255.240.0.0"'],
+  ['uuidv5("dns", "example.com")', '"cfbff0d1-9375-5685-968c-48ce8b15ae17"'],
+  ['md5("a")', '"0cc175b9c0f1b6a831c399e269772661"'],
+  ['try(local.nothing, "x")', '"x"'],
+  ["can(1 / 0)", "false"],
+  ['convert("1", number)', "1"],
+  ['formatdate("YYYY-MM-DD\'T\'hh:mm", timeadd("2026-01-31T23:30:00Z", "1h"))', '"2026-02-01T00:30"'],
+  ['csvdecode("a,b\\n1,\\"x,y\\"\\n")', '[{"a":"1","b":"x,y"}]'],
+  ['regex_replace("abc", "b(.)", "[$${1}]")', '"a[c]"'],
+  ["range(3)", "[0,1,2]"],
+  ['substr("héllo", 1, 3)', '"éll"'],
+  ['"%{ for x in ["a", "b"] ~} ${x} %{~ endfor }"', '"ab"'],
+  ['"%{ if 1 < 2 }yes%{ else }no%{ endif }"', '"yes"'],
+  ["merge({ a = 1 }, { a = 2, b = 3 })", '{"a":2,"b":3}'],
+  ["setproduct([1, 2], [3])", "[[1,3],[2,3]]"],
+])("%s is %s", (expression, expected) => {
+  expect(resultOf(expression)).toBe(expected);
+});
+
+test("an indented heredoc loses its common indentation; lines of blanks do not count", () => {
+  const config = "args = [<<-EOT\n      a\n  \n        b\n      EOT\n]";
+  expect(command(compiled(aJob({ config })))).toEqual(["a\n  \n  b\n"]);
+});
+
+test("a runtime value can't be computed with, and the place says so", () => {
+  expect(errors(aJob({ config: 'args = ["${NOMAD_PORT_http + 1}"]' }))).toEqual(["11:20 error evaluate/runtime"]);
+});
+
+test("files are read only through the reader that the caller gives", () => {
+  const text = aJob({ config: 'args = [file("a.txt")]' });
+  expect(errors(text)[0]).toContain("evaluate/function");
+  const files = {
+    read: (path: string) => `text of ${path}`,
+    readBase64: () => "",
+    exists: () => true,
+    absolute: (path: string) => path,
+    home: () => "/",
+    list: () => [],
+  };
+  expect(command(compiled(text, { files }))).toEqual(["text of a.txt"]);
+});
+
+test("cut and shuffled jobs give diagnostics, never an exception", () => {
+  const whole = readFileSync(new URL("hello.hcl", examples), "utf8");
+  fc.assert(
+    fc.property(
+      fc.nat(whole.length),
+      fc.nat(40),
+      fc.constantFrom("", "${x}", '"', "{", "[", "null", "var.a", "*"),
+      (at, cut, put) => {
+        const text = whole.slice(0, at) + put + whole.slice(at + cut);
+        const { job, diagnostics } = compileJob({ file: "x", text });
+        expect(job !== undefined || diagnostics.some((d) => d.severity === "error")).toBe(true);
+        if (job) expect(decodeJob(canonicalJson(job))).toEqual(job);
+        expect(renderDiagnostics(diagnostics)).not.toContain("undefined");
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("another driver's config is not looked into: the driver is the one error", () => {
+  const text = 'job "j" {\n task "t" {\n driver = "docker"\n config { image = "redis" }\n }\n}\n';
+  expect(errors(text)).toEqual(['3:11 error job/driver (use driver = "process")']);
+});
+
+test.each([
+  ["operators", `x = 1${" + 1".repeat(20_000)}`],
+  ["accesses", `x = local.y${".z".repeat(20_000)}\ny = 1`],
+  [
+    "locals",
+    Array.from({ length: 10_000 }, (_, at) => `l${at} = [local.l${at + 1}]`)
+      .join("\n")
+      .concat("\nl10000 = 1"),
+  ],
+  [
+    "doubled texts",
+    Array.from({ length: 40 }, (_, at) => `l${at + 1} = "\${local.l${at}}\${local.l${at}}"`)
+      .join("\n")
+      .concat('\nl0 = "ab"'),
+  ],
+  [
+    "doubled lists",
+    Array.from({ length: 40 }, (_, at) => `l${at + 1} = concat(local.l${at}, local.l${at})`)
+      .join("\n")
+      .concat("\nl0 = [1, 2]"),
+  ],
+])("a value too large by its %s is a diagnostic, not a crash", (_, locals) => {
+  const { job, diagnostics } = compileJob({ file: "x", text: aJob({ top: `locals {\n${locals}\n}` }) });
+  if (!job) expect(diagnostics[0]?.code).toMatch(/^evaluate\/(too-deep|too-long|no-member)$/);
+});

@@ -1,0 +1,145 @@
+/** Values of the language. Immutable; `runtime` is text that only the agent can finish; `unknown` follows an error. */
+export type Value =
+  | { readonly kind: "string"; readonly text: string }
+  | { readonly kind: "number"; readonly number: number }
+  | { readonly kind: "bool"; readonly bool: boolean }
+  | { readonly kind: "null" }
+  | ListValue
+  | MapValue
+  | RuntimeValue
+  | { readonly kind: "unknown" };
+
+/** Sequences; a `set` holds no value twice. */
+export interface ListValue {
+  readonly kind: "list";
+  readonly form: "list" | "set";
+  readonly items: readonly Value[];
+}
+
+export interface MapValue {
+  readonly kind: "map";
+  /** Keys in order of code units, as in HCL. */
+  readonly entries: ReadonlyMap<string, Value>;
+}
+
+/** Text with references such as `${node.class}` in it. */
+export interface RuntimeValue {
+  readonly kind: "runtime";
+  readonly parts: readonly RuntimePart[];
+}
+
+/** Literal text, or the inside of `${ }` as written. */
+export type RuntimePart = { readonly text: string } | { readonly reference: string };
+
+export const nullValue: Value = { kind: "null" };
+export const unknownValue: Value = { kind: "unknown" };
+export const stringValue = (text: string): Value => ({ kind: "string", text });
+export const numberValue = (number: number): Value => ({ kind: "number", number });
+export const boolValue = (bool: boolean): Value => ({ kind: "bool", bool });
+export const listValue = (items: readonly Value[]): ListValue => ({ kind: "list", form: "list", items });
+
+export function mapValue(entries: Iterable<readonly [string, Value]>): MapValue {
+  const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return { kind: "map", entries: new Map(sorted) };
+}
+
+export function setValue(items: readonly Value[]): ListValue {
+  const unique: Value[] = [];
+  for (const item of items) if (!unique.some((other) => isEqual(other, item))) unique.push(item);
+  return { kind: "list", form: "set", items: unique.sort(compareForOrder) };
+}
+
+function compareForOrder(a: Value, b: Value): number {
+  if (a.kind === "number" && b.kind === "number") return a.number - b.number;
+  const left = toText(a) ?? "";
+  const right = toText(b) ?? "";
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+export function isEqual(a: Value, b: Value): boolean {
+  if (a.kind === "string" && b.kind === "string") return a.text === b.text;
+  if (a.kind === "number" && b.kind === "number") return a.number === b.number;
+  if (a.kind === "bool" && b.kind === "bool") return a.bool === b.bool;
+  if (a.kind === "null" && b.kind === "null") return true;
+  if (a.kind === "list" && b.kind === "list") {
+    return (
+      a.items.length === b.items.length && a.items.every((item, index) => isEqual(item, b.items[index] ?? nullValue))
+    );
+  }
+  if (a.kind === "map" && b.kind === "map") {
+    if (a.entries.size !== b.entries.size) return false;
+    for (const [key, value] of a.entries) {
+      const other = b.entries.get(key);
+      if (!other || !isEqual(value, other)) return false;
+    }
+    return true;
+  }
+  if (a.kind === "runtime" && b.kind === "runtime") return runtimeText(a) === runtimeText(b);
+  return false;
+}
+
+/** Text of a primitive as HCL prints it; undefined for others. */
+export function toText(value: Value): string | undefined {
+  switch (value.kind) {
+    case "string":
+      return value.text;
+    case "number":
+      return numberText(value.number);
+    case "bool":
+      return String(value.bool);
+    default:
+      return undefined;
+  }
+}
+
+/** Decimal without exponent. */
+export function numberText(number: number): string {
+  if (Number.isInteger(number) && Math.abs(number) >= 1e21) return BigInt(number).toString();
+  const text = String(number);
+  if (!text.includes("e")) return text;
+  return number.toFixed(20).replace(/0+$/, "");
+}
+
+export function toNumber(value: Value): number | undefined {
+  if (value.kind === "number") return value.number;
+  if (value.kind !== "string" || !/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value.text)) return undefined;
+  return Number(value.text);
+}
+
+export function toBool(value: Value): boolean | undefined {
+  if (value.kind === "bool") return value.bool;
+  if (value.kind === "string" && value.text === "true") return true;
+  if (value.kind === "string" && value.text === "false") return false;
+  return undefined;
+}
+
+/** Kind of a value in users' words. */
+export function kindName(value: Value): string {
+  if (value.kind === "list") return value.form;
+  return value.kind === "runtime" ? "text known only on the agent" : value.kind;
+}
+
+/** Roots that agents know; other names are left to the agent only inside a template, with a warning. */
+export function isRuntimeRoot(name: string): boolean {
+  return runtimeRoots.has(name) || name.startsWith("NOMAD_") || name.startsWith("MUSTER_");
+}
+
+const runtimeRoots = new Set(["node", "attr", "meta", "env", "device"]);
+
+const reference = /^(?:(?:node|attr|meta|device)\.|env\[|(?:NOMAD|MUSTER)_)/;
+
+/** As text for the agent: references as `${…}`; literal text that could be read as one has its `$` doubled. */
+export function runtimeText(value: RuntimeValue): string {
+  return value.parts.map((part) => ("text" in part ? escapeRuntime(part.text) : `\${${part.reference}}`)).join("");
+}
+
+/** Doubles the `$` of literal text that `interpolate` would otherwise read as a reference or as an escape. */
+export function escapeRuntime(text: string): string {
+  if (!text.includes("${")) return text;
+  return text.replace(/(\$+)\{/g, (whole, signs: string, at: number) => {
+    const isSafe = signs.length === 1 && !reference.test(text.slice(at + 2, at + 14));
+    return isSafe ? whole : `$${whole}`;
+  });
+}
+
+export const isReferenceText = (inside: string): boolean => reference.test(inside);

@@ -1,0 +1,45 @@
+export type { Compiled, CompileInputs } from "./compile/compile.ts";
+export { compileJob } from "./compile/compile.ts";
+export type { Setting } from "./compile/settings.ts";
+export { readSettings } from "./compile/settings.ts";
+export type { VariableInputs } from "./compile/variables.ts";
+export type { Diagnostic, RelatedPlace } from "./diagnostics/diagnostic.ts";
+export { renderDiagnostics } from "./diagnostics/render.ts";
+export type { FileReader } from "./evaluate/scope.ts";
+export { formatSource } from "./format/format.ts";
+export { canonicalJson } from "./job/canonical.ts";
+export { decodeJob } from "./job/decode-job.ts";
+export { interpolate } from "./job/interpolate.ts";
+export { JobInvalid } from "./job/reader.ts";
+export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
+export { jobTemplate } from "./job/template.ts";
+export type {
+  Check,
+  CheckRestart,
+  Constraint,
+  ConstraintOperator,
+  CronSchedule,
+  Driver,
+  HttpCheck,
+  IntervalSchedule,
+  Job,
+  JobType,
+  Network,
+  NetworkMode,
+  NetworkPort,
+  ReschedulePolicy,
+  RestartPolicy,
+  Schedule,
+  Service,
+  Task,
+  TaskConfig,
+  TaskGroup,
+  TaskLogs,
+  TaskResources,
+  TcpCheck,
+  UpdateStrategy,
+} from "./job/types.ts";
+export { jobSchema } from "./job/types.ts";
+export type { Verdict } from "./reference/reference.ts";
+export { askReference, crossCheck } from "./reference/reference.ts";
+export { validateSource } from "./syntax/validate-source.ts";

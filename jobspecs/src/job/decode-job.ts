@@ -1,0 +1,177 @@
+import { decodeConstraints, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
+import { decodeServices } from "./decode-services.ts";
+import { JobInvalid, Reader, refuseTwice } from "./reader.ts";
+import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
+import {
+  type Job,
+  jobSchema,
+  type Network,
+  type NetworkPort,
+  type Schedule,
+  type Task,
+  type TaskGroup,
+} from "./types.ts";
+
+/** Characters of a job's JSON. */
+export const jobJsonLengthMax = 1024 * 1024;
+
+const typed = <T>(read: (reader: Reader) => T) => {
+  return (value: unknown, path: string): T => {
+    const reader = new Reader(value, path);
+    const made = read(reader);
+    reader.done();
+    return made;
+  };
+};
+
+/** Validates a job from outside. Throws JobInvalid naming the field, e.g. `groups[0].tasks[1].driver`. */
+export function decodeJob(json: string): Job {
+  if (json.length > jobJsonLengthMax) throw new JobInvalid("job", `must have at most ${jobJsonLengthMax} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new JobInvalid("job", "is no JSON");
+  }
+  return readJob(value, "");
+}
+
+const readJob = typed((reader): Job => {
+  if (reader.raw("schema") !== jobSchema) reader.fail("schema", `must be ${jobSchema}`);
+  const type = reader.oneOf("type", ["service", "batch", "system", "sysbatch"]);
+  if (reader.has("schedule") && type !== "batch" && type !== "sysbatch") {
+    reader.fail("schedule", `a ${type} job has none`);
+  }
+  const groups = reader.list("groups", 10_000, readGroup);
+  if (groups.length === 0) reader.fail("groups", "must not be empty");
+  refuseTwice(
+    groups.map((group) => group.name),
+    reader.at("groups"),
+  );
+  for (const [index, group] of groups.entries()) {
+    if (type.startsWith("sys") && group.count > 1) {
+      throw new JobInvalid(`groups[${index}].count`, `must be 0 or 1 in a ${type} job`);
+    }
+  }
+  return {
+    schema: jobSchema,
+    id: reader.name("id", 128),
+    name: reader.text("name"),
+    type,
+    role: reader.text("role"),
+    priority: reader.integer("priority", 1, 100),
+    region: reader.text("region"),
+    datacenters: reader.texts("datacenters"),
+    nodePool: reader.text("nodePool"),
+    meta: reader.textMap("meta"),
+    constraints: decodeConstraints(reader),
+    ...(reader.has("schedule") ? { schedule: readSchedule(reader.raw("schedule"), reader.at("schedule")) } : {}),
+    groups,
+  };
+});
+
+const readSchedule = typed((reader): Schedule => {
+  const kind = reader.oneOf("kind", ["cron", "interval"]);
+  const timeZone = reader.text("timeZone");
+  if (!isTimeZone(timeZone)) reader.fail("timeZone", "must be an IANA time zone");
+  const common = { timeZone, overlap: reader.oneOf("overlap", ["skip", "allow"]), enabled: reader.bool("enabled") };
+  if (kind === "interval") {
+    const text = reader.text("text");
+    const problem = intervalProblem(text);
+    if (problem) reader.fail("text", problem.message);
+    return { kind, text, ...common };
+  }
+  const expressions = reader.texts("expressions");
+  if (expressions.length === 0) reader.fail("expressions", "must not be empty");
+  for (const [index, text] of expressions.entries()) {
+    const problem = cronProblem(text);
+    if (problem) reader.fail(`expressions[${index}]`, problem.message);
+  }
+  return { kind, expressions, ...common };
+});
+
+const readPort = typed(
+  (reader): NetworkPort => ({
+    label: reader.name("label"),
+    ...(reader.has("static") ? { static: reader.integer("static", 1, 65_535) } : {}),
+    ...(reader.has("to") ? { to: reader.integer("to", -1, 65_535) } : {}),
+  }),
+);
+
+const readNetwork = typed((reader): Network => {
+  const ports = reader.list("ports", 1000, readPort);
+  refuseTwice(
+    ports.map((port) => port.label),
+    reader.at("ports"),
+  );
+  return { mode: reader.oneOf("mode", ["host"]), ports };
+});
+
+const readGroup = typed((reader): TaskGroup => {
+  const network = readNetwork(reader.raw("network"), reader.at("network"));
+  const tasks = reader.list("tasks", 1000, (value, path) => readTask(network)(value, path));
+  if (tasks.length === 0) reader.fail("tasks", "must not be empty");
+  refuseTwice(
+    tasks.map((task) => task.name),
+    reader.at("tasks"),
+  );
+  return {
+    name: reader.name("name"),
+    count: reader.integer("count", 0, 50_000),
+    constraints: decodeConstraints(reader),
+    network,
+    services: decodeServices(reader, network),
+    restart: decodeRestart(reader.raw("restart"), reader.at("restart")),
+    ...(reader.has("reschedule")
+      ? { reschedule: decodeReschedule(reader.raw("reschedule"), reader.at("reschedule")) }
+      : {}),
+    update: decodeUpdate(reader.raw("update"), reader.at("update")),
+    shutdownDelayMs: reader.duration("shutdownDelayMs"),
+    meta: reader.textMap("meta"),
+    tasks,
+  };
+});
+
+const readConfig = typed((reader) => {
+  const command = reader.text("command");
+  if (command === "") reader.fail("command", "must not be empty");
+  return { command, args: reader.texts("args") };
+});
+
+const readResources = typed((reader) => ({
+  cpuMillis: reader.integer("cpuMillis", 1, 1_000_000_000),
+  memoryMiB: reader.integer("memoryMiB", 1, 1_000_000_000),
+  diskMiB: reader.integer("diskMiB", 0, 1_000_000_000),
+}));
+
+const readLogs = typed((reader) => ({
+  disabled: reader.bool("disabled"),
+  fileCount: reader.integer("fileCount", 1, 1_000_000),
+  fileSizeMiB: reader.integer("fileSizeMiB", 1, 1_000_000),
+}));
+
+const readTask = (network: Network) =>
+  typed((reader): Task => {
+    const env = reader.textMap("env");
+    for (const name of Object.keys(env)) {
+      if (name === "" || name.includes("=") || name.includes("\0"))
+        reader.fail("env", `"${name}" is no variable's name`);
+    }
+    return {
+      name: reader.name("name"),
+      driver: reader.oneOf("driver", ["process"]),
+      config: readConfig(reader.raw("config"), reader.at("config")),
+      ...(reader.has("user") ? { user: reader.text("user") } : {}),
+      env,
+      resources: readResources(reader.raw("resources"), reader.at("resources")),
+      constraints: decodeConstraints(reader),
+      services: decodeServices(reader, network),
+      ...(reader.has("restart") ? { restart: decodeRestart(reader.raw("restart"), reader.at("restart")) } : {}),
+      killTimeoutMs: reader.duration("killTimeoutMs"),
+      killSignal: reader.name("killSignal"),
+      shutdownDelayMs: reader.duration("shutdownDelayMs"),
+      logs: readLogs(reader.raw("logs"), reader.at("logs")),
+      meta: reader.textMap("meta"),
+      leader: reader.bool("leader"),
+    };
+  });

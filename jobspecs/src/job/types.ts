@@ -1,0 +1,281 @@
+/**
+ * The typed job: what a jobspec means once variables, locals, functions and defaults are settled.
+ *
+ * Plain JSON: every field is present unless marked optional, amounts are integers, durations are milliseconds.
+ * Text fields marked "interpolated" may hold runtime references such as `${node.class}` or `${NOMAD_PORT_http}`;
+ * `interpolate` of this package is the one implementation of their substitution.
+ */
+
+/** Version of the shape below; a decoder refuses others. */
+export const jobSchema = 1;
+
+export type JobType = "service" | "batch" | "system" | "sysbatch";
+
+export interface Job {
+  readonly schema: typeof jobSchema;
+  /** Label of the `job` block (or its `id`): unique in the cluster, without spaces. */
+  readonly id: string;
+  readonly name: string;
+  readonly type: JobType;
+  /** Muster role whose share pays for the job; `role`, else `namespace`, else "default". */
+  readonly role: string;
+  /** 1 to 100, 50 by default; larger goes first. */
+  readonly priority: number;
+  readonly region: string;
+  /** Globs over the attribute `node.datacenter`; ["*"] by default. */
+  readonly datacenters: readonly string[];
+  readonly nodePool: string;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Hold for every group, in addition to the group's own. */
+  readonly constraints: readonly Constraint[];
+  /** Only batch and sysbatch jobs; a batch job without it runs once. */
+  readonly schedule?: Schedule;
+  /** At least one, names unique. */
+  readonly groups: readonly TaskGroup[];
+}
+
+/** Tasks that are placed, started and given ports together on one agent. */
+export interface TaskGroup {
+  readonly name: string;
+  /** Instances wanted; 1 by default; 0 = suspended. For system jobs: per agent, at most 1. */
+  readonly count: number;
+  /** The group's own; the job's come on top. */
+  readonly constraints: readonly Constraint[];
+  readonly network: Network;
+  /** Services whose address is the group's. */
+  readonly services: readonly Service[];
+  readonly restart: RestartPolicy;
+  /** Absent: a failed instance is placed anew under the delays of `restart`. */
+  readonly reschedule?: ReschedulePolicy;
+  /** Rolling updates; only of type service matters, others carry the default. */
+  readonly update: UpdateStrategy;
+  /** Between leaving discovery and the kill signal. */
+  readonly shutdownDelayMs: number;
+  /** Job's meta with the group's over it. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** At least one, names unique within the group. */
+  readonly tasks: readonly Task[];
+}
+
+export type Driver = "process";
+
+export interface Task {
+  readonly name: string;
+  /** `raw_exec` of a Nomad file arrives as "process". */
+  readonly driver: Driver;
+  readonly config: TaskConfig;
+  /** Account to run as; absent: the agent's own. */
+  readonly user?: string;
+  /** Values are interpolated. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly resources: TaskResources;
+  readonly constraints: readonly Constraint[];
+  readonly services: readonly Service[];
+  /** The task's own block; absent: the group's holds. */
+  readonly restart?: RestartPolicy;
+  /** Between the kill signal and SIGKILL; 5,000 by default. */
+  readonly killTimeoutMs: number;
+  /** "SIGTERM" style name; "SIGTERM" by default. */
+  readonly killSignal: string;
+  readonly shutdownDelayMs: number;
+  readonly logs: TaskLogs;
+  /** Job's and group's meta with the task's over them. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** When a leader ends, the other tasks of its group are stopped. */
+  readonly leader: boolean;
+}
+
+export interface TaskConfig {
+  /** Program; looked up in the task's PATH when it holds no slash. Interpolated. */
+  readonly command: string;
+  /** Interpolated. */
+  readonly args: readonly string[];
+}
+
+export interface TaskResources {
+  /** 1,000 = one core. `cpu = 500` (MHz in Nomad) is 500; `cores = 2` is 2,000. */
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}
+
+export interface TaskLogs {
+  readonly disabled: boolean;
+  /** Files kept for each of stdout and stderr. */
+  readonly fileCount: number;
+  readonly fileSizeMiB: number;
+}
+
+export type NetworkMode = "host";
+
+export interface Network {
+  readonly mode: NetworkMode;
+  /** Labels are unique within the group. */
+  readonly ports: readonly NetworkPort[];
+}
+
+export interface NetworkPort {
+  readonly label: string;
+  /** The fixed host port, 1 to 65,535. Absent: dynamic, the agent chooses. */
+  readonly static?: number;
+  /** Port inside the task's network; -1 = the host port's number. No effect in mode host. */
+  readonly to?: number;
+}
+
+export interface Service {
+  /** DNS name: `<name>.services.<zone>`; by default the job's (one group) or `<job>-<group>`. Interpolated. */
+  readonly name: string;
+  /** Label of a port of the group's network: SRV `_<label>._<name>._tcp.services.<zone>`. Absent: address only. */
+  readonly portLabel?: string;
+  /** A fixed number instead of a label. */
+  readonly port?: number;
+  /** Interpolated. */
+  readonly tags: readonly string[];
+  readonly meta: Readonly<Record<string, string>>;
+  readonly checks: readonly Check[];
+}
+
+export type Check = HttpCheck | TcpCheck;
+
+interface CheckCommon {
+  readonly name: string;
+  /** Absent: the service's port. */
+  readonly portLabel?: string;
+  readonly port?: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Successes in a row before the check passes again; 0 = the first one does. */
+  readonly successesBeforePassing: number;
+  /** Failures in a row tolerated before the check is critical; 0 = the first one is. */
+  readonly failuresBeforeCritical: number;
+  /** Absent: a failing check only takes the instance out of discovery. */
+  readonly checkRestart?: CheckRestart;
+}
+
+export interface HttpCheck extends CheckCommon {
+  readonly type: "http";
+  readonly protocol: "http" | "https";
+  readonly method: string;
+  /** Interpolated. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: string;
+  readonly tlsServerName: string;
+  readonly tlsSkipVerify: boolean;
+}
+
+export interface TcpCheck extends CheckCommon {
+  readonly type: "tcp";
+}
+
+export interface CheckRestart {
+  /** Failures in a row that restart the task; 0 = never. */
+  readonly limit: number;
+  /** Failures within this time of the start do not count. */
+  readonly graceMs: number;
+}
+
+export type ConstraintOperator =
+  | "="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "regexp"
+  | "version"
+  | "semver"
+  | "set_contains"
+  | "set_contains_any"
+  | "is_set"
+  | "is_not_set"
+  | "distinct_hosts"
+  | "distinct_property";
+
+export interface Constraint {
+  /** Left side, e.g. `${attr.kernel.name}`: interpolated on the agent's attributes; "" for distinct_hosts. */
+  readonly attribute: string;
+  /** Synonyms are settled: `==` and `is` arrive as "=", `not` as "!=", `set_contains_all` as "set_contains". */
+  readonly operator: ConstraintOperator;
+  /** Right side; "" for is_set and is_not_set; "true" for distinct_hosts; a count for distinct_property. Interpolated. */
+  readonly value: string;
+}
+
+/**
+ * How an instance that failed is started again. The delay before start k (from 1) after a failure is
+ * min(firstDelayMs * factor^(k-1), maxDelayMs); a factor of 1 is a constant delay.
+ *
+ * Written `restart` blocks have Nomad's meaning (attempts within an interval, constant delay). Without a block:
+ * services back off 1 s x2 up to 300 s without limit, batch jobs get 2 more attempts, 30 s x2 up to 600 s.
+ */
+export interface RestartPolicy {
+  /** Restarts allowed within `intervalMs`; absent: without limit. */
+  readonly attempts?: number;
+  /** Window of `attempts`; absent: the life of the instance. */
+  readonly intervalMs?: number;
+  readonly firstDelayMs: number;
+  readonly factor: number;
+  readonly maxDelayMs: number;
+  /** Running (and healthy) this long, the delay starts over; absent: never. */
+  readonly resetAfterMs?: number;
+  /** Attempts used up: "fail" gives the instance up, "delay" waits for the next interval. */
+  readonly mode: "fail" | "delay";
+}
+
+/** Placement of a new instance elsewhere once restarts are used up (a written `reschedule` block). */
+export interface ReschedulePolicy {
+  readonly unlimited: boolean;
+  readonly attempts: number;
+  readonly intervalMs: number;
+  readonly delayMs: number;
+  readonly delayFunction: "constant" | "exponential" | "fibonacci";
+  readonly maxDelayMs: number;
+}
+
+/**
+ * How a new version replaces the old.
+ *
+ * `batch` is a written block: at most `maxParallel` instances are replaced at a time, old ones may stop first.
+ * `surge` is the default of an absent block: never fewer than `minHealthyPercent` of the count healthy, at most
+ * `surgePercent` (at least one instance) more than the count.
+ */
+export interface UpdateStrategy {
+  readonly method:
+    | { readonly kind: "batch"; readonly maxParallel: number }
+    | { readonly kind: "surge"; readonly minHealthyPercent: number; readonly surgePercent: number };
+  readonly canaryCount: number;
+  readonly healthCheck: "checks" | "task_states" | "manual";
+  /** Healthy for this long before the next step. */
+  readonly minHealthyTimeMs: number;
+  /** An instance not healthy by then has failed. */
+  readonly healthyDeadlineMs: number;
+  /** No instance became healthy for this long: the update failed; 0 = the first failed instance fails it. */
+  readonly progressDeadlineMs: number;
+  readonly autoRevert: boolean;
+  readonly autoPromote: boolean;
+  /** Between steps of system jobs. */
+  readonly staggerMs: number;
+}
+
+export type Schedule = CronSchedule | IntervalSchedule;
+
+interface ScheduleCommon {
+  /** IANA name; "UTC" by default. */
+  readonly timeZone: string;
+  /** While a run is still going: skip the due one, or start it beside. */
+  readonly overlap: "skip" | "allow";
+  /** false: known, shown, never due. */
+  readonly enabled: boolean;
+}
+
+export interface CronSchedule extends ScheduleCommon {
+  readonly kind: "cron";
+  /** Five-field cron texts or `@daily` style names; due when any is; at least one. */
+  readonly expressions: readonly string[];
+}
+
+export interface IntervalSchedule extends ScheduleCommon {
+  readonly kind: "interval";
+  /** ISO 8601 repeating interval, `R[n]/[start]/duration`; checked for form. */
+  readonly text: string;
+}

@@ -1,0 +1,73 @@
+import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
+import {
+  constraintBlock,
+  metaAttribute,
+  rescheduleBlock,
+  restartBlock,
+  serviceBlock,
+  taskBlock,
+  updateBlock,
+} from "./parts.ts";
+
+const later = "not available in this release";
+
+const portBlock: BlockSchema = block("A port of the group.", {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    static: works("integer", "Fixed host port; without it the agent chooses.", { min: 1, max: 65_535 }),
+    to: works("integer", "Port inside; -1 = the host's.", { min: -1, max: 65_535 }),
+    host_network: refused("Named network of the host.", later),
+    ignore_collision: refused("Share a static port.", later),
+  },
+});
+
+const networkBlock: BlockSchema = block("Network of the group.", {
+  attributes: {
+    mode: works("string", "host."),
+    hostname: refused("Name of the host inside.", later),
+    mbits: warned("Old bandwidth.", "has no meaning since Nomad 0.12"),
+    device: warned("Old device.", "has no meaning since Nomad 0.12"),
+    cidr: warned("Old address range.", "has no meaning since Nomad 0.12"),
+    ip: warned("Old address.", "has no meaning since Nomad 0.12"),
+  },
+  blocks: {
+    port: portBlock,
+    dns: refusedBlock("Own resolver.", later),
+    cni: refusedBlock("Arguments for CNI.", later),
+    reserved_ports: refusedBlock("Old static ports.", 'write port "label" { static = n }'),
+  },
+});
+
+export const groupBlock: BlockSchema = block("Tasks placed together.", {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    count: works("integer", "Instances; 1.", { min: 0, max: 50_000 }),
+    meta: metaAttribute,
+    shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
+    max_run_duration: refused("Longest run.", later),
+    max_client_disconnect: warned("Old form of disconnect.", "unreachable agents follow Muster's rules"),
+    stop_after_client_disconnect: refused("Stop without a server.", later),
+    prevent_reschedule_on_lost: refused("No replacement when the agent is lost.", later),
+  },
+  blocks: {
+    task: taskBlock,
+    network: networkBlock,
+    service: serviceBlock,
+    constraint: constraintBlock,
+    restart: restartBlock,
+    reschedule: rescheduleBlock,
+    update: updateBlock,
+    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
+    spread: warnedBlock("Spread over values.", "preferences have no effect in this release"),
+    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release"),
+    ephemeral_disk: warnedBlock("Disk shared by the tasks.", "disk is asked for by resources.disk"),
+    scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it; count holds"),
+    disconnect: refusedBlock("Behaviour when the agent is cut off.", later),
+    volume: refusedBlock("Host or CSI volume.", later),
+    consul: warnedBlock("Consul cluster.", "Muster has its own discovery"),
+    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault"),
+    secret: refusedBlock("Secrets from providers.", later),
+  },
+});

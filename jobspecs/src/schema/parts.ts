@@ -1,0 +1,223 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+import {
+  type AttributeSchema,
+  type BlockSchema,
+  block,
+  refused,
+  refusedBlock,
+  warned,
+  warnedBlock,
+  works,
+} from "./model.ts";
+
+const later = "not available in this release";
+const consul = "Muster has its own discovery and no Consul";
+
+export const metaAttribute: AttributeSchema = works("string-map", "Names and texts for tasks and tools.");
+
+export const constraintBlock: BlockSchema = block("Agents that may be used.", {
+  repeats: true,
+  attributes: {
+    attribute: works("string", "Left side, e.g. ${attr.kernel.name}."),
+    operator: works("string", "= (default), !=, <, <=, >, >=, regexp, version, semver, set_contains, ..."),
+    value: works("text", "Right side."),
+    distinct_hosts: works("bool", "No two instances on one agent."),
+    distinct_property: works("string", "At most `value` (1) instances per value of this attribute."),
+    regexp: works("string", "Short for operator = regexp."),
+    version: works("string", "Short for operator = version."),
+    semver: works("string", "Short for operator = semver."),
+    set_contains: works("string", "Short for operator = set_contains."),
+    set_contains_all: works("string", "Short for operator = set_contains."),
+    set_contains_any: works("string", "Short for operator = set_contains_any."),
+    is_set: works("bool", "The attribute exists."),
+    is_not_set: works("bool", "The attribute does not exist."),
+  },
+});
+
+export const updateBlock: BlockSchema = block("How a new version replaces the old.", {
+  attributes: {
+    max_parallel: works("integer", "Instances replaced at a time; 1.", { min: 1 }),
+    health_check: works("string", "checks (default), task_states or manual.", {
+      oneOf: ["checks", "task_states", "manual"],
+    }),
+    min_healthy_time: works("duration", "Healthy this long before the next step; 10s.", { min: 0 }),
+    healthy_deadline: works("duration", "Not healthy by then: failed; 5m.", { min: 0 }),
+    progress_deadline: works("duration", "Without progress this long: the update failed; 10m; 0 = first failure.", {
+      min: 0,
+    }),
+    auto_revert: works("bool", "Back to the last stable version after a failure; false."),
+    auto_promote: works("bool", "Promote healthy canaries; false."),
+    canary: works("integer", "Canaries before the rest; 0.", { min: 0 }),
+    stagger: works("duration", "Between steps of system jobs; 30s.", { min: 0 }),
+  },
+});
+
+export const restartBlock: BlockSchema = block("Starts after a failure, on the same terms each time.", {
+  attributes: {
+    attempts: works("integer", "Restarts within the interval; 2 (service, system), 3 (batch).", { min: 0 }),
+    interval: works("duration", "30m (service, system), 24h (batch).", { min: 0 }),
+    delay: works("duration", "Before each restart; 15s.", { min: 0 }),
+    mode: works("string", "fail (default): give up; delay: wait for the next interval.", { oneOf: ["fail", "delay"] }),
+    render_templates: warned("Render templates anew.", "templates are not available in this release"),
+  },
+});
+
+export const rescheduleBlock: BlockSchema = block("A new instance elsewhere once restarts are used up.", {
+  attributes: {
+    attempts: works("integer", "Within the interval; only if not unlimited.", { min: 0 }),
+    interval: works("duration", "Window of attempts.", { min: 0 }),
+    delay: works("duration", "30s (service), 5s (batch).", { min: 0 }),
+    delay_function: works("string", "constant, exponential or fibonacci.", {
+      oneOf: ["constant", "exponential", "fibonacci"],
+    }),
+    max_delay: works("duration", "1h.", { min: 0 }),
+    unlimited: works("bool", "true (service), false (batch)."),
+  },
+});
+
+export const checkRestartBlock: BlockSchema = block("Restart after failing checks.", {
+  attributes: {
+    limit: works("integer", "Failures in a row; 0 = never.", { min: 0 }),
+    grace: works("duration", "Not counted after a start; 1s.", { min: 0 }),
+    ignore_warnings: warned("Warnings are no failures.", "checks here pass or fail, without warnings"),
+  },
+});
+
+const checkBlock: BlockSchema = block("Health of a service.", {
+  repeats: true,
+  attributes: {
+    type: works("string", "http or tcp.", { required: true, oneOf: ["http", "tcp", "script", "grpc"] }),
+    name: works("string", "Shown name."),
+    path: works("string", "Of http; required there."),
+    method: works("string", "Of http; GET."),
+    body: works("string", "Of http."),
+    port: works("text", "Label or number; the service's."),
+    protocol: works("string", "http (default) or https.", { oneOf: ["http", "https"] }),
+    interval: works("duration", "Between checks; at least 1s.", { required: true, min: 1000 }),
+    timeout: works("duration", "At least 1s.", { required: true, min: 1000 }),
+    success_before_passing: works("integer", "0.", { min: 0 }),
+    failures_before_critical: works("integer", "0.", { min: 0 }),
+    tls_server_name: works("string", "Of https."),
+    tls_skip_verify: works("bool", "Of https; false."),
+    header: works("any", "Of http: names with lists of texts."),
+    failures_before_warning: warned("Failures before a warning.", "checks here pass or fail, without warnings"),
+    initial_status: warned("Status before the first check.", "an instance counts as healthy after its first success"),
+    address_mode: warned("Address used.", "checks go to the task's address"),
+    expose: refused("Through the mesh proxy.", consul),
+    command: refused("Of script.", later),
+    args: refused("Of script.", later),
+    grpc_service: refused("Of grpc.", later),
+    grpc_use_tls: refused("Of grpc.", later),
+    task: warned("Task of a script or grpc check.", "http and tcp checks need none"),
+    notes: warned("Free text.", "not shown in this release"),
+    on_update: warned("Weight of the check in updates.", "every check must pass"),
+    id: warned("Identifier.", "checks are found by service and name"),
+  },
+  blocks: { check_restart: checkRestartBlock },
+});
+
+export const serviceBlock: BlockSchema = block("A name in discovery.", {
+  repeats: true,
+  attributes: {
+    name: works("string", "DNS name; the job's if it has one group, else job-group."),
+    port: works("text", "Label of a port of the group, or a number."),
+    tags: works("strings", "Free texts."),
+    meta: metaAttribute,
+    provider: works("string", "nomad or muster; consul gives a warning.", { oneOf: ["nomad", "consul", "muster"] }),
+    address_mode: warned("Address shown.", "discovery shows the task's address"),
+    address: refused("Fixed address.", later),
+    canary_tags: warned("Tags of canaries.", "canaries carry the usual tags in this release"),
+    canary_meta: warned("Meta of canaries.", "canaries carry the usual meta in this release"),
+    enable_tag_override: warned("Tags changed from outside.", consul),
+    task: warned("Task behind a group's service.", "the port's label decides"),
+    on_update: warned("Weight of checks in updates.", "every check must pass"),
+    cluster: refused("Consul cluster.", consul),
+    kind: refused("Kind of mesh service.", consul),
+    tagged_addresses: warned("More addresses.", consul),
+    id: warned("Identifier.", "services are found by name"),
+  },
+  blocks: {
+    check: checkBlock,
+    check_restart: checkRestartBlock,
+    connect: refusedBlock("Service mesh.", consul),
+    weights: warnedBlock("Weights of answers.", "all instances weigh the same in this release"),
+    identity: refusedBlock("Workload identity.", later),
+  },
+});
+
+const configBlock: BlockSchema = block("What the driver runs.", {
+  onlyIf: { attribute: "driver", oneOf: ["process", "raw_exec"] },
+  attributes: {
+    command: works("string", "Program.", { required: true }),
+    args: works("strings", "Arguments."),
+    cgroup_v1_override: refused("Own cgroups.", later),
+    cgroup_v2_override: refused("Own cgroup.", later),
+    oom_score_adj: refused("Kernel's choice when memory ends.", later),
+    work_dir: refused("Working folder.", later),
+    denied_envs: refused("Environment variables left out.", later),
+  },
+});
+
+const resourcesBlock: BlockSchema = block("What a task is given.", {
+  attributes: {
+    cpu: works("integer", "MHz in Nomad = thousandths of a core here; 100.", { min: 1 }),
+    cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
+    memory: works("integer", "MiB; 300.", { min: 1 }),
+    disk: works("integer", "MiB; 0.", { min: 0 }),
+    memory_max: warned("Memory in bursts.", "memory is the limit in this release"),
+    iops: warned("Old disk limit.", "has no meaning since Nomad 0.9"),
+    secrets: warned("Size of the secrets folder.", "has no effect"),
+  },
+  blocks: {
+    network: refusedBlock("Old place of network.", "write network in the group"),
+    device: refusedBlock("GPUs and such.", later),
+    numa: warnedBlock("Memory close to cores.", "has no effect in this release"),
+  },
+});
+
+const logsBlock: BlockSchema = block("Files of stdout and stderr.", {
+  attributes: {
+    max_files: works("integer", "Of each stream; 10.", { min: 1 }),
+    max_file_size: works("integer", "MiB; 10.", { min: 1 }),
+    disabled: works("bool", "Keep none; false."),
+    enabled: works("bool", "Old opposite of disabled."),
+  },
+});
+
+export const taskBlock: BlockSchema = block("A program.", {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    driver: works("string", "process, or raw_exec, which is the same.", { required: true }),
+    user: works("string", "Account; the agent's own."),
+    env: works("string-map", "Environment."),
+    meta: metaAttribute,
+    kill_timeout: works("duration", "From the signal to SIGKILL; 5s.", { min: 0 }),
+    kill_signal: works("string", "SIGTERM."),
+    shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
+    leader: works("bool", "When it ends, the group's other tasks stop; false."),
+    kind: refused("Mesh proxy.", consul),
+  },
+  blocks: {
+    config: configBlock,
+    resources: resourcesBlock,
+    service: serviceBlock,
+    constraint: constraintBlock,
+    restart: restartBlock,
+    logs: logsBlock,
+    template: refusedBlock("Files made from templates.", `${later}; heredocs in args or env can carry text`),
+    artifact: refusedBlock("Files fetched before the start.", later),
+    volume_mount: refusedBlock("Mounts.", later),
+    lifecycle: refusedBlock("Tasks before, beside and after.", later),
+    dispatch_payload: refusedBlock("File of a dispatch.", later),
+    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
+    scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it"),
+    action: warnedBlock("Commands to run in the task.", "use muster job exec"),
+    schedule: refusedBlock("Pauses by time.", later),
+    identity: warnedBlock("Workload identity.", "no tokens are given to tasks in this release"),
+    secret: refusedBlock("Secrets from providers.", later),
+    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault"),
+    consul: warnedBlock("Consul cluster.", "Muster has its own discovery"),
+    csi_plugin: refusedBlock("Storage plugin.", later),
+  },
+});

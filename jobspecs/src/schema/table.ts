@@ -1,0 +1,64 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+import { groupBlock } from "./group.ts";
+import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
+import { constraintBlock, metaAttribute, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
+
+const periodicBlock = block("When a batch job runs.", {
+  attributes: {
+    cron: works("string", "Five cron fields, or a name such as @daily. Exactly one of cron, crons, interval."),
+    crons: works("strings", "Several cron texts; a run is due when any is."),
+    interval: works("string", "ISO 8601 repeating interval, R[n]/[start]/duration. Muster's own."),
+    time_zone: works("string", "IANA name; UTC."),
+    prohibit_overlap: works("bool", "Skip a run that is due while another goes on; false."),
+    enabled: works("bool", "false: never due; true."),
+  },
+});
+
+const later = "not available in this release";
+
+/** The job block: everything Nomad's jobs may hold, each with what Muster makes of it. */
+export const jobBlock: BlockSchema = block("The job; its label is its id.", {
+  labels: 1,
+  attributes: {
+    id: works("string", "Replaces the label as id."),
+    name: works("string", "Shown name; the id."),
+    type: works("string", "service (default), batch, system or sysbatch.", {
+      oneOf: ["service", "batch", "system", "sysbatch"],
+    }),
+    role: works("string", "Muster role whose share pays; namespace, else default. Muster's own."),
+    namespace: works("string", "Becomes the role where none is given."),
+    region: works("string", "One cluster is one region; global."),
+    datacenters: works("strings", 'Globs over ${node.datacenter}; ["*"].'),
+    node_pool: works("string", "Name of the pool of agents; default."),
+    priority: works("integer", "1 to 100; 50.", { min: 1, max: 100 }),
+    meta: metaAttribute,
+    all_at_once: refused("Place all instances or none.", later),
+    consul_token: warned("Token for Consul.", "Muster uses no Consul"),
+    consul_namespace: warned("Namespace in Consul.", "Muster uses no Consul"),
+    vault_token: warned("Token for Vault.", "Muster uses no Vault"),
+    vault_namespace: warned("Namespace in Vault.", "Muster uses no Vault"),
+    version: warned("Set by the server.", "the server counts versions"),
+  },
+  blocks: {
+    constraint: constraintBlock,
+    update: updateBlock,
+    reschedule: rescheduleBlock,
+    periodic: periodicBlock,
+    group: groupBlock,
+    task: taskBlock,
+    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
+    spread: warnedBlock("Spread over values.", "preferences have no effect in this release"),
+    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release"),
+    parameterized: refusedBlock("Job started by dispatch.", later),
+    multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster"),
+    ui: warnedBlock("Description and links.", "not shown in this release"),
+    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault"),
+    secret: refusedBlock("Secrets from providers.", later),
+    consul: warnedBlock("Consul cluster.", "Muster has its own discovery"),
+  },
+});
+
+/** Top level of a job file. */
+export const fileBlock: BlockSchema = block("A job file.", {
+  blocks: { job: jobBlock },
+});
