@@ -1,0 +1,221 @@
+import {
+  type JobHandlers,
+  type JobStatus,
+  type JobsWatchResponse,
+  MusterError,
+  type Random,
+  type Replier,
+  type Result,
+  type StateWrite,
+} from "@muster/framework-sdk";
+import { canonicalJson } from "@muster/jobspecs";
+import type { JobEntry, Now, ServicesState } from "./core/model.ts";
+import { planRun } from "./core/plan.ts";
+import { checkVersion, commit, type Proposal, proposeVersion, readSubmission, scaledJob } from "./core/proposals.ts";
+import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/report.ts";
+import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
+
+/** Changes of one job that may wait for one another. */
+const queuedChangesMax = 100;
+
+/** What calls need of the framework that they are made to. */
+export interface CallContext {
+  readonly state: ServicesState;
+  readonly roles: readonly string[];
+  now(): Now;
+  around(random?: Random): Surroundings;
+  transact(writes: readonly StateWrite[], done: (result: Result<readonly number[]>) => void): void;
+  /** Something has changed: decide at the end of this tick. */
+  changed(): void;
+  watchers(name: string): Set<Replier<JobsWatchResponse>>;
+  dropWatchers(name: string): void;
+}
+
+/** The framework's side of `Jobs`. Changes are durable before they are answered, and one after another for each job. */
+export class JobCalls {
+  readonly #context: CallContext;
+  readonly #queues = new Map<string, (() => void)[]>();
+
+  constructor(context: CallContext) {
+    this.#context = context;
+  }
+
+  handlers(): JobHandlers {
+    const { state, roles } = this.#context;
+    return {
+      Validate: (request, reply) => reply.send({ warnings: jobWarnings(readSubmission(request.job, roles).job) }),
+      Plan: (request, reply) => {
+        const { job, definition } = readSubmission(request.job, roles);
+        const record = { version: 0, submittedAt: 0, cause: "run", definition, source: "", stable: false } as const;
+        reply.send(planRun(state.jobs.get(job.id), versionEntry(record, job), this.#context.around()));
+      },
+      Run: (request, reply) => {
+        const { job, definition } = readSubmission(request.job, roles);
+        const { source = "", checkVersion: wanted } = request.job ?? {};
+        const answer = (version: number, changed: boolean): void =>
+          reply.send({ version, changed, warnings: jobWarnings(job) });
+        this.#change(job.id, reply, (apply) => {
+          const present = state.jobs.get(job.id);
+          checkVersion(present, wanted);
+          if (present && !present.isStopped && present.current.record.definition === definition) {
+            this.#encourage(present);
+            apply(undefined, () => answer(present.current.record.version, false));
+            return;
+          }
+          const proposal = proposeVersion(
+            state,
+            job.id,
+            { job, definition, source, cause: "run" },
+            this.#context.now(),
+          );
+          apply(proposal, () => answer(proposal.current.record.version, true));
+        });
+      },
+      Stop: (request, reply) => {
+        this.#change(request.name, reply, (apply) => {
+          const entry = this.#find(request.name);
+          const taskCount = [...entry.instances.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
+          if (entry.isStopped && (entry.isPurged || !request.purge)) {
+            apply(undefined, () => reply.send({ taskCount }));
+            return;
+          }
+          const { job, record } = entry.current;
+          const made = { job, definition: record.definition, source: record.source, cause: "stop" } as const;
+          const ends = { isStopped: true, isPurged: request.purge };
+          apply(proposeVersion(state, entry.name, made, this.#context.now(), ends), () => reply.send({ taskCount }));
+        });
+      },
+      Scale: (request, reply) => {
+        this.#change(request.name, reply, (apply) => {
+          const entry = this.#find(request.name);
+          if (entry.isStopped) throw new MusterError("wrong-state", `job ${entry.name} is stopped: run it first`);
+          const { job, before } = scaledJob(entry, request.group, request.count);
+          checkJob(job, roles);
+          const answer = (version: number): void => reply.send({ version, countBefore: before });
+          if (before === request.count) {
+            apply(undefined, () => answer(entry.current.record.version));
+            return;
+          }
+          const { source } = entry.current.record;
+          const made = { job, definition: canonicalJson(job), source, cause: "scale" } as const;
+          const proposal = proposeVersion(state, entry.name, made, this.#context.now());
+          apply(proposal, () => answer(proposal.current.record.version));
+        });
+      },
+      Revert: (request, reply) => {
+        this.#change(request.name, reply, (apply) => {
+          const entry = this.#find(request.name);
+          const old = [entry.current, ...entry.history].find(({ record }) => record.version === request.version);
+          if (old === undefined)
+            throw new MusterError("not-found", `job ${entry.name} has no version ${request.version}`, {
+              field: "version",
+            });
+          const { definition, source } = old.record;
+          checkJob(old.job, roles);
+          const proposal = proposeVersion(
+            state,
+            entry.name,
+            { job: old.job, definition, source, cause: "revert" },
+            this.#context.now(),
+          );
+          apply(proposal, () => reply.send({ version: proposal.current.record.version }));
+        });
+      },
+      List: (request, reply) => {
+        const { agents } = this.#context.around();
+        const jobs = [...state.jobs.values()]
+          .filter(
+            ({ name, current }) =>
+              name.startsWith(request.prefix) && (request.type === "" || current.job.type === request.type),
+          )
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+          .map((entry) => jobSummary(entry, agents));
+        reply.send({ jobs, typesUnavailable: [] });
+      },
+      Get: (request, reply) => reply.send({ job: this.#status(this.#find(request.name)) }),
+      History: (request, reply) => {
+        const entry = this.#find(request.name);
+        reply.send({ versions: [entry.current, ...entry.history].map(jobVersion) });
+      },
+      Watch: (request, reply) => {
+        const entry = this.#find(request.name);
+        reply.send({ job: this.#status(entry) });
+        const watchers = this.#context.watchers(entry.name);
+        watchers.add(reply);
+        return () => {
+          watchers.delete(reply);
+          if (watchers.size === 0) this.#context.dropWatchers(entry.name);
+        };
+      },
+    };
+  }
+
+  #find(name: string): JobEntry {
+    const entry = this.#context.state.jobs.get(name);
+    if (entry === undefined) throw new MusterError("not-found", `no job "${name}"`, { field: "name" });
+    return entry;
+  }
+
+  #status(entry: JobEntry): JobStatus {
+    return jobStatus(this.#context.state, entry, this.#context.around(), this.#context.now());
+  }
+
+  /** Whoever runs a job again that is there already wants it tried now. */
+  #encourage(entry: JobEntry): void {
+    for (const restarts of entry.restarts.values()) {
+      restarts.nextTryAt = 0;
+      restarts.givenUp = undefined;
+    }
+    this.#context.state.restartsChanged.add(entry.name);
+    this.#context.state.dirty.add(entry.name);
+    this.#context.changed();
+  }
+
+  /** One change of a job after another: each sees what the one before it has made. */
+  #change<T>(
+    name: string,
+    reply: Replier<T>,
+    decide: (apply: (proposal: Proposal | undefined, answer: () => void) => void) => void,
+  ): void {
+    const queue = this.#queues.get(name);
+    const run = (): void => {
+      try {
+        decide((proposal, answer) => this.#apply(name, proposal, reply, answer));
+      } catch (error) {
+        reply.refuse(MusterError.from(error));
+        this.#next(name);
+      }
+    };
+    if (queue === undefined) {
+      this.#queues.set(name, []);
+      run();
+    } else if (queue.length < queuedChangesMax) queue.push(run);
+    else
+      reply.refuse(
+        new MusterError("too-many", `${queuedChangesMax} changes of job ${name} wait`, { retryAfterMs: 1_000 }),
+      );
+  }
+
+  #apply<T>(name: string, proposal: Proposal | undefined, reply: Replier<T>, answer: () => void): void {
+    if (proposal === undefined) {
+      answer();
+      this.#next(name);
+      return;
+    }
+    this.#context.transact(proposal.writes, (result) => {
+      if (result.ok) {
+        commit(this.#context.state, proposal, result.value[0] ?? 0);
+        this.#context.changed();
+        answer();
+      } else reply.refuse(result.error);
+      this.#next(name);
+    });
+  }
+
+  #next(name: string): void {
+    const queue = this.#queues.get(name);
+    const next = queue?.shift();
+    if (next) next();
+    else this.#queues.delete(name);
+  }
+}

@@ -1,0 +1,136 @@
+import { TaskState } from "@muster/framework-sdk";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+import { idPrefix, makeLaunchId, makeTaskId, readTaskId, versionOfLaunch } from "./ids.ts";
+import { emptyState } from "./model.ts";
+import { jobsPrefix, jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
+
+/** The framework starts anew: all it has is what State holds, and what it is told. */
+function restart(world: SmallWorld, name: string): void {
+  const { current, history, isStopped, isPurged } = world.entry(name);
+  const record = (write: { key: string; put?: Buffer }) => ({
+    key: write.key,
+    value: write.put ?? Buffer.alloc(0),
+    version: 1,
+  });
+  const job = jobWrite(name, 0, { version: current.record.version, isStopped, isPurged });
+  const versions = [current, ...history].map((one) => versionWrite(name, one.record));
+  const kept = restartsWrite(world.entry(name));
+  const { epoch } = world.state;
+  world.state = { ...emptyState(), epoch: epoch + 1 };
+  expect(loadRecords(world.state, [record(job)], versions.map(record), [record(kept)])).toEqual([]);
+}
+
+test("tasks of an earlier process are taken over as they are, whatever version they run", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2 }));
+  world.settle();
+  world.startAll();
+  world.run(jobText("web", { count: 3 }), "scale");
+  world.settle();
+  restart(world, "web");
+  for (const [id, version] of [
+    ["web.g.0.1-1", 1],
+    ["web.g.1.1-2", 1],
+    ["web.g.2.1-3", 2],
+  ] as const)
+    world.tell(id, TaskState.TASK_RUNNING, { agentId: "a", launchId: makeLaunchId(version, id.split(".")[3] ?? "") });
+  world.state.isReconciled = true;
+  world.launched.length = 0;
+  world.advance(20_000);
+  expect(world.live("web").map(({ version }) => version)).toEqual([1, 1, 2]);
+  expect([world.launched, world.killed]).toEqual([[], []]);
+});
+
+test("nothing is launched for a job of an earlier process before all its tasks are known", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2 }));
+  world.settle();
+  restart(world, "web");
+  world.launched.length = 0;
+  world.advance(60_000, 1_000);
+  expect(world.launched).toEqual([]);
+  world.run(jobText("new"));
+  world.settle();
+  expect(world.launched).toEqual(["new.g.0.2-1"]);
+  world.state.isReconciled = true;
+  world.settle();
+  expect(world.launched).toEqual(["new.g.0.2-1", "web.g.0.2-2", "web.g.1.2-3"]);
+});
+
+test("a delay before the next try outlives the process", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web"));
+  world.settle();
+  for (let round = 0; round < 7; round++) {
+    world.fail(world.launched.at(-1) ?? "");
+    const count = world.launched.length;
+    if (round < 6) while (world.launched.length === count) world.advance(1_000, 1_000);
+  }
+  world.advance(4_000, 1_000);
+  restart(world, "web");
+  world.state.isReconciled = true;
+  world.launched.length = 0;
+  world.advance(59_000, 1_000);
+  expect(world.launched).toHaveLength(0);
+  world.advance(1_000, 1_000);
+  expect(world.launched).toHaveLength(1);
+});
+
+test("a task of an unknown job is remembered to be ended", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.tell("gone.g.0.1-1", TaskState.TASK_RUNNING, { agentId: "a" });
+  expect([...world.state.orphans.keys()]).toEqual(["gone.g.0.1-1"]);
+  world.tell("gone.g.0.1-1", TaskState.TASK_KILLED);
+  expect(world.state.orphans.size).toBe(0);
+});
+
+test("a record that can't be read is told of, not dropped", () => {
+  const faults = loadRecords(emptyState(), [{ key: `${jobsPrefix}x`, value: Buffer.from("{"), version: 1 }], [], []);
+  expect(faults.map(({ key }) => key)).toEqual(["jobs/x"]);
+});
+
+const names = fc.oneof(
+  fc.stringMatching(/^[A-Za-z0-9._-]{1,40}$/),
+  fc.string({ minLength: 1, maxLength: 40 }),
+  fc.constantFrom("a.b", "a", "<img onerror=x>", "日本", "a/b"),
+);
+const small = fc.nat(1e6);
+
+test("a task id is within the wire's form and says again what it was made of", () => {
+  fc.assert(
+    fc.property(
+      names,
+      names,
+      small,
+      small,
+      fc.option(fc.nat(63), { nil: undefined }),
+      (job, group, index, n, ordinal) => {
+        const id = makeTaskId(idPrefix(job, group), index, `${n.toString(36)}-${index.toString(36)}`, ordinal);
+        expect(id).toMatch(/^[A-Za-z0-9._-]{1,255}$/);
+        expect(readTaskId(id)).toEqual({
+          prefix: idPrefix(job, group),
+          index,
+          instanceId: `${n.toString(36)}-${index.toString(36)}`,
+          ordinal: ordinal ?? 0,
+        });
+      },
+    ),
+  );
+});
+
+test("no two groups of any jobs share a prefix", () => {
+  fc.assert(
+    fc.property(names, names, names, names, (jobA, groupA, jobB, groupB) => {
+      fc.pre(jobA !== jobB || groupA !== groupB);
+      expect(idPrefix(jobA, groupA)).not.toBe(idPrefix(jobB, groupB));
+    }),
+  );
+  expect(idPrefix("a.b", "c")).not.toBe(idPrefix("a", "b.c"));
+});
+
+test("a launch id says its version", () => {
+  fc.assert(fc.property(small, (version) => versionOfLaunch(makeLaunchId(version, "1-1")) === version));
+  expect(versionOfLaunch("launch-x")).toBeUndefined();
+});

@@ -1,0 +1,188 @@
+import {
+  AgentState,
+  type ClusterAgent,
+  emptyMessage,
+  Health,
+  type Offer,
+  resources,
+  StatusReason,
+  seededRandom,
+  TaskState,
+  type TaskStatus,
+} from "@muster/framework-sdk";
+import { canonicalJson, compileJob } from "@muster/jobspecs";
+import { launchWants } from "./launching.ts";
+import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
+import { commit, proposeVersion } from "./proposals.ts";
+import { planJob } from "./rollout.ts";
+import { takeStatus } from "./statuses.ts";
+import { readJob } from "./versions.ts";
+
+/** A group of one task; `group` and `task` are lines of HCL to put there. */
+export function jobText(
+  name: string,
+  options: { count?: number; group?: string; task?: string; head?: string } = {},
+): string {
+  return `job "${name}" {
+  ${options.head ?? ""}
+  group "g" {
+    count = ${options.count ?? 1}
+    ${options.group ?? ""}
+    task "t" {
+      driver = "process"
+      config {
+        command = "sleep"
+        args = ["1000"]
+      }
+      ${options.task ?? ""}
+      resources {
+        cpu = 100
+        memory = 100
+      }
+    }
+  }
+}
+`;
+}
+
+export function definitionOf(text: string): string {
+  const { job, diagnostics } = compileJob({ file: "job.hcl", text });
+  if (!job) throw new Error(JSON.stringify(diagnostics));
+  return canonicalJson(job);
+}
+
+export function anAgent(
+  agentId: string,
+  cpuMillis = 10_000,
+  memoryMiB = 10_000,
+  attributes: [string, string][] = [],
+): ClusterAgent {
+  const total = resources({ cpuMillis, memoryMiB, portCount: 100 });
+  return {
+    agentId,
+    name: agentId,
+    ip: "10.0.0.1",
+    state: AgentState.AGENT_STATE_REGISTERED,
+    total,
+    allocated: resources({}),
+    offered: resources({}),
+    free: total,
+    attributes: new Map(attributes),
+    portsTaken: new Set(),
+    drivers: ["process"],
+    networkModes: ["host"],
+  };
+}
+
+/** The core with a world around it that does what it is told: time moves by `advance` alone. */
+export class SmallWorld {
+  state: ServicesState = { ...emptyState(), epoch: 1, isReconciled: true };
+  now: Now = { monotonicMs: 1_000, epochMs: 1_700_000_000_000 };
+  readonly agents = new Map<string, ClusterAgent>();
+  /** Ids of the tasks launched, in order. */
+  readonly launched: string[] = [];
+  readonly killed: string[] = [];
+  /** Killed tasks end at once. */
+  endsKilled = true;
+  readonly #sequences = new Map<string, number>();
+  #offerCount = 0;
+
+  constructor(...agents: readonly ClusterAgent[]) {
+    for (const agent of agents) this.agents.set(agent.agentId, agent);
+  }
+
+  run(text: string, cause: VersionCause = "run"): JobEntry {
+    const definition = definitionOf(text);
+    const job = readJob(definition);
+    const proposal = proposeVersion(this.state, job.id, { job, definition, source: text, cause }, this.now);
+    return commit(this.state, proposal, 1);
+  }
+
+  stop(name: string): void {
+    const entry = this.entry(name);
+    const { job, record } = entry.current;
+    const made = { job, definition: record.definition, source: record.source, cause: "stop" } as const;
+    commit(this.state, proposeVersion(this.state, name, made, this.now, { isStopped: true }), 1);
+  }
+
+  entry(name: string): JobEntry {
+    const entry = this.state.jobs.get(name);
+    if (!entry) throw new Error(`no job ${name}`);
+    return entry;
+  }
+
+  /** One pass of decisions for every job, with offers of all agents. */
+  settle(): void {
+    for (const entry of this.state.jobs.values()) {
+      const plan = planJob(this.state, entry, this.now, this.agents);
+      for (const instance of plan.kills) this.#kill(instance);
+      const offers = [...this.agents.values()].map((agent) => this.#offer(agent));
+      const { answers } = launchWants(this.state, plan.wants, offers, [], seededRandom("x"), this.now);
+      for (const { groups } of answers)
+        for (const group of groups) for (const task of group.tasks) this.launched.push(task.taskId);
+    }
+  }
+
+  /** Settles again and again while time passes, in steps. */
+  advance(ms: number, stepMs = 100, each: () => void = () => {}): void {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      const { monotonicMs, epochMs } = this.now;
+      this.now = { monotonicMs: monotonicMs + stepMs, epochMs: epochMs + stepMs };
+      this.settle();
+      each();
+    }
+  }
+
+  tell(taskId: string, state: TaskState, fields: Partial<TaskStatus> = {}): void {
+    const sequence = (this.#sequences.get(taskId) ?? 0) + 1;
+    this.#sequences.set(taskId, sequence);
+    const instance = this.state.byTask.get(taskId);
+    const status: TaskStatus = {
+      ...emptyMessage("TaskStatus"),
+      taskId,
+      launchId: instance?.launchId ?? "",
+      agentId: instance?.agentId ?? "",
+      state,
+      sequence,
+      at: this.now.epochMs,
+      ...fields,
+    };
+    takeStatus(this.state, status, this.now);
+  }
+
+  /** Everything that was launched and lives runs now. */
+  startAll(health: Health = Health.HEALTH_UNSPECIFIED): void {
+    for (const [taskId, instance] of [...this.state.byTask])
+      if (!instance.isKilling && instance.tasks.get(taskId)?.state !== TaskState.TASK_RUNNING)
+        this.tell(taskId, TaskState.TASK_RUNNING, { health });
+  }
+
+  fail(taskId: string, reason: StatusReason = StatusReason.REASON_COMMAND_EXITED): void {
+    this.tell(taskId, TaskState.TASK_FAILED, { reason, exitCode: 1, message: "exit code 1" });
+  }
+
+  live(name: string): Instance[] {
+    return [...this.entry(name).instances.values()].filter(({ isKilling }) => !isKilling);
+  }
+
+  #kill(instance: Instance): void {
+    instance.isKilling = true;
+    for (const taskId of [...instance.tasks.keys()]) {
+      this.killed.push(taskId);
+      if (this.endsKilled) this.tell(taskId, TaskState.TASK_KILLED);
+    }
+  }
+
+  #offer(agent: ClusterAgent): Offer {
+    return {
+      ...emptyMessage("Offer"),
+      offerId: `o${++this.#offerCount}`,
+      agentId: agent.agentId,
+      agentName: agent.name,
+      role: "default",
+      resources: agent.free,
+      attributes: [...agent.attributes].map(([name, value]) => ({ name, value })),
+      portsTaken: [...agent.portsTaken],
+    };
+  }
+}

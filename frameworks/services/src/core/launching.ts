@@ -1,0 +1,172 @@
+import {
+  type AgentTraits,
+  addResources,
+  attr,
+  Health,
+  type TaskGroup as LaunchGroup,
+  Matcher,
+  type Need,
+  type Occupants,
+  type Offer,
+  type Random,
+  type Room,
+  resources,
+  roomOf,
+  TaskState,
+} from "@muster/framework-sdk";
+import { buildLaunch } from "./build.ts";
+import { makeInstanceId, makeLaunchId } from "./ids.ts";
+import { type Instance, type JobEntry, type Now, type ServicesState, slotKey, type Want } from "./model.ts";
+
+/** What to do with the offers of one agent and role. */
+export interface Answer {
+  readonly offerIds: readonly string[];
+  /** None: they are declined. */
+  readonly groups: readonly LaunchGroup[];
+}
+
+/**
+ * Places what is wanted on what is offered: the most important job first, then what has waited longest. Every offer is
+ * answered. O(wants × offers).
+ */
+export function launchWants(
+  state: ServicesState,
+  wants: readonly Want[],
+  offers: readonly Offer[],
+  others: readonly AgentTraits[],
+  random: Random,
+  now: Now,
+): { answers: Answer[]; unplaced: Want[] } {
+  const answers: Answer[] = [];
+  const unplaced: Want[] = [];
+  const roles = new Set([...offers.map((offer) => offer.role), ...wants.map((want) => want.role)]);
+  for (const role of roles) {
+    const rooms = combineOffers(offers.filter((offer) => offer.role === role));
+    const matcher = new Matcher([...rooms.values()], random, others);
+    const launches = new Map<string, LaunchGroup[]>();
+    const occupants = new Map<string, Occupants>();
+    const inOrder = wants.filter((want) => want.role === role).sort(byUrgency);
+    for (const want of inOrder) {
+      const key = occupancyKey(want);
+      let there = occupants.get(key);
+      if (there === undefined) {
+        there = matcher.occupants(agentsOf(want));
+        occupants.set(key, there);
+      }
+      const found = rooms.size === 0 ? undefined : matcher.place(pinnedNeed(want), there);
+      if (found === undefined || !("placed" in found)) {
+        unplaced.push(want);
+        continue;
+      }
+      const group = launch(state, want, found.placed.agentId, found.placed.agentName, now);
+      const list = launches.get(found.placed.agentId);
+      if (list) list.push(group);
+      else launches.set(found.placed.agentId, [group]);
+    }
+    for (const room of rooms.values())
+      answers.push({ offerIds: room.offerIds, groups: launches.get(room.agentId) ?? [] });
+  }
+  return { answers, unplaced };
+}
+
+interface OfferedRoom extends Room {
+  readonly offerIds: string[];
+}
+
+/** Offers of one agent and role can be used together. */
+function combineOffers(offers: readonly Offer[]): Map<string, OfferedRoom> {
+  const rooms = new Map<string, OfferedRoom>();
+  for (const offer of offers) {
+    const present = rooms.get(offer.agentId);
+    if (present === undefined) {
+      rooms.set(offer.agentId, { ...roomOf(offer), offerIds: [offer.offerId] });
+      continue;
+    }
+    const available = addResources(present.available, resources(offer.resources));
+    rooms.set(offer.agentId, { ...present, available, offerIds: [...present.offerIds, offer.offerId] });
+  }
+  return rooms;
+}
+
+function byUrgency(a: Want, b: Want): number {
+  return (
+    b.entry.current.job.priority - a.entry.current.job.priority ||
+    a.sinceMs - b.sinceMs ||
+    (a.entry.name < b.entry.name ? -1 : a.entry.name > b.entry.name ? 1 : a.slot.index - b.slot.index)
+  );
+}
+
+/** Whose neighbours count: with a constraint of the whole job, those of all its groups. */
+export function occupancyKey({ entry, group }: Want): string {
+  return isJobWide(entry) ? entry.name : `${entry.name}/${group.name}`;
+}
+
+function isJobWide(entry: JobEntry): boolean {
+  return entry.current.job.constraints.some(
+    ({ operator }) => operator === "distinct_hosts" || operator === "distinct_property",
+  );
+}
+
+/** Agents of the instances that count as neighbours. */
+export function agentsOf({ entry, group }: Want): string[] {
+  const wide = isJobWide(entry);
+  const agentIds: string[] = [];
+  for (const instance of entry.instances.values())
+    if (!instance.isKilling && instance.agentId !== "" && (wide || instance.group === group.name))
+      agentIds.push(instance.agentId);
+  return agentIds;
+}
+
+/** Instances of system jobs belong to one agent each. */
+export function pinnedNeed({ need, slot }: Want): Need {
+  if (slot.agentId === undefined) return need;
+  const pin = attr("node.unique.id").is(slot.agentId);
+  return { ...need, constraints: [pin, ...need.constraints] };
+}
+
+/** Books a new instance and builds its launch. */
+function launch(state: ServicesState, want: Want, agentId: string, agentName: string, now: Now): LaunchGroup {
+  const { entry, group, slot } = want;
+  const version = entry.current.record.version;
+  const instanceId = makeInstanceId(state.epoch, ++state.launchCount);
+  const launchId = makeLaunchId(version, instanceId);
+  const made = buildLaunch(entry.current.job, group, { index: slot.index, version, instanceId, launchId });
+  const checked = entry.current.checked.get(group.name) ?? [];
+  const instance: Instance = {
+    id: instanceId,
+    launchId,
+    jobName: entry.name,
+    group: group.name,
+    index: slot.index,
+    version,
+    tasks: new Map(),
+    taskCount: made.tasks.length,
+    agentId,
+    agentName,
+    isKilling: false,
+    launchedMs: now.monotonicMs,
+    runningSinceMs: undefined,
+    ranSinceMs: undefined,
+    healthySinceMs: undefined,
+    unreachableSinceMs: undefined,
+    startedAt: 0,
+  };
+  for (const [ordinal, { taskId, name }] of made.tasks.entries()) {
+    instance.tasks.set(taskId, {
+      taskId,
+      name,
+      hasChecks: checked[ordinal] ?? false,
+      state: TaskState.TASK_STAGING,
+      health: Health.HEALTH_UNSPECIFIED,
+      message: "",
+      exitCode: undefined,
+      pid: 0,
+      ips: [],
+      ports: [],
+    });
+    state.byTask.set(taskId, instance);
+  }
+  entry.instances.set(instance.id, instance);
+  entry.waiting.delete(slotKey(group.name, slot.index));
+  return made;
+}

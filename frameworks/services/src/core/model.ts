@@ -1,0 +1,201 @@
+import type { AssignedPort, Health, Need, TaskState } from "@muster/framework-sdk";
+import type { Job, TaskGroup } from "@muster/jobspecs";
+
+/** The moment of a step: for durations, and for what people and other machines read. */
+export interface Now {
+  readonly monotonicMs: number;
+  readonly epochMs: number;
+}
+
+/** What was done to a job to make a version. */
+export type VersionCause = "run" | "scale" | "stop" | "revert";
+
+/** One version of a job, as it is kept. */
+export interface VersionRecord {
+  readonly version: number;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number;
+  readonly cause: VersionCause;
+  /** Canonical JSON. */
+  readonly definition: string;
+  /** As written. */
+  readonly source: string;
+  /** All its instances were healthy once. */
+  stable: boolean;
+}
+
+/** One version, ready to be worked with. */
+export interface JobVersionEntry {
+  readonly record: VersionRecord;
+  readonly job: Job;
+  /** Of each group: what its instances are made of. Instances of equal templates need not be replaced. */
+  readonly templates: ReadonlyMap<string, string>;
+  /** Of each group: what an instance needs of an agent. */
+  readonly needs: ReadonlyMap<string, Need>;
+  /** Of each group: which of its tasks have health checks, by their place. */
+  readonly checked: ReadonlyMap<string, readonly boolean[]>;
+}
+
+/** Where the restarts of one instance stand. */
+export interface RestartState {
+  /** Failures in a row. */
+  failureCount: number;
+  /** When they happened, the last ones: for policies that count within an interval. */
+  failedAt: number[];
+  /** How often its restarts were used up and it was placed anew. */
+  rescheduleCount: number;
+  /** Not before then, milliseconds since the epoch; 0: at once. */
+  nextTryAt: number;
+  /** No more tries: why. */
+  givenUp: string | undefined;
+  /** The version that failed: another begins anew. */
+  version: number;
+  /** Restarts, ever. */
+  restartCount: number;
+  /** Launches in a row that did not reach their agent. */
+  dropCount: number;
+  /** How the last one ended, for people. */
+  lastEnd: string;
+  lastExitCode: number | undefined;
+}
+
+/** One task of an instance. */
+export interface TaskView {
+  readonly taskId: string;
+  readonly name: string;
+  readonly hasChecks: boolean;
+  state: TaskState;
+  health: Health;
+  message: string;
+  exitCode: number | undefined;
+  pid: number;
+  ips: readonly string[];
+  ports: readonly AssignedPort[];
+}
+
+/** One launch of a group: its tasks start and end together. */
+export interface Instance {
+  /** "<epoch>-<n>": never used twice. */
+  readonly id: string;
+  /** Empty as long as only answers were heard that name none. */
+  launchId: string;
+  readonly jobName: string;
+  readonly group: string;
+  readonly index: number;
+  version: number;
+  readonly tasks: Map<string, TaskView>;
+  /** How many tasks its group has, whether or not they have been heard of. */
+  readonly taskCount: number;
+  agentId: string;
+  agentName: string;
+  /** It was told to end. */
+  isKilling: boolean;
+  readonly launchedMs: number;
+  /** Since when all its tasks run, as `monotonicMs`; undefined: they do not. */
+  runningSinceMs: number | undefined;
+  /** When it began to run, as `monotonicMs`, even if it does not any more. */
+  ranSinceMs: number | undefined;
+  /** Since when it runs and its checks pass. */
+  healthySinceMs: number | undefined;
+  /** Since when its agent does not answer. */
+  unreachableSinceMs: number | undefined;
+  /** Milliseconds since the epoch; 0: it did not run yet. */
+  startedAt: number;
+}
+
+/** A place that one instance is to fill. */
+export interface Slot {
+  readonly index: number;
+  /** The only agent that will do; undefined: any. */
+  readonly agentId: string | undefined;
+}
+
+export interface JobEntry {
+  readonly name: string;
+  /** Of the record in State, for compare-and-set. */
+  stateVersion: number;
+  isStopped: boolean;
+  /** It is forgotten as soon as its tasks have ended. */
+  isPurged: boolean;
+  current: JobVersionEntry;
+  /** Older ones, newest first. */
+  history: JobVersionEntry[];
+  /** Made by this process: no task of an earlier one can exist. */
+  isNew: boolean;
+  readonly instances: Map<string, Instance>;
+  /** By "group/index". */
+  readonly restarts: Map<string, RestartState>;
+  /** Of the current version: when each waiting slot began to wait, by "group/index". */
+  readonly waiting: Map<string, number>;
+  /** System jobs: which agent has which index, by "group/agent". */
+  readonly systemIndexes: Map<string, number>;
+}
+
+/** An instance that is to be launched as soon as an offer fits. */
+export interface Want {
+  readonly entry: JobEntry;
+  readonly group: TaskGroup;
+  readonly slot: Slot;
+  readonly need: Need;
+  readonly role: string;
+  readonly sinceMs: number;
+}
+
+export interface ServicesState {
+  /** Counts the starts of this framework; part of every id. */
+  epoch: number;
+  launchCount: number;
+  readonly jobs: Map<string, JobEntry>;
+  /** Instances by the ids of their tasks. */
+  readonly byTask: Map<string, Instance>;
+  /** Instances of jobs that are not known, to be ended once it is sure that they are nobody's. */
+  readonly orphans: Map<string, string>;
+  /** Every task of earlier sessions is known. */
+  isReconciled: boolean;
+  /** Jobs to be looked at again. */
+  readonly dirty: Set<string>;
+  /** Jobs whose restarts are to be kept. */
+  readonly restartsChanged: Set<string>;
+  /** Which job and group task ids belong to, by how they begin. */
+  readonly prefixes: Map<string, GroupRef>;
+}
+
+export interface GroupRef {
+  readonly jobName: string;
+  readonly group: string;
+}
+
+export function emptyState(): ServicesState {
+  return {
+    epoch: 0,
+    launchCount: 0,
+    jobs: new Map(),
+    byTask: new Map(),
+    orphans: new Map(),
+    isReconciled: false,
+    dirty: new Set(),
+    restartsChanged: new Set(),
+    prefixes: new Map(),
+  };
+}
+
+export function slotKey(group: string, index: number): string {
+  return `${group}/${index}`;
+}
+
+/** The version of a job that an instance was launched with, if it is still kept. */
+export function versionOf(entry: JobEntry, version: number): JobVersionEntry | undefined {
+  if (entry.current.record.version === version) return entry.current;
+  return entry.history.find(({ record }) => record.version === version);
+}
+
+/** Whether an instance is as the current version wants it: made by it, or by one of an equal template. */
+export function isCurrent(entry: JobEntry, instance: Instance): boolean {
+  if (instance.version === entry.current.record.version) return true;
+  const wanted = entry.current.templates.get(instance.group);
+  return wanted !== undefined && versionOf(entry, instance.version)?.templates.get(instance.group) === wanted;
+}
+
+export function groupOf(version: JobVersionEntry, name: string): TaskGroup | undefined {
+  return version.job.groups.find((group) => group.name === name);
+}

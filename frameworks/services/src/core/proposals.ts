@@ -1,0 +1,143 @@
+import { invalid, type JobSubmission, MusterError, type StateWrite } from "@muster/framework-sdk";
+import { canonicalJson, type Job } from "@muster/jobspecs";
+import type { JobEntry, JobVersionEntry, Now, ServicesState, VersionCause } from "./model.ts";
+import { jobWrite, registerPrefixes, versionKey, versionWrite } from "./records.ts";
+import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
+
+/** A change of a job, decided but not yet durable. */
+export interface Proposal {
+  readonly name: string;
+  readonly isStopped: boolean;
+  readonly isPurged: boolean;
+  readonly current: JobVersionEntry;
+  readonly writes: readonly StateWrite[];
+  /** Versions that go with it. */
+  readonly forgotten: readonly JobVersionEntry[];
+}
+
+/** The job of a submission, checked in full. Throws `invalid`, `unsupported`. */
+export function readSubmission(
+  submission: JobSubmission | null,
+  roles: readonly string[],
+): { job: Job; definition: string } {
+  if (!submission) throw invalid("job", "must be given");
+  const job = readJob(submission.definition.toString());
+  if (submission.name !== "" && submission.name !== job.id)
+    throw invalid("job.name", `is "${submission.name}", but the definition is of "${job.id}"`);
+  if (submission.type !== "" && submission.type !== job.type)
+    throw invalid("job.type", `is "${submission.type}", but the definition says "${job.type}"`);
+  if (submission.role !== "" && submission.role !== job.role)
+    throw invalid("job.role", `is "${submission.role}", but the definition says "${job.role}"`);
+  if (Buffer.byteLength(job.id) > 200) throw invalid("job.name", "must have at most 200 bytes");
+  const definition = canonicalJson(job);
+  const bytes = Buffer.byteLength(definition) + Buffer.byteLength(submission.source);
+  if (bytes > definitionBytesMax)
+    throw invalid("job.definition", `has ${bytes} bytes with its source, at most ${definitionBytesMax} can be kept`);
+  checkJob(job, roles);
+  return { job, definition };
+}
+
+/** Refuses if the job is not at the version that the caller has seen. Throws `stale`. */
+export function checkVersion(present: JobEntry | undefined, wanted: number | undefined): void {
+  if (wanted === undefined) return;
+  const version = present?.current.record.version ?? 0;
+  if (version === wanted) return;
+  const what = version === 0 ? "it does not exist" : `it is at version ${version}`;
+  throw new MusterError("stale", `the job has changed: ${what}, not ${wanted}; plan again`, {
+    field: "job.check_version",
+  });
+}
+
+/** A new version. */
+export function proposeVersion(
+  state: ServicesState,
+  name: string,
+  made: { readonly job: Job; readonly definition: string; readonly source: string; readonly cause: VersionCause },
+  now: Now,
+  ends: { readonly isStopped?: boolean; readonly isPurged?: boolean } = {},
+): Proposal {
+  const present = state.jobs.get(name);
+  const version = (present?.current.record.version ?? 0) + 1;
+  const { definition, source, cause } = made;
+  const record = { version, submittedAt: now.epochMs, cause, definition, source, stable: false };
+  const isStopped = ends.isStopped ?? false;
+  const isPurged = ends.isPurged ?? false;
+  const forgotten = present ? outlived(present) : [];
+  return {
+    name,
+    isStopped,
+    isPurged,
+    current: versionEntry(record, made.job),
+    forgotten,
+    writes: [
+      jobWrite(name, present?.stateVersion ?? 0, { version, isStopped, isPurged }),
+      versionWrite(name, record),
+      ...forgotten.map((one) => ({ key: versionKey(name, one.record.version), delete: true }) as const),
+    ],
+  };
+}
+
+/** The same job with another count of one group. Throws `invalid`, `not-found`. */
+export function scaledJob(
+  entry: JobEntry,
+  groupName: string,
+  count: number,
+): { job: Job; before: number; group: string } {
+  const { job } = entry.current;
+  const group =
+    groupName === "" && job.groups.length === 1 ? job.groups[0] : job.groups.find((one) => one.name === groupName);
+  if (group === undefined) {
+    const names = job.groups.map((one) => one.name).join(", ");
+    if (groupName === "") throw invalid("group", `must name one of the job's groups: ${names}`);
+    throw new MusterError("not-found", `job ${entry.name} has no group "${groupName}", only ${names}`, {
+      field: "group",
+    });
+  }
+  const scaled = withCount(job, group.name, count);
+  if (scaled === undefined) throw invalid("group", "must name a group");
+  return { job: scaled, before: group.count, group: group.name };
+}
+
+/** Versions that are neither wanted for the history nor by an instance. */
+function outlived(present: JobEntry): JobVersionEntry[] {
+  const used = new Set([...present.instances.values()].map(({ version }) => version));
+  return present.history.slice(versionsMax - 1).filter(({ record }) => !used.has(record.version));
+}
+
+/** The change is durable: it holds from now on. */
+export function commit(state: ServicesState, proposal: Proposal, stateVersion: number): JobEntry {
+  const { name, current, isStopped, isPurged } = proposal;
+  let entry = state.jobs.get(name);
+  if (entry === undefined) {
+    entry = {
+      name,
+      stateVersion,
+      isStopped,
+      isPurged,
+      current,
+      history: [],
+      isNew: true,
+      instances: new Map(),
+      restarts: new Map(),
+      waiting: new Map(),
+      systemIndexes: new Map(),
+    };
+    state.jobs.set(name, entry);
+  } else {
+    const before = entry.current;
+    entry.history = [before, ...entry.history].filter((one) => !proposal.forgotten.includes(one));
+    entry.current = current;
+    entry.stateVersion = stateVersion;
+    entry.isStopped = isStopped;
+    entry.isPurged = isPurged;
+    for (const key of [...entry.restarts.keys()]) {
+      const group = key.slice(0, key.lastIndexOf("/"));
+      if (current.templates.get(group) !== before.templates.get(group) || isStopped) entry.restarts.delete(key);
+    }
+    entry.waiting.clear();
+    state.restartsChanged.add(name);
+  }
+  registerPrefixes(state, entry);
+  state.dirty.add(name);
+  return entry;
+}

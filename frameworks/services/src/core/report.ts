@@ -1,0 +1,268 @@
+import {
+  type AgentRejection,
+  type ClusterAgent,
+  Health,
+  isUsable,
+  type JobInstance,
+  JobState,
+  type JobStatus,
+  type JobSummary,
+  type JobVersion,
+  Matcher,
+  type Random,
+  type Room,
+  subtractResources,
+  TaskState,
+} from "@muster/framework-sdk";
+import { agentsOf, pinnedNeed } from "./launching.ts";
+import {
+  groupOf,
+  type Instance,
+  isCurrent,
+  type JobEntry,
+  type JobVersionEntry,
+  type Now,
+  type ServicesState,
+  slotKey,
+  type Want,
+} from "./model.ts";
+import { slotsOf } from "./rollout.ts";
+
+/** Rejections that one answer lists. */
+export const rejectionsMax = 1_000;
+
+/** What is known of the cluster besides one's own tasks. */
+export interface Surroundings {
+  readonly agents: ReadonlyMap<string, ClusterAgent>;
+  readonly isKnown: boolean;
+  readonly random: Random;
+}
+
+/** One line about a job. O(instances of the job). */
+export function jobSummary(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobSummary {
+  const counts = countInstances(entry, agents);
+  const { job, record } = entry.current;
+  return {
+    name: entry.name,
+    type: job.type,
+    state: jobState(entry, counts),
+    version: record.version,
+    desired: counts.desired,
+    running: counts.running,
+    healthy: counts.healthy,
+    role: job.role,
+    submittedAt: record.submittedAt,
+    nextRunAt: 0,
+  };
+}
+
+interface Counts {
+  desired: number;
+  running: number;
+  healthy: number;
+  /** Slots whose instance of the current version runs. */
+  filled: number;
+}
+
+function countInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): Counts {
+  const counts: Counts = { desired: 0, running: 0, healthy: 0, filled: 0 };
+  const instances = [...entry.instances.values()];
+  for (const group of entry.current.job.groups) {
+    const own = instances.filter((instance) => instance.group === group.name);
+    counts.desired += slotsOf(entry, group, agents, own).length;
+  }
+  const filled = new Set<string>();
+  for (const instance of instances) {
+    if (instance.isKilling || instance.runningSinceMs === undefined) continue;
+    counts.running++;
+    if (instance.healthySinceMs !== undefined) counts.healthy++;
+    if (isCurrent(entry, instance)) filled.add(slotKey(instance.group, instance.index));
+  }
+  counts.filled = filled.size;
+  return counts;
+}
+
+function jobState(entry: JobEntry, { desired, filled }: Counts): JobState {
+  if (entry.isStopped) return JobState.JOB_STATE_STOPPED;
+  if (filled >= desired) return JobState.JOB_STATE_RUNNING;
+  for (const { givenUp } of entry.restarts.values()) if (givenUp !== undefined) return JobState.JOB_STATE_FAILED;
+  return JobState.JOB_STATE_PENDING;
+}
+
+/** All about one job, with the reason of everything that is not as wanted. */
+export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroundings, now: Now): JobStatus {
+  const { rejections, waitCount } = explainWaiting(entry, around);
+  const lines: string[] = [];
+  if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
+  if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
+  lines.push(...restartMessages(entry, now));
+  return {
+    summary: jobSummary(entry, around.agents),
+    instances: jobInstances(entry, around.agents),
+    rejections,
+    message: lines.join("; "),
+    definition: Buffer.from(entry.current.record.definition),
+    source: entry.current.record.source,
+  };
+}
+
+function waitingMessage(
+  count: number,
+  rejections: readonly AgentRejection[],
+  { agents, isKnown }: Surroundings,
+): string {
+  const who = count === 1 ? "1 instance waits" : `${count} instances wait`;
+  if (!isKnown) return `${who} for an offer`;
+  const usable = [...agents.values()].filter(isUsable).length;
+  if (usable === 0) return `${who}: no agent is registered`;
+  const refusing = new Set(rejections.map(({ agentId }) => agentId)).size;
+  if (refusing < usable) return `${who} for an offer`;
+  return usable === 1 ? `${who}: the only agent can't take it` : `${who}: none of ${usable} agents can take it`;
+}
+
+function restartMessages(entry: JobEntry, now: Now): string[] {
+  const lines: string[] = [];
+  if (entry.isStopped) return lines;
+  for (const [key, restarts] of entry.restarts) {
+    if (lines.length >= 5) break;
+    if (hasLive(entry, key)) continue;
+    if (restarts.givenUp !== undefined) lines.push(`${key}: ${restarts.givenUp}: ${restarts.lastEnd}`);
+    else if (restarts.nextTryAt > now.epochMs)
+      lines.push(`${key}: ${restarts.lastEnd}; next try in ${Math.ceil((restarts.nextTryAt - now.epochMs) / 1_000)} s`);
+  }
+  return lines;
+}
+
+function hasLive(entry: JobEntry, key: string): boolean {
+  for (const instance of entry.instances.values())
+    if (!instance.isKilling && slotKey(instance.group, instance.index) === key) return true;
+  return false;
+}
+
+/** Why slots that wait for an agent wait: per group and agent the first reason. */
+function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: AgentRejection[]; waitCount: number } {
+  const rejections: AgentRejection[] = [];
+  let waitCount = 0;
+  for (const group of entry.current.job.groups) {
+    const need = entry.current.needs.get(group.name);
+    const keys = [...entry.waiting.keys()].filter((key) => key.startsWith(`${group.name}/`));
+    if (need === undefined || keys.length === 0) continue;
+    waitCount += keys.length;
+    const matcher = new Matcher(rooms(around.agents), around.random);
+    const index = Number(keys[0]?.slice(group.name.length + 1));
+    const slots = slotsOf(entry, group, around.agents, []);
+    const slot = slots.find((one) => one.index === index) ?? { index, agentId: undefined };
+    const want: Want = { entry, group, slot, need, role: entry.current.job.role, sinceMs: 0 };
+    for (const { agentId, agentName, reason } of matcher.explain(pinnedNeed(want), matcher.occupants(agentsOf(want))))
+      if (rejections.length < rejectionsMax && (slot.agentId === undefined || slot.agentId === agentId))
+        rejections.push({ group: group.name, agentId, agentName, reason });
+  }
+  return { rejections, waitCount };
+}
+
+/** What could be had on each agent: offers that are out come back if they are not used. */
+export function rooms(agents: ReadonlyMap<string, ClusterAgent>): Room[] {
+  const made: Room[] = [];
+  for (const agent of agents.values()) {
+    if (!isUsable(agent)) continue;
+    made.push({
+      agentId: agent.agentId,
+      agentName: agent.name,
+      attributes: agent.attributes,
+      available: subtractResources(agent.total, agent.allocated),
+      total: agent.total,
+      portsTaken: agent.portsTaken,
+      dynamicPortFirst: 0,
+      dynamicPortLast: 0,
+      drivers: agent.drivers,
+      networkModes: agent.networkModes,
+    });
+  }
+  return made;
+}
+
+function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobInstance[] {
+  const made: JobInstance[] = [];
+  const seen = new Set<string>();
+  const sorted = [...entry.instances.values()].sort((a, b) =>
+    a.group === b.group ? a.index - b.index : a.group < b.group ? -1 : 1,
+  );
+  for (const instance of sorted) {
+    if (!instance.isKilling) seen.add(slotKey(instance.group, instance.index));
+    for (const view of instance.tasks.values()) made.push(taskInstance(entry, instance, view.taskId, agents));
+  }
+  for (const [key, restarts] of entry.restarts) {
+    if (seen.has(key) || entry.isStopped) continue;
+    const at = key.lastIndexOf("/");
+    const group = key.slice(0, at);
+    const index = Number(key.slice(at + 1));
+    const kept = groupOf(entry.current, group);
+    if (kept === undefined || index >= kept.count) continue;
+    made.push(endedInstance(entry, group, index, restarts.givenUp ?? restarts.lastEnd, kept.tasks[0]?.name ?? ""));
+  }
+  return made;
+}
+
+function taskInstance(
+  entry: JobEntry,
+  instance: Instance,
+  taskId: string,
+  agents: ReadonlyMap<string, ClusterAgent>,
+): JobInstance {
+  const view = instance.tasks.get(taskId);
+  const agent = agents.get(instance.agentId);
+  const restarts = entry.restarts.get(slotKey(instance.group, instance.index));
+  const isHealthy = view?.state === TaskState.TASK_RUNNING && !view.hasChecks;
+  const made: JobInstance = {
+    instance: `${entry.name}.${instance.group}.${instance.index}`,
+    taskId,
+    group: instance.group,
+    task: view?.name ?? "",
+    index: instance.index,
+    state: view?.state ?? TaskState.TASK_UNKNOWN,
+    health: isHealthy ? Health.HEALTH_HEALTHY : (view?.health ?? Health.HEALTH_UNSPECIFIED),
+    agentId: instance.agentId,
+    agentName: agent?.name ?? instance.agentName,
+    pid: view?.pid ?? 0,
+    ip: view?.ips[0] ?? view?.ports[0]?.ip ?? agent?.ip ?? "",
+    ports: [...(view?.ports ?? [])],
+    reason: view?.message ?? "",
+    version: instance.version,
+    startedAt: instance.startedAt,
+    restartCount: restarts?.restartCount ?? 0,
+    nextTryAt: 0,
+  };
+  if (view?.exitCode !== undefined) made.exitCode = view.exitCode;
+  return made;
+}
+
+/** An instance that has ended and is not there again yet. */
+function endedInstance(entry: JobEntry, group: string, index: number, reason: string, task: string): JobInstance {
+  const restarts = entry.restarts.get(slotKey(group, index));
+  const made: JobInstance = {
+    instance: `${entry.name}.${group}.${index}`,
+    taskId: "",
+    group,
+    task,
+    index,
+    state: TaskState.TASK_FAILED,
+    health: Health.HEALTH_UNSPECIFIED,
+    agentId: "",
+    agentName: "",
+    pid: 0,
+    ip: "",
+    ports: [],
+    reason,
+    version: entry.current.record.version,
+    startedAt: 0,
+    restartCount: restarts?.restartCount ?? 0,
+    nextTryAt: restarts?.nextTryAt ?? 0,
+  };
+  if (restarts?.lastExitCode !== undefined) made.exitCode = restarts.lastExitCode;
+  return made;
+}
+
+export function jobVersion({ record }: JobVersionEntry): JobVersion {
+  const { version, submittedAt, cause, definition, source, stable } = record;
+  return { version, submittedAt, cause, definition: Buffer.from(definition), source, stable };
+}

@@ -1,0 +1,256 @@
+import { AgentState, Health, StatusReason, TaskState } from "@muster/framework-sdk";
+import { expect, test } from "vitest";
+import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+
+const { HEALTH_HEALTHY, HEALTH_UNHEALTHY } = Health;
+const checked = `network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type = "tcp"
+        interval = "5s"
+        timeout = "2s"
+      }
+    }`;
+const changed = 'user = "nobody"';
+const batch = (count: number) => `${checked}
+    update {
+      max_parallel = ${count}
+      min_healthy_time = "2s"
+    }`;
+
+test("a job gets as many instances as it wants, each once", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3 }));
+  world.advance(1_000);
+  expect(world.launched).toEqual(["web.g.0.1-1", "web.g.1.1-2", "web.g.2.1-3"]);
+});
+
+test("scaling touches only what is too many or missing", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3 }));
+  world.settle();
+  world.startAll();
+  world.run(jobText("web", { count: 5 }), "scale");
+  world.advance(1_000);
+  expect(world.launched).toHaveLength(5);
+  world.run(jobText("web", { count: 2 }), "scale");
+  world.settle();
+  expect(world.killed.map((id) => id.split(".")[2])).toEqual(["2", "3", "4"]);
+});
+
+test("a stopped job ends all its tasks and starts none", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2 }));
+  world.settle();
+  world.stop("web");
+  world.advance(5_000);
+  expect(world.entry("web").instances.size).toBe(0);
+  expect(world.launched).toHaveLength(2);
+});
+
+test("an update replaces at most max_parallel instances at a time, and waits for each to be healthy long enough", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 4, group: batch(2) }));
+  world.settle();
+  world.startAll(HEALTH_HEALTHY);
+  world.run(jobText("web", { count: 4, group: batch(2), task: changed }));
+  const steps: number[] = [];
+  world.advance(10_000, 100, () => {
+    const fresh = world.live("web").filter(({ version }) => version === 2);
+    const unsettled = fresh.filter(
+      ({ healthySinceMs }) => healthySinceMs === undefined || world.now.monotonicMs - healthySinceMs < 2_000,
+    );
+    expect(unsettled.length).toBeLessThanOrEqual(2);
+    if (steps.at(-1) !== fresh.length) steps.push(fresh.length);
+    world.startAll(HEALTH_HEALTHY);
+  });
+  expect(steps).toEqual([2, 4]);
+});
+
+test("an update whose new instances do not become healthy goes no further", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3, group: batch(1) }));
+  world.settle();
+  world.startAll(HEALTH_HEALTHY);
+  world.run(jobText("web", { count: 3, group: batch(1), task: changed }));
+  world.advance(60_000, 500, () => world.startAll(HEALTH_UNHEALTHY));
+  expect(world.live("web").filter(({ version }) => version === 1)).toHaveLength(2);
+});
+
+test("case 13: without an update block there are never fewer healthy instances than wanted, and at most a quarter too many", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 4, group: checked }));
+  world.settle();
+  world.startAll(HEALTH_HEALTHY);
+  world.run(jobText("web", { count: 4, group: checked, task: changed }));
+  world.advance(120_000, 500, () => {
+    const live = world.live("web");
+    expect(live.length).toBeLessThanOrEqual(5);
+    expect(live.filter(({ healthySinceMs }) => healthySinceMs !== undefined).length).toBeGreaterThanOrEqual(4);
+    world.startAll(HEALTH_HEALTHY);
+  });
+  expect(world.live("web").every(({ version }) => version === 2)).toBe(true);
+  expect(world.live("web")).toHaveLength(4);
+});
+
+test("where there is no room for one more, the old instance goes first", () => {
+  const world = new SmallWorld(anAgent("a", 100, 100));
+  world.run(jobText("web", { count: 1 }));
+  world.settle();
+  world.startAll();
+  const agent = anAgent("a", 0, 0);
+  world.agents.set("a", agent);
+  world.run(jobText("web", { count: 1, task: changed }));
+  world.advance(4_000);
+  expect(world.killed).toEqual([]);
+  world.advance(2_000);
+  expect(world.killed).toEqual(["web.g.0.1-1"]);
+});
+
+test("only the count and metadata changed: no task is touched", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2 }));
+  world.settle();
+  world.startAll();
+  const meta = 'meta {\n    owner = "me"\n  }\n  priority = 70';
+  world.run(jobText("web", { count: 2, head: meta }));
+  world.advance(5_000);
+  expect(world.entry("web").current.record.version).toBe(2);
+  expect([world.launched.length, world.killed.length]).toEqual([2, 0]);
+});
+
+test("an instance that fails is tried again after 1, 2, 4 ... 300 s, and after 10 good minutes after 1 s again", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web"));
+  world.settle();
+  const gaps: number[] = [];
+  for (let round = 0; round < 11; round++) {
+    world.startAll();
+    world.fail(world.launched.at(-1) ?? "");
+    const [since, count] = [world.now.monotonicMs, world.launched.length];
+    while (world.launched.length === count) world.advance(1_000, 1_000);
+    gaps.push((world.now.monotonicMs - since) / 1_000);
+  }
+  expect(gaps).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+  world.startAll();
+  world.advance(600_000, 10_000);
+  world.fail(world.launched.at(-1) ?? "");
+  const count = world.launched.length;
+  world.advance(1_000, 1_000);
+  expect(world.launched.length).toBe(count + 1);
+});
+
+test("a new version of a job that fails is tried at once", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web"));
+  world.settle();
+  for (let round = 0; round < 5; round++) {
+    world.fail(world.launched.at(-1) ?? "");
+    const count = world.launched.length;
+    if (round < 4) while (world.launched.length === count) world.advance(1_000, 1_000);
+  }
+  world.run(jobText("web", { task: changed }));
+  const count = world.launched.length;
+  world.settle();
+  expect(world.launched.length).toBe(count + 1);
+});
+
+test("a written restart block that is used up gives the instance up if it may not be placed anew", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const policy = `restart {
+      attempts = 1
+      interval = "10m"
+      delay = "1s"
+      mode = "fail"
+    }
+    reschedule {
+      attempts = 0
+      unlimited = false
+    }`;
+  world.run(jobText("web", { group: policy }));
+  world.settle();
+  world.fail("web.g.0.1-1");
+  world.advance(2_000);
+  expect(world.launched).toHaveLength(2);
+  world.fail("web.g.0.1-2");
+  world.advance(3_600_000, 10_000);
+  expect(world.launched).toHaveLength(2);
+  expect(world.entry("web").restarts.get("g/0")?.givenUp).toContain("given up");
+});
+
+test("what its agent did to an instance is no failure of its own", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web"));
+  world.settle();
+  world.startAll();
+  world.fail("web.g.0.1-1", StatusReason.REASON_AGENT_SHUTDOWN);
+  world.settle();
+  expect(world.launched).toHaveLength(2);
+  world.tell("web.g.0.1-2", TaskState.TASK_GONE);
+  world.settle();
+  expect(world.launched).toHaveLength(3);
+  expect(world.entry("web").restarts.get("g/0")?.failureCount ?? 0).toBe(0);
+});
+
+test("case 33: an unreachable instance is replaced after a minute, not before; of two that come together one stays", () => {
+  const world = new SmallWorld(anAgent("a"), anAgent("b"));
+  world.run(jobText("web"));
+  world.settle();
+  world.startAll();
+  world.tell("web.g.0.1-1", TaskState.TASK_UNREACHABLE);
+  world.advance(59_000, 1_000);
+  expect(world.launched).toHaveLength(1);
+  world.advance(2_000, 1_000);
+  expect(world.launched).toHaveLength(2);
+  world.startAll();
+  world.tell("web.g.0.1-1", TaskState.TASK_RUNNING);
+  world.advance(2_000, 1_000);
+  expect(world.live("web")).toHaveLength(1);
+  expect(world.killed).toHaveLength(1);
+});
+
+test("a system job has one instance on every agent that it may run on, and on a new one as soon as it is there", () => {
+  const linux: [string, string][] = [["kernel.name", "linux"]];
+  const world = new SmallWorld(anAgent("a", 1_000, 1_000, linux), anAgent("b", 1_000, 1_000, linux), anAgent("c"));
+  const head = `type = "system"
+  constraint {
+    attribute = "\${attr.kernel.name}"
+    value = "linux"
+  }`;
+  world.run(jobText("every", { head }));
+  world.advance(1_000);
+  const where = () =>
+    world
+      .live("every")
+      .map(({ agentId }) => agentId)
+      .sort();
+  expect(where()).toEqual(["a", "b"]);
+  world.startAll();
+  world.agents.set("d", anAgent("d", 1_000, 1_000, linux));
+  world.advance(1_000);
+  expect(where()).toEqual(["a", "b", "d"]);
+  world.agents.set("a", { ...anAgent("a", 1_000, 1_000, linux), state: AgentState.AGENT_STATE_DISCONNECTED });
+  world.advance(10_000);
+  expect(world.killed).toEqual([]);
+});
+
+test("instances with one fixed port each get an agent of their own; the third waits", () => {
+  const world = new SmallWorld(anAgent("a"), anAgent("b"));
+  const group = `network {
+      port "http" {
+        static = 80
+      }
+    }`;
+  world.run(jobText("web", { count: 3, group }));
+  world.settle();
+  expect(
+    world
+      .live("web")
+      .map(({ agentId }) => agentId)
+      .sort(),
+  ).toEqual(["a", "b"]);
+  expect([...world.entry("web").waiting.keys()]).toEqual(["g/2"]);
+});

@@ -1,0 +1,197 @@
+import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@muster/framework-sdk";
+import { readTaskId, versionOfLaunch } from "./ids.ts";
+import {
+  groupOf,
+  type Instance,
+  isCurrent,
+  type JobEntry,
+  type Now,
+  type ServicesState,
+  slotKey,
+  type TaskView,
+  versionOf,
+} from "./model.ts";
+import { freshRestarts, recordDrop, recordFailure } from "./restarts.ts";
+
+/** Tasks of unknown jobs that are remembered to be ended. Beyond, they are found again by the next reconciliation. */
+const orphansMax = 10_000;
+
+/** Takes in what became of a task. Tasks of earlier sessions are adopted by what their ids say. O(tasks of a group). */
+export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): void {
+  const { taskId, launchId } = status;
+  const isOver = isTerminal(status.state) || status.state === TaskState.TASK_UNKNOWN;
+  if (isOver) state.orphans.delete(taskId);
+  const instance = state.byTask.get(taskId) ?? (isOver ? undefined : adopt(state, status, now));
+  if (instance === undefined) {
+    if (!isOver && state.orphans.size < orphansMax) state.orphans.set(taskId, status.agentId);
+    return;
+  }
+  if (instance.launchId === "" && launchId !== "") {
+    instance.launchId = launchId;
+    instance.version = versionOfLaunch(launchId) ?? instance.version;
+  }
+  if (launchId !== "" && launchId !== instance.launchId) return;
+  const view = instance.tasks.get(taskId);
+  const entry = state.jobs.get(instance.jobName);
+  if (view === undefined || entry === undefined) return;
+  updateView(view, status);
+  if (status.agentId !== "") instance.agentId = status.agentId;
+  settleTimes(instance, now);
+  const restarts =
+    instance.runningSinceMs === undefined ? undefined : entry.restarts.get(slotKey(instance.group, instance.index));
+  if (restarts) restarts.dropCount = 0;
+  state.dirty.add(entry.name);
+  if (isOver && allOver(instance)) endInstance(state, entry, instance, status, now);
+}
+
+function updateView(view: TaskView, status: TaskStatus): void {
+  view.state = status.state;
+  view.health = status.health;
+  view.message = status.message;
+  view.exitCode = status.exitCode;
+  const { container } = status;
+  if (!container) return;
+  view.pid = container.pid;
+  view.ips = [...container.ips];
+  view.ports = container.ports.map(({ label, number, to, protocol, ip }) => ({ label, number, to, protocol, ip }));
+}
+
+/** Since when an instance runs, is healthy, or is out of reach. */
+function settleTimes(instance: Instance, now: Now): void {
+  let isRunning = instance.tasks.size >= instance.taskCount;
+  let isHealthy = isRunning;
+  let isUnreachable = false;
+  for (const { state, health, hasChecks } of instance.tasks.values()) {
+    if (state !== TaskState.TASK_RUNNING) isRunning = isHealthy = false;
+    if (state === TaskState.TASK_UNREACHABLE) isUnreachable = true;
+    if (hasChecks && health !== Health.HEALTH_HEALTHY) isHealthy = false;
+  }
+  instance.runningSinceMs = isRunning ? (instance.runningSinceMs ?? now.monotonicMs) : undefined;
+  instance.ranSinceMs ??= instance.runningSinceMs;
+  instance.healthySinceMs = isHealthy ? (instance.healthySinceMs ?? now.monotonicMs) : undefined;
+  instance.unreachableSinceMs = isUnreachable ? (instance.unreachableSinceMs ?? now.monotonicMs) : undefined;
+  if (isRunning && instance.startedAt === 0) instance.startedAt = now.epochMs;
+}
+
+function allOver(instance: Instance): boolean {
+  for (const { state } of instance.tasks.values())
+    if (!isTerminal(state) && state !== TaskState.TASK_UNKNOWN) return false;
+  return true;
+}
+
+/** A task that this process did not launch: its ids name job, group, index and version. */
+function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | undefined {
+  const parts = readTaskId(status.taskId);
+  const ref = parts && state.prefixes.get(parts.prefix);
+  const entry = ref && state.jobs.get(ref.jobName);
+  if (parts === undefined || ref === undefined || entry === undefined) return undefined;
+  // An answer about an agent that is out of reach names no launch; then the version is not known, and taken as current.
+  const version = versionOfLaunch(status.launchId) ?? entry.current.record.version;
+  const known = entry.instances.get(parts.instanceId);
+  const made = versionOf(entry, version);
+  const group = made && groupOf(made, ref.group);
+  const instance: Instance = known ?? {
+    id: parts.instanceId,
+    launchId: status.launchId,
+    jobName: ref.jobName,
+    group: ref.group,
+    index: parts.index,
+    version,
+    tasks: new Map(),
+    taskCount: group?.tasks.length ?? 1,
+    agentId: status.agentId,
+    agentName: "",
+    isKilling: status.state === TaskState.TASK_KILLING,
+    launchedMs: now.monotonicMs,
+    runningSinceMs: undefined,
+    ranSinceMs: undefined,
+    healthySinceMs: undefined,
+    unreachableSinceMs: undefined,
+    startedAt: status.state === TaskState.TASK_RUNNING ? status.at : 0,
+  };
+  instance.tasks.set(status.taskId, {
+    taskId: status.taskId,
+    name: group?.tasks[parts.ordinal]?.name ?? "",
+    hasChecks: made?.checked.get(ref.group)?.[parts.ordinal] ?? false,
+    state: status.state,
+    health: status.health,
+    message: status.message,
+    exitCode: undefined,
+    pid: 0,
+    ips: [],
+    ports: [],
+  });
+  entry.instances.set(instance.id, instance);
+  if (entry.current.job.type === "system")
+    entry.systemIndexes.set(systemKey(instance.group, instance.agentId), instance.index);
+  state.byTask.set(status.taskId, instance);
+  return instance;
+}
+
+/** Which key a system job's agent has. */
+export function systemKey(group: string, agentId: string): string {
+  return `${group}/${agentId}`;
+}
+
+function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, status: TaskStatus, now: Now): void {
+  forgetInstance(state, entry, instance);
+  if (instance.isKilling || !isCurrent(entry, instance)) return;
+  const group = groupOf(entry.current, instance.group);
+  if (group === undefined) return;
+  const key = slotKey(instance.group, instance.index);
+  const version = entry.current.record.version;
+  let restarts = entry.restarts.get(key);
+  if (restarts === undefined) {
+    restarts = freshRestarts(version);
+    entry.restarts.set(key, restarts);
+  }
+  restarts.version = version;
+  restarts.lastEnd = describeEnd(instance, status);
+  restarts.lastExitCode = status.exitCode;
+  const end = kindOfEnd(status);
+  if (end === "dropped") recordDrop(restarts, now.epochMs);
+  else if (end === "moved") restarts.nextTryAt = 0;
+  else {
+    const ranMs = instance.ranSinceMs === undefined ? 0 : now.monotonicMs - instance.ranSinceMs;
+    recordFailure(restarts, group, ranMs, now.epochMs);
+  }
+  if (end !== "dropped") state.restartsChanged.add(entry.name);
+}
+
+/** Takes an instance out of the books. */
+export function forgetInstance(state: ServicesState, entry: JobEntry, instance: Instance): void {
+  entry.instances.delete(instance.id);
+  for (const taskId of instance.tasks.keys()) state.byTask.delete(taskId);
+}
+
+/** "failed": it counts against its restarts. "moved": its agent's doing, or wanted. "dropped": it never began. */
+function kindOfEnd({ state, reason }: TaskStatus): "failed" | "moved" | "dropped" {
+  switch (reason) {
+    case StatusReason.REASON_UNHEALTHY:
+    case StatusReason.REASON_UNSUPPORTED:
+    case StatusReason.REASON_LAUNCH_FAILED:
+      return "failed";
+    case StatusReason.REASON_AGENT_SHUTDOWN:
+    case StatusReason.REASON_AGENT_REBOOTED:
+    case StatusReason.REASON_AGENT_DRAINING:
+    case StatusReason.REASON_AGENT_GONE:
+    case StatusReason.REASON_PREEMPTED:
+    case StatusReason.REASON_FRAMEWORK_REMOVED:
+      return "moved";
+    case StatusReason.REASON_PORT_IN_USE:
+    case StatusReason.REASON_RESOURCES_MISSING:
+      return "dropped";
+    default:
+  }
+  if (state === TaskState.TASK_DROPPED || state === TaskState.TASK_UNKNOWN) return "dropped";
+  if (state === TaskState.TASK_GONE || state === TaskState.TASK_KILLED) return "moved";
+  return "failed";
+}
+
+function describeEnd(instance: Instance, status: TaskStatus): string {
+  const task = instance.taskCount > 1 ? `task ${instance.tasks.get(status.taskId)?.name ?? ""}: ` : "";
+  if (status.message !== "") return `${task}${status.message}`;
+  if (status.exitCode !== undefined) return `${task}exit code ${status.exitCode}`;
+  if (status.signal !== "") return `${task}ended by ${status.signal}`;
+  return `${task}ended`;
+}
