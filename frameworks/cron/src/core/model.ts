@@ -1,0 +1,199 @@
+import type { Random, TaskState, TaskStatus } from "@muster/framework-sdk";
+import type { Job } from "@muster/jobspecs";
+import type { Timetable } from "./schedule/timetable.ts";
+
+/** Why a run is: its time came, somebody asked for it, or its job was handed in without a schedule. */
+export type RunKind = "scheduled" | "manual" | "once";
+
+/** How a run stands. All but the first two are ends. */
+export type RunPhase = "pending" | "running" | "succeeded" | "failed" | "skipped" | "missed" | "killed";
+
+/** One run of a job. Plain JSON, as it is kept in State; recorded there before anything of it starts. */
+export interface Run {
+  /** Unique within the job and part of task ids: the planned time in base 36, or "m" and a count. */
+  readonly key: string;
+  readonly kind: RunKind;
+  /** When it was due, ms since the epoch. */
+  readonly plannedAt: number;
+  /** Version of the job that it runs. */
+  readonly version: number;
+  /** Nothing of it started by then: missed. 0: it waits as long as it takes. */
+  readonly startBy: number;
+  phase: RunPhase;
+  /** 0: not yet. */
+  startedAt: number;
+  endedAt: number;
+  exitCode: number | undefined;
+  /** Id of the last task that told of the run's state. */
+  taskId: string;
+  reason: string;
+  /** It is being ended, and this is how it will have ended. */
+  ending: "killed" | "failed" | undefined;
+  /** Most attempts of any of its instances. */
+  attemptCount: number;
+  instances: Instance[];
+}
+
+export type InstancePhase = "waiting" | "launched" | "succeeded" | "failed" | "killed";
+
+/** One instance of a group within a run. */
+export interface Instance {
+  readonly groupIndex: number;
+  readonly index: number;
+  phase: InstancePhase;
+  /** Counts tries that failed by themselves, from 1. */
+  attempt: number;
+  /** Counts launches, from 1: each has task ids of its own. */
+  launch: number;
+  /** Launches in a row that came to nothing before anything started. */
+  lostLaunches: number;
+  /** A retry waits until then, ms since the epoch. */
+  notBefore: number;
+  agentId: string;
+  agentName: string;
+  reason: string;
+  /** Since when its agent does not answer, ms since the epoch; 0: it does. */
+  unreachableAt: number;
+  /** By the order of the group's tasks. */
+  tasks: TaskProgress[];
+  /** After a start: it may run without our knowing. Nothing of it is launched until that is settled. Not kept. */
+  inQuestion: boolean;
+  /** The revision of its job at which this launch was recorded: it waits until that is durable. Not kept. */
+  recordedAt: number;
+}
+
+export interface TaskProgress {
+  /** TASK_STAGING as long as nothing was heard. */
+  state: TaskState;
+  startedAt: number;
+  exitCode: number | undefined;
+  /** An end that is nobody's failure: the task went with its group. */
+  wentWithGroup: boolean;
+  userKill: boolean;
+  pid: number;
+}
+
+/** What came of runs, ever. */
+export interface RunCounts {
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  missed: number;
+  killed: number;
+}
+
+/** One version of a job as handed in. */
+export interface Version {
+  readonly version: number;
+  readonly submittedAt: number;
+  /** The evaluated job as canonical JSON. */
+  readonly definition: string;
+  readonly source: string;
+  readonly job: Job;
+}
+
+/** A job and all that is known of it. */
+export interface JobEntry {
+  readonly id: string;
+  /** The present version. */
+  current: Version;
+  /** By number; the present one, and the last ones before it. */
+  readonly versions: Map<number, Version>;
+  isStopped: boolean;
+  /** It goes, with everything, as soon as nothing of it runs. */
+  isPurged: boolean;
+  /** Its removal from State is under way. */
+  isGone: boolean;
+  /** When the schedule began: the start of an interval that names none. */
+  anchorAt: number;
+  /** The latest target that was dealt with, ms since the epoch. Never goes back. */
+  cursorAt: number;
+  manualCount: number;
+  counts: RunCounts;
+  /** Oldest first; ended ones are bounded. */
+  runs: Run[];
+
+  /** Undefined: no schedule, or a disabled one. */
+  timetable: Timetable | undefined;
+  /** The next target; undefined: none. */
+  nextAt: number | undefined;
+  /** Counts changes; what was durable last; what is being made durable. */
+  revision: number;
+  savedRevision: number;
+  savingRevision: number | undefined;
+  /** Versions in State, 0: not there. */
+  readonly stored: { job: number; runs: number };
+  isDefinitionDirty: boolean;
+  /** Numbers of versions that State still has and nobody needs. */
+  readonly versionsToForget: Set<number>;
+  /** What is done once a revision is durable. */
+  readonly gates: { readonly revision: number; readonly effect: Effect }[];
+}
+
+/** Where a task id leads. */
+export interface TaskPlace {
+  readonly entry: JobEntry;
+  readonly run: Run;
+  readonly instance: Instance;
+  readonly ordinal: number;
+}
+
+export interface CronState {
+  readonly random: Random;
+  readonly jobs: Map<string, JobEntry>;
+  /** Tasks of present launches, by id. */
+  readonly tasks: Map<string, TaskPlace>;
+  /** Whether a session with the master is open: without one nothing is due, since nothing could be recorded. */
+  isOpen: boolean;
+  /** Roles that are offered now. */
+  readonly revived: Set<string>;
+  /** Waiting instances for which offers were asked. */
+  considered: ReadonlySet<Instance>;
+  /** Roles that are subscribed for. */
+  roles: readonly string[];
+}
+
+/** What the core wants done. */
+export type Effect =
+  | { readonly type: "save"; readonly jobId: string; readonly revision: number; readonly writes: readonly Write[] }
+  | { readonly type: "accept"; readonly offerIds: readonly string[]; readonly groups: readonly LaunchGroup[] }
+  | { readonly type: "decline"; readonly offerIds: readonly string[] }
+  | { readonly type: "kill"; readonly taskId: string }
+  | { readonly type: "acknowledge"; readonly status: TaskStatus }
+  | { readonly type: "roles"; readonly roles: readonly string[] }
+  | { readonly type: "revive"; readonly roles: readonly string[] }
+  | { readonly type: "suppress"; readonly roles: readonly string[] }
+  | { readonly type: "reply"; readonly callId: number; readonly answer: Answer }
+  | { readonly type: "changed"; readonly jobId: string }
+  | { readonly type: "log"; readonly level: "info" | "warn"; readonly fields: object; readonly message: string };
+
+export type LaunchGroup = import("@muster/framework-sdk").TaskGroup;
+
+/** What a change of a job is answered with once it is durable. */
+export type Answer =
+  | { readonly type: "submitted"; readonly version: number; readonly changed: boolean }
+  | { readonly type: "stopped"; readonly taskCount: number }
+  | { readonly type: "forced"; readonly runId: string };
+
+/** One change of State; `version` 0: the key must not be there. */
+export interface Write {
+  readonly key: string;
+  readonly version?: number;
+  /** Undefined: remove. */
+  readonly value?: string;
+}
+
+/** Whether a run has ended, one way or another. */
+export function hasEnded(run: Run): boolean {
+  return run.phase !== "pending" && run.phase !== "running";
+}
+
+/** Whether an instance has ended. */
+export function isOver(instance: Instance): boolean {
+  return instance.phase !== "waiting" && instance.phase !== "launched";
+}
+
+/** The id by which people name a run. */
+export function runId(jobId: string, run: Run): string {
+  return `${jobId}/${run.key}`;
+}

@@ -1,0 +1,200 @@
+import { isTerminal } from "@muster/framework-sdk";
+import { groupOf } from "./build.ts";
+import { hasEnded, type Instance, isOver, type JobEntry, type Run, type RunKind, runId } from "./model.ts";
+import { newInstance, newTasks } from "./records.ts";
+import { expectTasks, forgetTasks, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
+
+/** Ended runs that are kept: that many with success, that many without, that many that never started. */
+const runsKeptOfEach = 10;
+/** Launches in a row that may come to nothing, at no attempt's cost, before one counts as failed. */
+const lostLaunchesMax = 5;
+
+/** A run that is recorded, with nothing of it launched. */
+export function addRun(
+  turn: Turn,
+  entry: JobEntry,
+  kind: RunKind,
+  key: string,
+  plannedAt: number,
+  startBy: number,
+): Run {
+  const { job, version } = entry.current;
+  const run: Run = { ...emptyRun(kind, key, plannedAt, version), startBy };
+  for (const [groupIndex, group] of job.groups.entries())
+    for (let index = 0; index < group.count; index++)
+      run.instances.push(newInstance(groupIndex, index, group.tasks.length));
+  entry.runs.push(run);
+  touch(entry);
+  for (const instance of run.instances) {
+    instance.recordedAt = entry.revision;
+    expectTasks(turn, entry, run, instance);
+  }
+  if (run.instances.length === 0) endRun(turn, entry, run, "succeeded", "nothing to run: every count is 0");
+  return run;
+}
+
+/** A target that nothing ran for. */
+export function addIdleRun(
+  turn: Turn,
+  entry: JobEntry,
+  phase: "skipped" | "missed",
+  plannedAt: number,
+  reason: string,
+): void {
+  const run = emptyRun("scheduled", plannedAt.toString(36), plannedAt, entry.current.version);
+  entry.runs.push(run);
+  endRun(turn, entry, run, phase, reason);
+}
+
+function emptyRun(kind: RunKind, key: string, plannedAt: number, version: number): Run {
+  return {
+    key,
+    kind,
+    plannedAt,
+    version,
+    startBy: 0,
+    phase: "pending",
+    startedAt: 0,
+    endedAt: 0,
+    exitCode: undefined,
+    taskId: "",
+    reason: "",
+    ending: undefined,
+    attemptCount: 1,
+    instances: [],
+  };
+}
+
+/** Runs of a job that have not ended. */
+export function activeRuns(entry: JobEntry): Run[] {
+  return entry.runs.filter((run) => !hasEnded(run));
+}
+
+/** Ends a run before its time: kills what runs of it, and never starts the rest. Returns how many tasks will end. */
+export function stopRun(turn: Turn, entry: JobEntry, run: Run, ending: "killed" | "failed", reason: string): number {
+  let taskCount = 0;
+  if (run.ending === undefined) {
+    run.ending = ending;
+    run.reason = reason;
+  }
+  for (const instance of run.instances) {
+    if (instance.phase === "launched") {
+      for (const taskId of taskIdsOf(entry, run, instance)) {
+        turn.effects.push({ type: "kill", taskId });
+        taskCount += 1;
+      }
+    } else if (instance.phase === "waiting" && !instance.inQuestion) {
+      forgetTasks(turn, entry, run, instance);
+      instance.phase = "killed";
+    }
+  }
+  touch(entry);
+  closeIfOver(turn, entry, run);
+  return taskCount;
+}
+
+/** An instance has come to its end by itself, or was ended. */
+export function endInstance(
+  turn: Turn,
+  entry: JobEntry,
+  run: Run,
+  instance: Instance,
+  phase: "succeeded" | "failed" | "killed",
+): void {
+  forgetTasks(turn, entry, run, instance);
+  instance.phase = phase;
+  touch(entry);
+  if (phase === "succeeded") closeIfOver(turn, entry, run);
+  else stopRun(turn, entry, run, phase, instance.reason);
+}
+
+/** Tries again after a failure if the group's policy has attempts left. */
+export function failAttempt(turn: Turn, entry: JobEntry, run: Run, instance: Instance, reason: string): void {
+  instance.reason = reason;
+  const { attempts, firstDelayMs, factor, maxDelayMs } = groupOf(jobOf(entry, run), instance).restart;
+  const retriesDone = instance.attempt - 1;
+  if (run.ending !== undefined || (attempts !== undefined && retriesDone >= attempts)) {
+    endInstance(turn, entry, run, instance, run.ending ?? "failed");
+    return;
+  }
+  const delayMs = Math.min(firstDelayMs * factor ** retriesDone, maxDelayMs);
+  instance.attempt += 1;
+  instance.lostLaunches = 0;
+  run.attemptCount = Math.max(run.attemptCount, instance.attempt);
+  run.reason = reason;
+  relaunch(turn, entry, run, instance, turn.nowMs + delayMs);
+}
+
+/** A launch came to nothing: nothing of it ever started. It costs no attempt, within reason. */
+export function loseLaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, reason: string): void {
+  if (run.ending !== undefined) {
+    endInstance(turn, entry, run, instance, run.ending);
+    return;
+  }
+  instance.lostLaunches += 1;
+  if (instance.lostLaunches > lostLaunchesMax) failAttempt(turn, entry, run, instance, reason);
+  else relaunch(turn, entry, run, instance, 0);
+}
+
+/** Waits for a launch with new task ids, recorded before it is used. */
+function relaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, notBefore: number): void {
+  forgetTasks(turn, entry, run, instance);
+  instance.phase = "waiting";
+  instance.launch += 1;
+  instance.notBefore = notBefore;
+  instance.inQuestion = false;
+  instance.unreachableAt = 0;
+  instance.agentId = "";
+  instance.agentName = "";
+  instance.tasks = newTasks(instance.tasks.length);
+  touch(entry);
+  instance.recordedAt = entry.revision;
+  expectTasks(turn, entry, run, instance);
+}
+
+/** Ends a run of which everything has ended. */
+function closeIfOver(turn: Turn, entry: JobEntry, run: Run): void {
+  if (hasEnded(run) || !run.instances.every(isOver)) return;
+  const failed = run.instances.find(({ phase }) => phase === "failed");
+  const telling = failed ?? run.instances.find(({ phase }) => phase === "succeeded") ?? run.instances[0];
+  const tasks = telling?.tasks ?? [];
+  const ended = tasks.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0) ?? tasks[0];
+  run.exitCode = ended?.exitCode;
+  const phase = run.ending ?? (failed ? "failed" : "succeeded");
+  endRun(turn, entry, run, phase, phase === "succeeded" ? "" : run.reason);
+}
+
+/** Writes the end down, counts it, and forgets the oldest of its kind. */
+export function endRun(turn: Turn, entry: JobEntry, run: Run, phase: Run["phase"], reason: string): void {
+  if (phase === "pending" || phase === "running") return;
+  for (const instance of run.instances) if (!isOver(instance)) forgetTasks(turn, entry, run, instance);
+  run.phase = phase;
+  run.endedAt = turn.nowMs;
+  run.reason = reason;
+  entry.counts[phase] += 1;
+  // What is kept of an ended run is one line.
+  const telling = run.instances.find((instance) => instance.phase === phase) ?? run.instances[0];
+  run.instances = telling ? [telling] : [];
+  touch(entry);
+  trim(entry, (kept) => kept.phase === "succeeded");
+  trim(entry, (kept) => kept.phase === "failed" || kept.phase === "killed");
+  trim(entry, (kept) => kept.phase === "skipped" || kept.phase === "missed");
+  if (phase === "failed" || phase === "missed")
+    turn.effects.push({
+      type: "log",
+      level: "warn",
+      fields: { jobId: entry.id, runId: runId(entry.id, run), reason },
+      message: `run ${phase}`,
+    });
+}
+
+function trim(entry: JobEntry, isOfKind: (run: Run) => boolean): void {
+  const ofKind = entry.runs.filter(isOfKind);
+  const excess = new Set(ofKind.slice(0, Math.max(0, ofKind.length - runsKeptOfEach)));
+  if (excess.size > 0) entry.runs = entry.runs.filter((run) => !excess.has(run));
+}
+
+/** Whether anything of an instance's present launch was seen. */
+export function hasStarted(instance: Instance): boolean {
+  return instance.tasks.some(({ state, startedAt }) => startedAt > 0 || (state > 1 && !isTerminal(state)));
+}

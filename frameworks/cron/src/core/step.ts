@@ -1,0 +1,167 @@
+import type { Offer, Random, TaskStatus } from "@muster/framework-sdk";
+import { missDeadlines, nextLookAt, takeTargets } from "./due.ts";
+import type { CronState, Effect, JobEntry } from "./model.ts";
+import { giveUpUnreachable, settleQuestions, takeStatus, unknownMsMax } from "./news.ts";
+import { adjustDemand, placeOn } from "./place.ts";
+import { removalOf, writesOf } from "./records.ts";
+import { activeRuns } from "./runs.ts";
+import { force, type Submission, stop, submit } from "./submit.ts";
+import { expectTasks, type Turn } from "./turn.ts";
+
+/** What happens to the framework. */
+export type Input =
+  | { readonly type: "opened" }
+  | { readonly type: "closed" }
+  | { readonly type: "offers"; readonly offers: readonly Offer[] }
+  | { readonly type: "status"; readonly status: TaskStatus }
+  /** Every task of the framework that lives has been told. */
+  | { readonly type: "all-told" }
+  | { readonly type: "saved"; readonly jobId: string; readonly versions: readonly number[] }
+  | { readonly type: "submit"; readonly callId: number; readonly submission: Submission }
+  | { readonly type: "stop"; readonly callId: number; readonly jobId: string; readonly purge: boolean }
+  | { readonly type: "force"; readonly callId: number; readonly jobId: string }
+  /** The time that `nextWakeAt` asked for has come. */
+  | { readonly type: "tick" };
+
+/** The state at a start, with what State held. */
+export function createState(entries: readonly JobEntry[], roles: readonly string[], random: Random): CronState {
+  const state: CronState = {
+    random,
+    jobs: new Map(entries.map((entry) => [entry.id, entry])),
+    tasks: new Map(),
+    isOpen: false,
+    revived: new Set(),
+    considered: new Set(),
+    roles,
+  };
+  const turn: Turn = { state, nowMs: 0, effects: [] };
+  for (const entry of entries)
+    for (const run of activeRuns(entry))
+      for (const instance of run.instances) if (instance.inQuestion) expectTasks(turn, entry, run, instance);
+  state.roles = rolesOf(state, roles);
+  return state;
+}
+
+/**
+ * One transition. Changes the state and says what is to be done. Throws MusterError for a call that can't be done,
+ * before anything has changed. O(jobs + tasks of active runs).
+ */
+export function step(state: CronState, input: Input, nowMs: number): Effect[] {
+  const turn: Turn = { state, nowMs, effects: [] };
+  const revisions = new Map([...state.jobs.values()].map((entry) => [entry.id, entry.revision]));
+  handle(turn, input);
+  for (const entry of state.jobs.values()) {
+    if (state.isOpen) takeTargets(turn, entry);
+    missDeadlines(turn, entry);
+  }
+  giveUpUnreachable(turn);
+  adjustRoles(turn);
+  for (const entry of [...state.jobs.values()]) {
+    if (entry.revision !== revisions.get(entry.id)) turn.effects.push({ type: "changed", jobId: entry.id });
+    save(turn, entry);
+  }
+  adjustDemand(turn);
+  return turn.effects;
+}
+
+/** When `tick` is wanted, ms since the epoch; undefined: not until something else happens. */
+export function nextWakeAt(state: CronState, nowMs: number): number | undefined {
+  // Without a session nothing can be recorded, and so nothing is due.
+  if (!state.isOpen) return undefined;
+  let earliest: number | undefined;
+  for (const entry of state.jobs.values()) {
+    const at = nextLookAt(entry, nowMs, unknownMsMax);
+    if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
+  }
+  return earliest;
+}
+
+function handle(turn: Turn, input: Input): void {
+  const { state } = turn;
+  switch (input.type) {
+    case "opened":
+      state.isOpen = true;
+      // Whatever was asked of an earlier session may not have arrived.
+      state.considered = new Set();
+      return;
+    case "closed":
+      state.isOpen = false;
+      return;
+    case "offers":
+      placeOn(turn, input.offers);
+      return;
+    case "status":
+      takeStatus(turn, input.status);
+      return;
+    case "all-told":
+      settleQuestions(turn);
+      return;
+    case "saved":
+      saved(turn, input.jobId, input.versions);
+      return;
+    case "submit":
+      submit(turn, input.callId, input.submission);
+      return;
+    case "stop":
+      stop(turn, input.callId, input.jobId, input.purge);
+      return;
+    case "force":
+      force(turn, input.callId, input.jobId);
+      return;
+    case "tick":
+      return;
+  }
+}
+
+/** One save of a job at a time; what changes meanwhile goes with the next. */
+function save(turn: Turn, entry: JobEntry): void {
+  if (entry.savingRevision !== undefined) return;
+  release(turn, entry);
+  if (entry.revision === entry.savedRevision) return;
+  const isGoing = entry.isPurged && activeRuns(entry).length === 0;
+  const writes = isGoing ? removalOf(entry) : writesOf(entry);
+  entry.savingRevision = entry.revision;
+  entry.isDefinitionDirty = false;
+  entry.versionsToForget.clear();
+  turn.effects.push({ type: "save", jobId: entry.id, revision: entry.revision, writes });
+  if (isGoing) entry.isGone = true;
+}
+
+function saved(turn: Turn, jobId: string, versions: readonly number[]): void {
+  const entry = turn.state.jobs.get(jobId);
+  if (!entry || entry.savingRevision === undefined) return;
+  entry.savedRevision = entry.savingRevision;
+  entry.savingRevision = undefined;
+  release(turn, entry);
+  if (entry.isGone) {
+    turn.state.jobs.delete(jobId);
+    turn.effects.push({ type: "changed", jobId });
+    return;
+  }
+  entry.stored.runs = versions[0] ?? entry.stored.runs;
+  if (versions.length > 1) entry.stored.job = versions[1] ?? entry.stored.job;
+}
+
+function release(turn: Turn, entry: JobEntry): void {
+  for (let gate = entry.gates[0]; gate && gate.revision <= entry.savedRevision; gate = entry.gates[0]) {
+    entry.gates.shift();
+    turn.effects.push(gate.effect);
+  }
+}
+
+function adjustRoles(turn: Turn): void {
+  const { state } = turn;
+  const roles = rolesOf(state, state.roles);
+  if (roles.length === state.roles.length) return;
+  // A new role is offered for at once, until something else is said.
+  for (const role of roles) if (!state.roles.includes(role)) state.revived.add(role);
+  state.roles = roles;
+  turn.effects.push({ type: "roles", roles });
+}
+
+/** Roles are only added: one that nobody needs any more is quiet, and costs nothing. */
+function rolesOf(state: CronState, known: readonly string[]): readonly string[] {
+  const roles = new Set(known);
+  for (const entry of state.jobs.values()) for (const { job } of entry.versions.values()) roles.add(job.role);
+  return roles.size === known.length ? known : [...roles];
+}

@@ -1,0 +1,101 @@
+import {
+  type AgentRejection,
+  Matcher,
+  PlanAction,
+  type PlanChange,
+  type PlanPlacement,
+  type PlanResponse,
+  type Random,
+  type Room,
+} from "@muster/framework-sdk";
+import type { Job } from "@muster/jobspecs";
+import { groupOf, needOf } from "../build.ts";
+import type { JobEntry } from "../model.ts";
+import { activeRuns } from "../runs.ts";
+import { jobOf } from "../turn.ts";
+
+/** Differences that are listed. */
+const changesMax = 200;
+/** Instances of a run that are placed for show. */
+const placementsMax = 1_000;
+
+/** What handing a job in would change, and where one run of it would go now. */
+export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Room[], random: Random): PlanResponse {
+  const before = entry && !entry.isPurged ? entry.current.job : undefined;
+  const changes = before ? differences(before, job) : [];
+  const matcher = new Matcher(rooms, random);
+  const placements: PlanPlacement[] = [];
+  const rejections: AgentRejection[] = [];
+  let count = 0;
+  for (const group of job.groups) {
+    const occupants: { agentId: string }[] = [];
+    for (let index = 0; index < group.count && count < placementsMax; index++) {
+      count += 1;
+      const instance = `${job.id}.${group.name}.${index}`;
+      const found = matcher.place(needOf(job, group), occupants);
+      if ("placed" in found) {
+        placements.push({ instance, ...found.placed });
+        occupants.push(found.placed);
+        continue;
+      }
+      placements.push({ instance, agentId: "", agentName: "" });
+      for (const rejection of found.rejections) rejections.push({ group: group.name, ...rejection });
+      break;
+    }
+  }
+  const isSame = before !== undefined && changes.length === 0 && entry?.isStopped === false;
+  const startsNow = !isSame && job.schedule === undefined;
+  return {
+    action:
+      before === undefined
+        ? PlanAction.PLAN_ACTION_CREATE
+        : isSame
+          ? PlanAction.PLAN_ACTION_NONE
+          : PlanAction.PLAN_ACTION_UPDATE,
+    version: before ? (entry?.current.version ?? 0) : 0,
+    changes,
+    placements,
+    rejections,
+    warnings: [],
+    startCount: startsNow ? count : 0,
+    stopCount: startsNow && entry ? activeRuns(entry).flatMap((run) => run.instances).length : 0,
+  };
+}
+
+/** Why the waiting instances of a job wait, by agent. */
+export function rejectionsOf(entry: JobEntry, rooms: readonly Room[], nowMs: number, random: Random): AgentRejection[] {
+  const rejections = new Map<string, AgentRejection>();
+  for (const run of activeRuns(entry))
+    for (const instance of run.instances) {
+      if (instance.phase !== "waiting" || instance.notBefore > nowMs) continue;
+      const job = jobOf(entry, run);
+      const group = groupOf(job, instance);
+      for (const rejection of new Matcher(rooms, random).explain(needOf(job, group), []))
+        rejections.set(`${group.name}/${rejection.agentId}`, { group: group.name, ...rejection });
+    }
+  return [...rejections.values()];
+}
+
+function differences(before: unknown, after: unknown): PlanChange[] {
+  const old = new Map(leaves(before, ""));
+  const fresh = new Map(leaves(after, ""));
+  const changes: PlanChange[] = [];
+  for (const path of new Set([...old.keys(), ...fresh.keys()])) {
+    const was = old.get(path) ?? "";
+    const is = fresh.get(path) ?? "";
+    if (was !== is && changes.length < changesMax) changes.push({ path, before: was, after: is });
+  }
+  return changes;
+}
+
+/** Every value of a job by its path; items of lists that have a name go by it. */
+function* leaves(value: unknown, path: string): Generator<[string, string]> {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const name = (item as { name?: unknown } | null)?.name;
+      yield* leaves(item, `${path}[${typeof name === "string" ? name : index}]`);
+    }
+  } else if (typeof value === "object" && value !== null)
+    for (const [key, item] of Object.entries(value)) yield* leaves(item, path === "" ? key : `${path}.${key}`);
+  else if (value !== undefined) yield [path, String(value)];
+}

@@ -1,0 +1,161 @@
+import {
+  Health,
+  type JobInstance,
+  type JobRun,
+  JobState,
+  type JobStatus,
+  type JobSummary,
+  type JobVersion,
+  RunState,
+  TaskState,
+} from "@muster/framework-sdk";
+import { groupOf } from "../build.ts";
+import { taskIdOf } from "../ids.ts";
+import { hasEnded, type Instance, type JobEntry, type Run, type RunPhase, runId } from "../model.ts";
+import { activeRuns } from "../runs.ts";
+import { jobOf } from "../turn.ts";
+
+const runsListedDefault = 100;
+
+const runStates: Record<RunPhase, RunState> = {
+  pending: RunState.RUN_STATE_PENDING,
+  running: RunState.RUN_STATE_RUNNING,
+  succeeded: RunState.RUN_STATE_SUCCEEDED,
+  failed: RunState.RUN_STATE_FAILED,
+  skipped: RunState.RUN_STATE_SKIPPED,
+  missed: RunState.RUN_STATE_MISSED,
+  killed: RunState.RUN_STATE_KILLED,
+};
+
+/** One line about a job. */
+export function summaryOf(entry: JobEntry): JobSummary {
+  const { job, version, submittedAt } = entry.current;
+  const instances = activeRuns(entry).flatMap((run) => run.instances);
+  const running = instances.filter(isRunning).length;
+  return {
+    name: entry.id,
+    type: job.type,
+    state: stateOf(entry),
+    version,
+    desired: instances.filter(({ phase }) => phase === "waiting" || phase === "launched").length,
+    running,
+    healthy: running,
+    role: job.role,
+    submittedAt,
+    nextRunAt: (!entry.isStopped && entry.timetable && entry.nextAt) || 0,
+  };
+}
+
+/** All about a job, but why its instances wait. */
+export function statusOf(entry: JobEntry): JobStatus {
+  const active = activeRuns(entry);
+  const shown = active.length > 0 ? active : entry.runs.filter(({ instances }) => instances.length > 0).slice(-1);
+  return {
+    summary: summaryOf(entry),
+    instances: shown.flatMap((run) => run.instances.flatMap((instance) => instanceViews(entry, run, instance))),
+    rejections: [],
+    message: messageOf(entry),
+    definition: Buffer.from(entry.current.definition),
+    source: entry.current.source,
+  };
+}
+
+/** The runs of a job, the latest first. */
+export function runsOf(entry: JobEntry, limit: number): JobRun[] {
+  return entry.runs
+    .slice(-(limit || runsListedDefault))
+    .reverse()
+    .map((run) => runView(entry, run));
+}
+
+/** The versions of a job, the latest first. */
+export function versionsOf(entry: JobEntry): JobVersion[] {
+  return [...entry.versions.values()]
+    .sort((a, b) => b.version - a.version)
+    .map(({ version, submittedAt, definition, source }) => ({
+      version,
+      submittedAt,
+      cause: "run",
+      definition: Buffer.from(definition),
+      source,
+      stable: entry.runs.some((run) => run.version === version && run.phase === "succeeded"),
+    }));
+}
+
+function runView(entry: JobEntry, run: Run): JobRun {
+  const view: JobRun = {
+    runId: runId(entry.id, run),
+    kind: run.kind === "scheduled" ? "scheduled" : "manual",
+    plannedAt: run.plannedAt,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    state: runStates[run.phase],
+    taskId: run.taskId,
+    reason: run.reason,
+    attemptCount: run.instances.length === 0 ? 0 : run.attemptCount,
+  };
+  if (run.exitCode !== undefined) view.exitCode = run.exitCode;
+  return view;
+}
+
+function stateOf(entry: JobEntry): JobState {
+  if (entry.isStopped) return JobState.JOB_STATE_STOPPED;
+  const active = activeRuns(entry);
+  const last = entry.runs.at(-1);
+  if (entry.current.job.schedule !== undefined) {
+    // A schedule that goes on is doing what it is there for, whether or not a run is under way.
+    if (active.length > 0 || entry.nextAt !== undefined) return JobState.JOB_STATE_RUNNING;
+    return entry.timetable ? JobState.JOB_STATE_COMPLETE : JobState.JOB_STATE_PENDING;
+  }
+  if (active.some(({ instances }) => instances.some(isRunning))) return JobState.JOB_STATE_RUNNING;
+  if (active.length > 0 || !last) return JobState.JOB_STATE_PENDING;
+  return last.phase === "succeeded" ? JobState.JOB_STATE_COMPLETE : JobState.JOB_STATE_FAILED;
+}
+
+function messageOf(entry: JobEntry): string {
+  if (entry.isStopped) return "stopped";
+  if (entry.current.job.schedule && !entry.current.job.schedule.enabled) return "its schedule is disabled";
+  const waiting = activeRuns(entry).find(({ instances }) => instances.some(({ phase }) => phase === "waiting"));
+  if (waiting) {
+    const retry = waiting.instances.find(({ phase, attempt }) => phase === "waiting" && attempt > 1);
+    if (retry) return `attempt ${retry.attempt} of ${runId(entry.id, waiting)}: ${retry.reason}`;
+    return `run ${runId(entry.id, waiting)} waits for an offer`;
+  }
+  const last = entry.runs.at(-1);
+  if (last && (last.phase === "failed" || last.phase === "missed"))
+    return `run ${runId(entry.id, last)} ${last.phase}: ${last.reason}`;
+  return "";
+}
+
+function instanceViews(entry: JobEntry, run: Run, instance: Instance): JobInstance[] {
+  const job = jobOf(entry, run);
+  const group = groupOf(job, instance);
+  return group.tasks.map((task, ordinal): JobInstance => {
+    const progress = instance.tasks[ordinal];
+    const view: JobInstance = {
+      instance: `${entry.id}.${group.name}.${instance.index}`,
+      taskId: taskIdOf(entry.id, run, instance, ordinal),
+      group: group.name,
+      task: task.name,
+      index: instance.index,
+      state: progress?.state ?? TaskState.TASK_STAGING,
+      health: Health.HEALTH_UNSPECIFIED,
+      agentId: instance.agentId,
+      agentName: instance.agentName,
+      pid: hasEnded(run) ? 0 : (progress?.pid ?? 0),
+      ip: "",
+      ports: [],
+      reason: instance.reason,
+      version: run.version,
+      startedAt: progress?.startedAt ?? 0,
+      restartCount: instance.attempt - 1,
+      nextTryAt: instance.phase === "waiting" ? instance.notBefore : 0,
+    };
+    if (progress?.exitCode !== undefined) view.exitCode = progress.exitCode;
+    return view;
+  });
+}
+
+function isRunning(instance: Instance): boolean {
+  return instance.phase === "launched" && instance.tasks.some(({ state }) => state === TaskState.TASK_RUNNING);
+}
