@@ -1,0 +1,95 @@
+import { createAgent, type HostFacts, type ProcSpec } from "@muster/executors";
+import { type Log, resources } from "@muster/foundation";
+import { HostDisk } from "../world/disk.ts";
+import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
+import type { Life } from "../world/life.ts";
+import type { Network } from "../world/network.ts";
+import type { World } from "../world/world.ts";
+import { Program } from "./program.ts";
+
+export interface AgentHostOptions {
+  readonly index: number;
+  readonly masterAddress: string;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  /** How many ports its dynamic range has: few, so that they are used again and again. */
+  readonly portCount: number;
+  readonly log: Log;
+  readonly behave?: (spec: ProcSpec) => Behaviour;
+}
+
+const dynamicPortFirst = 20_000;
+
+/** A machine with an agent: its disk and its commands outlive the agent's program. */
+export class AgentHost {
+  readonly name: string;
+  readonly ip: string;
+  readonly address: string;
+  readonly disk: HostDisk;
+  readonly processes: HostProcesses;
+  readonly program: Program;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #options: AgentHostOptions;
+
+  constructor(world: World, network: Network, options: AgentHostOptions) {
+    this.name = `agent-${options.index}`;
+    this.ip = `10.0.0.${options.index + 1}`;
+    this.address = `${this.name}:5051`;
+    this.#world = world;
+    this.#network = network;
+    this.#options = options;
+    this.disk = new HostDisk(world, this.name);
+    this.processes = new HostProcesses(world, this.name, options.behave);
+    this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
+  }
+
+  #start(life: Life): void {
+    const { portCount, masterAddress, log } = this.#options;
+    const agent = createAgent(
+      {
+        clock: this.#world.clockOf(life),
+        random: this.#world.random(`${life.name}/${life.number}`),
+        transport: this.#network.transportOf(life),
+        disk: this.disk.openFor(life),
+        proc: this.processes.openFor(life),
+        hostPorts: this.processes.portsFor(life),
+        prober: this.processes.proberFor(life),
+        log,
+        // As the daemon does: an agent that can't begin exits, and its supervisor tries again.
+        failed: () => this.#world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash()),
+      },
+      {
+        name: this.name,
+        address: this.address,
+        masters: [masterAddress],
+        dataFolder: `/var/lib/muster/${this.name}`,
+        host: this.#facts(),
+        version: "0.1.0",
+        dynamicPortFirst,
+        dynamicPortLast: dynamicPortFirst + portCount - 1,
+        // Ports are used again at once: what frees them too early is to be found within minutes.
+        portReuseAfterMs: 0,
+      },
+    );
+    this.#network.serve(life, this.address, agent.handlers);
+    agent.start();
+  }
+
+  #facts(): HostFacts {
+    const { cpuMillis, memoryMiB, portCount, index } = this.#options;
+    return {
+      ip: this.ip,
+      resources: resources({ cpuMillis, memoryMiB, diskMiB: 100_000, portCount }),
+      attributes: [
+        { name: "kernel.name", value: "linux" },
+        { name: "node.datacenter", value: "dc1" },
+        { name: "rack", value: `rack-${index % 2}` },
+      ],
+      drivers: ["process"],
+      networkModes: ["host"],
+      unavailable: [],
+      mayChangeUser: false,
+    };
+  }
+}

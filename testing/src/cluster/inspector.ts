@@ -1,0 +1,120 @@
+import type { SubscribeRequest, SubscribeResponse } from "@muster/proto";
+import { LaunchWatch, type Start } from "../checkers/launches.ts";
+import { noPortTwice } from "../checkers/ports.ts";
+import { noOverCommit, resourcesConserved } from "../checkers/resources.ts";
+import { StatusWatch } from "../checkers/statuses.ts";
+import { type Violation, violation } from "../checkers/view.ts";
+import type { HostProcess } from "../world/host-processes.ts";
+import type { AgentHost } from "./agent-host.ts";
+import type { SimCluster } from "./sim-cluster.ts";
+
+/** How often the checkers of a moment look, in virtual time. What happens at one moment is seen when it happens. */
+export const inspectionMs = 500;
+
+/** A message of a framework or to one. */
+export type SchedulingMessage = Partial<SubscribeRequest> & Partial<SubscribeResponse>;
+
+/** Reads a cluster while it runs, and reports what must never be. */
+export class Inspector {
+  readonly statuses = new StatusWatch();
+  readonly #launches = new LaunchWatch();
+  readonly #cluster: SimCluster;
+  readonly #more: (() => readonly Violation[])[] = [];
+  readonly #starts = new Map<string, Start>();
+  /** Told of each command that begins to run. */
+  onStart: (process: HostProcess) => void = () => {};
+  /** Reads along on the scheduling streams, in both directions. */
+  onScheduling: (from: string, message: SchedulingMessage) => void = () => {};
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    cluster.network.onMessage = (method, from, _to, message) => {
+      if (method !== "Scheduling.Subscribe") return;
+      const read = message as SchedulingMessage;
+      for (const status of read.updates ?? []) cluster.violations.add(this.statuses.delivered(status));
+      this.onScheduling(from.name, read);
+    };
+    for (const agent of cluster.agents) agent.processes.onStart = (process) => this.#started(agent, process);
+  }
+
+  /** Looks at something more each time. */
+  alsoCheck(check: () => readonly Violation[]): void {
+    this.#more.push(check);
+  }
+
+  /** How many commands have been started. */
+  get startCount(): number {
+    return this.#starts.size;
+  }
+
+  /**
+   * To be asked when all has been well for a while: each command that was ever started either lives and its master knows
+   * it, or its end has been told to its framework.
+   */
+  endsKnown(): Violation[] {
+    const known = new Set(this.#cluster.master.view()?.tasks.map(({ taskId }) => taskId));
+    const alive = new Set(
+      this.#cluster.agents.flatMap((host) => host.processes.alive().map((each) => startOf(host, each).taskId)),
+    );
+    const view = this.#cluster.master.view();
+    // While news are on their way a master may not have heard yet that a port's last holder has ended.
+    const violations: Violation[] = view === undefined ? [] : noPortTwice(view);
+    for (const { taskId, host } of this.#starts.values()) {
+      if (alive.has(taskId)) {
+        if (!known.has(taskId))
+          violations.push(violation("forgotten", taskId, `lives on ${host}, its master does not know it`));
+      } else if (!this.statuses.hasEnded(taskId))
+        violations.push(violation("end-lost", taskId, `ended on ${host}, nobody was told`));
+    }
+    return violations;
+  }
+
+  start(): void {
+    const { world, violations } = this.#cluster;
+    world.after(undefined, inspectionMs, "inspection", () => {
+      violations.add(this.inspect());
+      this.start();
+    });
+  }
+
+  /** One look. */
+  inspect(): Violation[] {
+    const view = this.#cluster.master.view();
+    const found = view === undefined ? [] : [noOverCommit, resourcesConserved].flatMap((check) => check(view));
+    return [...found, ...this.#hostPorts(), ...this.#more.flatMap((check) => check())];
+  }
+
+  #started(agent: AgentHost, process: HostProcess): void {
+    const others = this.#cluster.agents.flatMap((host) =>
+      host.processes
+        .alive()
+        .filter((other) => other !== process)
+        .map((other) => startOf(host, other)),
+    );
+    const start = startOf(agent, process);
+    this.#starts.set(`${start.launchId}/${start.taskId}`, start);
+    this.#cluster.violations.add(this.#launches.started(start, others));
+    this.onStart(process);
+  }
+
+  #hostPorts(): Violation[] {
+    return this.#cluster.agents.flatMap((agent) =>
+      agent.processes
+        .portClashes()
+        .map(({ port, ids }) =>
+          violation("port-twice", agent.name, `processes ${ids.join(" and ")} have port ${port}`),
+        ),
+    );
+  }
+}
+
+/** Which task a command is, as its environment and its folder say. */
+function startOf(agent: AgentHost, { spec }: HostProcess): Start {
+  return { host: agent.name, taskId: spec.environment["MUSTER_TASK_ID"] ?? "", launchId: launchIdOf(agent, spec.id) };
+}
+
+/** The agent has written which launch it is before it started the command. */
+function launchIdOf(agent: AgentHost, id: string): string {
+  const intent = agent.disk.files.get(`tasks/${id.slice(0, id.lastIndexOf("."))}/intent`);
+  return intent === undefined ? "" : (/"launchId":"([^"]*)"/.exec(Buffer.from(intent).toString("utf8"))?.[1] ?? "");
+}

@@ -1,0 +1,86 @@
+import { AssertionError, createMetrics, type Handlers, type Log, type Result } from "@muster/foundation";
+import { createMaster, defaultMasterConfig, type Master, type MasterConfig } from "@muster/master";
+import type { MasterView } from "../checkers/view.ts";
+import type { Life } from "../world/life.ts";
+import type { Network } from "../world/network.ts";
+import { type StoreGround, storeOf } from "../world/store.ts";
+import { type World, WorldError } from "../world/world.ts";
+import { Program } from "./program.ts";
+
+export interface MasterHostOptions {
+  readonly address: string;
+  readonly config: Partial<MasterConfig>;
+  readonly log: Log;
+}
+
+/** The master's process. What is in the store outlives it, all else does not. */
+export class MasterHost {
+  readonly program: Program;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #store: StoreGround;
+  readonly #options: MasterHostOptions;
+  #running: { life: Life; master: Master } | undefined;
+
+  constructor(world: World, network: Network, store: StoreGround, options: MasterHostOptions) {
+    this.#world = world;
+    this.#network = network;
+    this.#store = store;
+    this.#options = options;
+    this.program = new Program(world, { name: "master", component: "master", start: (life) => this.#start(life) });
+  }
+
+  /** What the leader says of itself, asked as anybody would; undefined while nobody leads. */
+  view(): MasterView | undefined {
+    const running = this.#running;
+    if (running?.life.alive !== true) return undefined;
+    const { handlers } = running.master;
+    const agents = ask(handlers, "Operator.ListAgents", { prefix: "" });
+    const offers = ask(handlers, "Operator.ListOffers", {});
+    const tasks = ask(handlers, "Tasks.List", { framework: "", agent: "", includeTerminal: true, prefix: "" });
+    if (agents === undefined || offers === undefined || tasks === undefined) return undefined;
+    return { ...(agents as object), ...(offers as object), ...(tasks as object) } as MasterView;
+  }
+
+  #start(life: Life): void {
+    const { address, config, log } = this.#options;
+    const world = this.#world;
+    const random = world.random(`master/${life.number}`);
+    const master = createMaster(
+      {
+        clock: world.clockOf(life),
+        random,
+        store: storeOf(world, life, this.#store, random.stream("store")),
+        transport: this.#network.transportOf(life),
+        log,
+        metrics: createMetrics("muster_master_"),
+        failed: (error) => {
+          // What the world does to a master is its lot, and its supervisor begins a new one. A bug of ours is a finding.
+          if (error.cause instanceof AssertionError || error.kind === "internal")
+            throw new WorldError(world.nowMs, life.name, error.cause ?? error);
+          world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash());
+        },
+      },
+      { ...defaultMasterConfig, address, ...config },
+    );
+    this.#running = { life, master };
+    this.#network.serve(life, address, master.handlers);
+    master.start();
+  }
+}
+
+/** These calls are answered at once. */
+function ask(
+  handlers: Handlers,
+  method: "Operator.ListAgents" | "Operator.ListOffers" | "Tasks.List",
+  request: object,
+): unknown {
+  const handler = handlers[method] as unknown as
+    | ((request: object, peer: object, respond: (result: Result<unknown>) => void) => void)
+    | undefined;
+  let answer: Result<unknown> | undefined;
+  handler?.(request, { address: "checker", principal: "local" }, (result) => {
+    answer = result;
+  });
+  return answer?.ok ? answer.value : undefined;
+}

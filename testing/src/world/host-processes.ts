@@ -1,0 +1,301 @@
+import type { HostPorts, Prober, Proc, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "@muster/executors";
+import type { Random } from "@muster/foundation";
+import type { Life } from "./life.ts";
+import type { World } from "./world.ts";
+
+/**
+ * What a simulated command does is written in its arguments: `["for", "5000", "exit", "0"]` runs 5 s and exits with 0;
+ * `["serve"]` runs until it is told to end; `["fail"]` can't be started. Any command may say `"deaf"` to ignore
+ * signals other than SIGKILL, and `"listen"` to bind the ports that its environment names.
+ */
+export interface Behaviour {
+  readonly runsForMs: number | undefined;
+  readonly exitCode: number;
+  readonly isDeaf: boolean;
+  readonly listens: boolean;
+  readonly canStart: boolean;
+}
+
+export function behaviourOf(words: readonly string[]): Behaviour {
+  const after = (word: string): number | undefined => {
+    const index = words.indexOf(word);
+    return index < 0 ? undefined : Number(words[index + 1]);
+  };
+  return {
+    runsForMs: after("for"),
+    exitCode: after("exit") ?? 0,
+    isDeaf: words.includes("deaf"),
+    listens: words.includes("listen"),
+    canStart: !words.includes("fail"),
+  };
+}
+
+/** One command and what became of it. */
+export interface HostProcess {
+  readonly spec: ProcSpec;
+  readonly behaviour: Behaviour;
+  readonly ports: readonly number[];
+  state: "starting" | "running" | "ended" | "failed" | "lost";
+  started: ProcStarted | undefined;
+  exit: ProcExit | undefined;
+  message: string;
+}
+
+/** The life of the agent that watches, and which commands it has spawned or adopted: it hears of no others. */
+interface Watcher {
+  readonly life: Life;
+  readonly events: ProcEvents;
+  readonly ids: Set<string>;
+  /** News keep their order. */
+  toldLastAtMs: number;
+}
+
+/** The commands of one host. They outlive the agent's process, and end with the host's power. */
+export class HostProcesses {
+  /** Told of each command that begins to run. */
+  onStart: (process: HostProcess) => void = () => {};
+  readonly #world: World;
+  readonly #host: string;
+  readonly #random: Random;
+  readonly #behave: (spec: ProcSpec) => Behaviour;
+  readonly #processes = new Map<string, HostProcess>();
+  #watcher: Watcher | undefined;
+  #pidLast = 1_000;
+  #boots = 1;
+
+  /** `behave` says what a command does; default: what its arguments say. */
+  constructor(
+    world: World,
+    host: string,
+    behave: (spec: ProcSpec) => Behaviour = (spec) => behaviourOf(spec.arguments),
+  ) {
+    this.#behave = behave;
+    this.#world = world;
+    this.#host = host;
+    this.#random = world.random(`processes/${host}`);
+  }
+
+  get bootId(): string {
+    return `boot-${this.#host}-${this.#boots}`;
+  }
+
+  /** Commands that are alive now. */
+  alive(): HostProcess[] {
+    return [...this.#processes.values()].filter((process) => process.state === "running");
+  }
+
+  /** The power goes: every command ends without a record, and the next boot is another one. */
+  reboot(): void {
+    this.#boots++;
+    this.#watcher = undefined;
+    for (const [id, process] of [...this.#processes])
+      if (process.state !== "ended" && process.state !== "failed") {
+        process.state = "lost";
+        this.#processes.delete(id);
+      }
+  }
+
+  /** Kills the supervisor of a command, and with it the command, so that nobody records the end. False if none lives. */
+  loseOne(): boolean {
+    const process = this.#anyAlive();
+    if (process === undefined) return false;
+    process.state = "lost";
+    this.#tell(process.spec.id, (events) => events.lost(process.spec.id));
+    return true;
+  }
+
+  /** Ends a command as somebody with kill -9 would. False if there is none. */
+  killOne(): boolean {
+    const victim = this.#anyAlive();
+    if (victim === undefined) return false;
+    this.#end(victim, undefined, "SIGKILL");
+    return true;
+  }
+
+  /** Commands as one life of the agent supervises them. */
+  openFor(life: Life): Proc {
+    const bootId = this.bootId;
+    return {
+      bootId,
+      start: (events, known) => this.#start(life, events, known),
+      spawn: (spec) => this.#spawn(spec),
+      // Only ended commands survive a boot, so that what is here is of the present one or has its end recorded.
+      adopt: (id) => this.#adopt(id),
+      signal: (id, name) => this.#signal(id, name),
+      kill: (id) =>
+        this.#world.after(undefined, 0.1, "kill", () => this.#end(this.#processes.get(id), undefined, "SIGKILL")),
+      remove: (group) => {
+        for (const id of [...this.#processes.keys()]) if (groupOf(id) === group) this.#remove(id);
+      },
+      stop: () => {
+        if (this.#watcher?.life === life) this.#watcher = undefined;
+      },
+    };
+  }
+
+  /** What the kernel of this host says about ports. */
+  portsFor(life: Life): HostPorts {
+    return {
+      check: (questions, done) => {
+        this.#world.after(life, 0.1, "ports", () => {
+          const held = this.#portsHeld();
+          done(
+            questions
+              .filter(({ port }) => held.has(port))
+              .map(({ port }) => ({ port, holder: `pid ${held.get(port)}` })),
+          );
+        });
+      },
+      scan: (done) => {
+        this.#world.after(life, 0.5, "ports", () => done([...this.#portsHeld().keys()].sort((a, b) => a - b)));
+      },
+    };
+  }
+
+  /** Checks of this host's tasks: a port answers while a living command listens on it. */
+  proberFor(life: Life): Prober {
+    return {
+      probe: (target, timeoutMs, done) => {
+        const delayMs = Math.min(timeoutMs, 0.2 + this.#random.next());
+        return this.#world.after(life, delayMs, "probe", () => {
+          const passed = this.#portsHeld().has(target.port);
+          done({ passed, message: passed ? "200 OK" : "connect ECONNREFUSED" });
+        });
+      },
+    };
+  }
+
+  /** Ports that living commands of two groups were told to be theirs, bound or not. */
+  portClashes(): { port: number; ids: string[] }[] {
+    const holders = new Map<number, string>();
+    const clashes: { port: number; ids: string[] }[] = [];
+    for (const { spec } of this.alive()) {
+      for (const port of portsOf(spec.environment)) {
+        const holder = holders.get(port);
+        if (holder === undefined) holders.set(port, spec.id);
+        else if (groupOf(holder) !== groupOf(spec.id)) clashes.push({ port, ids: [holder, spec.id] });
+      }
+    }
+    return clashes;
+  }
+
+  #start(life: Life, events: ProcEvents, known: ReadonlySet<string>): void {
+    this.#watcher = { life, events, ids: new Set(), toldLastAtMs: 0 };
+    for (const [id, process] of [...this.#processes]) {
+      if (known.has(groupOf(id))) continue;
+      this.#end(process, undefined, "SIGKILL");
+      this.#remove(id);
+    }
+  }
+
+  #spawn(spec: ProcSpec): void {
+    this.#watcher?.ids.add(spec.id);
+    if (this.#processes.has(spec.id)) return;
+    const behaviour = this.#behave(spec);
+    const ports = behaviour.listens ? portsOf(spec.environment) : [];
+    const process: HostProcess = {
+      spec,
+      behaviour,
+      ports,
+      state: "starting",
+      started: undefined,
+      exit: undefined,
+      message: "",
+    };
+    this.#processes.set(spec.id, process);
+    // The shim starts it whether or not the agent lives on.
+    this.#world.after(undefined, 2 + this.#random.next() * 5, "exec", () => this.#exec(process));
+  }
+
+  #exec(process: HostProcess): void {
+    const { id } = process.spec;
+    if (this.#processes.get(id) !== process || process.state !== "starting") return;
+    if (!process.behaviour.canStart) {
+      process.state = "failed";
+      process.message = "exec: ENOENT";
+      this.#tell(id, (events) => events.failed(id, process.message));
+      return;
+    }
+    const pid = ++this.#pidLast;
+    const at = this.#world.epochMs;
+    process.state = "running";
+    process.started = { pid, startTicks: pid * 7, shimPid: pid + 500_000, shimStartTicks: pid * 7, at };
+    this.#world.trace.add(this.#world.nowMs, "exec", this.#host, id);
+    this.onStart(process);
+    const { started } = process;
+    this.#tell(id, (events) => events.started(id, started));
+    if (process.behaviour.runsForMs !== undefined) {
+      const { runsForMs, exitCode } = process.behaviour;
+      this.#world.after(undefined, runsForMs, "exit", () => this.#end(process, exitCode, ""));
+    }
+  }
+
+  #adopt(id: string): void {
+    const process = this.#processes.get(id);
+    this.#watcher?.ids.add(id);
+    const tell = (say: (events: ProcEvents) => void): void => this.#tell(id, say);
+    if (process === undefined) {
+      tell((events) => events.absent(id));
+      return;
+    }
+    const { started, exit, message } = process;
+    if (process.state === "failed") tell((events) => events.failed(id, message));
+    if (started !== undefined) tell((events) => events.started(id, started));
+    if (exit !== undefined) tell((events) => events.exited(id, exit));
+    if (process.state === "lost") tell((events) => events.lost(id));
+  }
+
+  #signal(id: string, name: string): void {
+    const process = this.#processes.get(id);
+    if (process?.behaviour.isDeaf) return;
+    this.#world.after(undefined, 1 + this.#random.next() * 20, "signal", () => this.#end(process, undefined, name));
+  }
+
+  #end(process: HostProcess | undefined, exitCode: number | undefined, signal: string): void {
+    if (process === undefined || this.#processes.get(process.spec.id) !== process) return;
+    if (process.state !== "running" && process.state !== "starting") return;
+    process.state = "ended";
+    const exit = { exitCode, signal, at: this.#world.epochMs };
+    process.exit = exit;
+    this.#world.trace.add(this.#world.nowMs, "exited", this.#host, process.spec.id);
+    this.#tell(process.spec.id, (events) => events.exited(process.spec.id, exit));
+  }
+
+  #remove(id: string): void {
+    const process = this.#processes.get(id);
+    if (process?.state === "running" || process?.state === "starting") return;
+    this.#processes.delete(id);
+  }
+
+  #tell(id: string, say: (events: ProcEvents) => void): void {
+    const watcher = this.#watcher;
+    if (watcher === undefined || !watcher.ids.has(id)) return;
+    const { nowMs } = this.#world;
+    watcher.toldLastAtMs = Math.max(watcher.toldLastAtMs, nowMs + 0.2 + this.#random.next());
+    this.#world.after(watcher.life, watcher.toldLastAtMs - nowMs, "proc", () => {
+      if (this.#watcher === watcher) say(watcher.events);
+    });
+  }
+
+  #anyAlive(): HostProcess | undefined {
+    const alive = this.alive();
+    return alive[Math.floor(this.#random.next() * alive.length)];
+  }
+
+  #portsHeld(): Map<number, number> {
+    const held = new Map<number, number>();
+    for (const process of this.alive()) for (const port of process.ports) held.set(port, process.started?.pid ?? 0);
+    return held;
+  }
+}
+
+function groupOf(id: string): string {
+  return id.slice(0, id.lastIndexOf("."));
+}
+
+/** A command learns its ports as a real one does: from MUSTER_PORT_label. */
+function portsOf(environment: Readonly<Record<string, string>>): number[] {
+  return Object.entries(environment)
+    .filter(([name]) => name.startsWith("MUSTER_PORT_"))
+    .map(([, value]) => Number(value));
+}
