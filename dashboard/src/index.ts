@@ -1,0 +1,1 @@
+export { type Edge, type EdgeOptions, serveEdge } from "./edge/serve-edge.ts";
