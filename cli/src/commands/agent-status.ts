@@ -1,0 +1,57 @@
+import { formatResources, noResources } from "@muster/foundation";
+import { AgentState, TaskState } from "@muster/proto";
+import type { CommandModule } from "../command.ts";
+import { message, withClient } from "../connect/client.ts";
+import { exitCode } from "../exit-codes.ts";
+import { enumWord, stateText } from "../output/states.ts";
+import { table } from "../output/table.ts";
+import { timeText } from "../output/times.ts";
+import { agentJson } from "./agent-list.ts";
+import { uniquePrefix } from "./job/find.ts";
+import { taskJson } from "./task-list.ts";
+
+export const run: CommandModule["run"] = (invocation) =>
+  withClient(invocation, async (client) => {
+    const { out } = invocation;
+    const given = invocation.args[0] ?? "";
+    const { agents } = await client.call("Operator.ListAgents", message("ListAgentsRequest"));
+    const names = agents.flatMap(({ name, agentId }) => [name, agentId]);
+    // A name may begin an id of the same agent: one agent is one match.
+    const matches = agents.filter(({ name, agentId }) => name.startsWith(given) || agentId.startsWith(given));
+    const exact = agents.find(({ name, agentId }) => name === given || agentId === given);
+    const agent = exact ?? (matches.length === 1 ? matches[0] : undefined);
+    if (!agent) {
+      const found = uniquePrefix("agent", given, names, "muster agent list");
+      throw new Error(`agent ${found} left while it was looked up`);
+    }
+    const { tasks } = await client.call("Tasks.List", message("TasksListRequest", { agent: agent.agentId }));
+    out.data({ ...agentJson(agent), taskList: tasks.map(taskJson) });
+    const state = enumWord(AgentState, agent.state, "AGENT_STATE_");
+    const since = timeText(agent.registeredAt, Date.now(), out.isTerminal);
+    out.line(
+      `${out.style.paint("bold", agent.name)}  ${agent.agentId}  ${stateText(state, out.style)}  since ${since}`,
+    );
+    out.line(`address    ${agent.address}, tasks at ${agent.ip}`);
+    out.line(`total      ${formatResources(agent.total ?? noResources)}`);
+    out.line(`allocated  ${formatResources(agent.allocated ?? noResources)}`);
+    out.line(`offered    ${formatResources(agent.offered ?? noResources)}`);
+    out.line(`drivers    ${agent.drivers.join(", ") || "-"}`);
+    out.line(`networks   ${agent.networkModes.join(", ") || "-"}`);
+    for (const missing of agent.unavailable) out.line(`lacks      ${missing}`);
+    for (const { name, value } of agent.attributes) out.line(`attribute  ${name} = ${value}`);
+    if (tasks.length > 0) {
+      out.line();
+      out.line(
+        table(
+          ["TASK", "STATE", "FRAMEWORK"],
+          tasks.map((task) => [
+            task.taskId,
+            stateText(enumWord(TaskState, task.status?.state ?? 0, "TASK_"), out.style),
+            task.frameworkName,
+          ]),
+        ),
+      );
+    }
+    out.next(`muster task list --agent ${agent.name}`);
+    return exitCode.done;
+  });

@@ -1,0 +1,108 @@
+import type { CommandSpec, OptionSpec } from "../command.ts";
+import { exitCode } from "../exit-codes.ts";
+
+const exits: readonly number[] = [exitCode.done, exitCode.failed, exitCode.usage];
+const shared: readonly OptionSpec[] = [
+  { flags: "--config <file>", help: "file of name = value lines; flags and MUSTER_NAME variables win over it" },
+  { flags: "--log-level <level>", help: "debug, info, warn or error (default: info)" },
+  { flags: "--supervised", help: "started by `muster dev`, which holds the other end of descriptor 3", hidden: true },
+];
+const master: OptionSpec = { flags: "--master <host:port>", help: "the master (default: 127.0.0.1:5050)" };
+
+function daemon(
+  name: string,
+  summary: string,
+  options: readonly OptionSpec[],
+  examples: CommandSpec["examples"],
+  load: CommandSpec["load"],
+): CommandSpec {
+  return {
+    path: `daemon ${name}`,
+    summary,
+    arguments: [],
+    options: [...options, ...shared],
+    examples,
+    capability: "none",
+    exits,
+    hidden: true,
+    outlivesReader: true,
+    schema: `muster.daemon.${name}/1`,
+    load,
+  };
+}
+
+/** `muster daemon …`: what `muster dev` starts, and what init systems start on machines of a larger cluster. */
+export const daemonCommands: readonly CommandSpec[] = [
+  daemon(
+    "master",
+    "run a master",
+    [
+      { flags: "--data-dir <folder>", help: "folder of its store" },
+      { flags: "--listen <host:port>", help: "its gRPC server (default: 127.0.0.1:5050)" },
+      { flags: "--offer-timeout-ms <ms>", help: "an offer that is not answered is taken back after so long" },
+    ],
+    [
+      "daemon master --data-dir /var/lib/muster/master",
+      "daemon master --listen 10.0.0.1:5050",
+      "daemon master --config /etc/muster/master.conf",
+    ],
+    () => import("../daemons/master.ts"),
+  ),
+  daemon(
+    "agent",
+    "run an agent: SIGTERM ends its tasks, SIGKILL leaves them to the next agent of the folder",
+    [
+      { flags: "--data-dir <folder>", help: "folder of its tasks and records" },
+      { flags: "--listen <host:port>", help: "its gRPC server (default: 127.0.0.1:5051)" },
+      master,
+      { flags: "--name <name>", help: "what people call it; the host's name if absent" },
+      { flags: "--ip <address>", help: "address under which tasks are reached; the host's first if absent" },
+      { flags: "--task-port-first <port>", help: "first port that tasks get (default: 20000)" },
+      { flags: "--task-port-last <port>", help: "last port that tasks get (default: 32000)" },
+      { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
+    ],
+    [
+      "daemon agent --data-dir /var/lib/muster/agent",
+      "daemon agent --master 10.0.0.1:5050 --ip 10.0.0.7 --listen 10.0.0.7:5051",
+      "daemon agent --config /etc/muster/agent.conf",
+    ],
+    () => import("../daemons/agent.ts"),
+  ),
+  daemon(
+    "services",
+    "run the framework of service and system jobs",
+    [master],
+    ["daemon services", "daemon services --master 10.0.0.1:5050", "daemon services --log-level debug"],
+    () => import("../daemons/services.ts"),
+  ),
+  daemon(
+    "cron",
+    "run the framework of batch and periodic jobs",
+    [master],
+    ["daemon cron", "daemon cron --master 10.0.0.1:5050", "daemon cron --log-level debug"],
+    () => import("../daemons/cron.ts"),
+  ),
+  daemon(
+    "dns",
+    "run a DNS server that follows the cluster",
+    [
+      master,
+      { flags: "--listen <host:port>", help: "for UDP and TCP (default: 127.0.0.1:8053)" },
+      { flags: "--http <host:port>", help: "its HTTP API (default: 127.0.0.1:8123)" },
+      { flags: "--domain <domain>", help: "the zone that it answers for (default: muster)" },
+    ],
+    ["daemon dns", "daemon dns --listen 10.0.0.1:53 --master 10.0.0.1:5050", "daemon dns --domain cluster.example"],
+    () => import("../daemons/dns.ts"),
+  ),
+  daemon(
+    "edge",
+    "run the dashboard and its gRPC-Web edge",
+    [
+      master,
+      { flags: "--listen <host:port>", help: "where browsers find it (default: 127.0.0.1:5080)" },
+      { flags: "--dns-http <host:port>", help: "HTTP API of DNS (default: 127.0.0.1:8123)" },
+    ],
+    ["daemon edge", "daemon edge --listen 127.0.0.1:8080", "daemon edge --master 10.0.0.1:5050"],
+    () => import("../daemons/edge.ts"),
+  ),
+];

@@ -1,0 +1,16 @@
+import type { CommandSpec } from "../command.ts";
+import { clusterCommands } from "./cluster-commands.ts";
+import { daemonCommands } from "./daemon-commands.ts";
+import { jobCommands } from "./job-commands.ts";
+
+/** Commands that only group others: name, what they are about, and whether the short help leaves them out. */
+export const nouns: readonly (readonly [string, string, boolean?])[] = [
+  ["job", "write, check, run and follow jobs"],
+  ["agent", "the machines of the cluster"],
+  ["framework", "who places tasks on the cluster"],
+  ["task", "tasks of all frameworks"],
+  ["daemon", "run one component of a cluster in the foreground", true],
+];
+
+/** Every command, in the order of the help. */
+export const commandSpecs: readonly CommandSpec[] = [...jobCommands, ...clusterCommands, ...daemonCommands];

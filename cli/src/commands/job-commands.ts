@@ -1,0 +1,210 @@
+import type { CommandSpec, OptionSpec } from "../command.ts";
+import { exitCode } from "../exit-codes.ts";
+import { callExits, localExits, waitExits } from "./exits.ts";
+
+const variables: readonly OptionSpec[] = [
+  { flags: "--var <name=value>", help: "set a variable of the jobspec; may be repeated", repeat: true },
+  { flags: "--var-file <file>", help: "read variables from a file; may be repeated", repeat: true },
+];
+const waiting: readonly OptionSpec[] = [
+  { flags: "--detach", help: "do not wait until it is healthy" },
+  { flags: "--timeout <duration>", help: "stop waiting after so long, for instance 90s or 5m; the job goes on" },
+];
+const yes: OptionSpec = { flags: "-y, --yes", help: "do not ask" };
+const nameArgument = { name: "<name>", help: "name of the job, or a beginning that only it has" };
+const fileArgument = { name: "<file>", help: "jobspec in HCL; - reads standard input" };
+const checkVersion: readonly OptionSpec[] = [
+  { flags: "--check-version <version>", help: "refuse unless this is the job's version now; 0: it must be new" },
+  { flags: "--check-index <version>", help: "the same, as Nomad calls it", hidden: true },
+];
+
+const writing: readonly CommandSpec[] = [
+  {
+    path: "job init",
+    summary: "write an example jobspec",
+    arguments: [{ name: "[name]", help: 'name of the job and its file; "example" if absent' }],
+    options: [{ flags: "--force", help: "overwrite the file if it is there" }],
+    examples: ["job init", "job init web", "job init web --force"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.init/1",
+    load: () => import("./job/init.ts"),
+  },
+  {
+    path: "job validate",
+    summary: "check jobspecs without a cluster",
+    arguments: [{ name: "<files...>", help: "jobspecs in HCL" }],
+    options: variables,
+    examples: ["job validate web.hcl", "job validate *.hcl", "job validate --var image=v2 web.hcl --json"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.validate/1",
+    load: () => import("./job/validate.ts"),
+  },
+  {
+    path: "job fmt",
+    summary: "write jobspecs in the usual form",
+    arguments: [{ name: "[paths...]", help: "files, or folders whose .hcl files are meant; - reads standard input" }],
+    options: [{ flags: "--check", help: "change nothing; exit 1 if something would change" }],
+    examples: ["job fmt web.hcl", "job fmt --check .", "job fmt - < web.hcl"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.fmt/1",
+    load: () => import("./job/fmt.ts"),
+  },
+  {
+    path: "job convert",
+    summary: "print a jobspec's evaluated job as JSON",
+    arguments: [fileArgument],
+    options: [{ flags: "--to <form>", help: "the form; json is the only one", default: "json" }, ...variables],
+    examples: ["job convert web.hcl", "job convert --to json web.hcl", "job convert --var image=v2 web.hcl"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.convert/1",
+    load: () => import("./job/convert.ts"),
+  },
+];
+
+const running: readonly CommandSpec[] = [
+  {
+    path: "job plan",
+    summary: "say what running a jobspec would change, and what would go where",
+    arguments: [fileArgument],
+    options: variables,
+    examples: ["job plan web.hcl", "job plan --var count=5 web.hcl", "job plan web.hcl --json"],
+    capability: "job:plan",
+    exits: [],
+    exitNotes: ["0   nothing would change", "1   something would change", "255 it could not be found out"],
+    schema: "muster.job.plan/1",
+    load: () => import("./job/plan.ts"),
+  },
+  {
+    path: "job run",
+    summary: "run a job, or a new version of it, and wait until it is healthy",
+    details: "Ctrl-C stops the waiting; the job goes on.",
+    arguments: [fileArgument],
+    options: [...variables, ...waiting, ...checkVersion],
+    examples: ["job run web.hcl", "job run --detach --var image=v2 web.hcl", "job run --check-version 3 web.hcl"],
+    capability: "job:submit",
+    exits: waitExits,
+    schema: "muster.job.run/1",
+    load: () => import("./job/run.ts"),
+  },
+  {
+    path: "job status",
+    summary: "say where a job runs, or why it does not; without a name list all",
+    arguments: [{ ...nameArgument, name: "[name]" }],
+    options: [],
+    examples: ["job status web", "job status web --json", "job status"],
+    capability: "job:read",
+    exits: callExits,
+    schema: "muster.job.status/1",
+    load: () => import("./job/status.ts"),
+  },
+  {
+    path: "job list",
+    summary: "list jobs",
+    arguments: [],
+    options: [{ flags: "--type <type>", help: "only service, system, batch or sysbatch jobs" }],
+    examples: ["job list", "job list --type batch", "job list --json"],
+    capability: "job:list",
+    exits: callExits,
+    schema: "muster.job.list/1",
+    load: () => import("./job/list.ts"),
+  },
+  {
+    path: "job scale",
+    summary: "change how many instances run",
+    arguments: [
+      { name: "<name[=count]>", help: "the job; web=5, or web/group=5" },
+      { name: "[words...]", help: "or: NAME COUNT, or NAME GROUP COUNT" },
+    ],
+    options: waiting,
+    examples: ["job scale web=5", "job scale web 5", "job scale web frontend 5 --detach"],
+    capability: "job:scale",
+    exits: waitExits,
+    schema: "muster.job.scale/1",
+    load: () => import("./job/scale.ts"),
+  },
+  {
+    path: "job stop",
+    summary: "stop a job",
+    arguments: [nameArgument],
+    options: [yes, { flags: "--purge", help: "also forget it and its history" }, ...waiting],
+    examples: ["job stop web", "job stop web --yes", "job stop --purge --yes web"],
+    capability: "job:stop",
+    exits: waitExits,
+    schema: "muster.job.stop/1",
+    load: () => import("./job/stop.ts"),
+  },
+  {
+    path: "job history",
+    summary: "list the versions of a job",
+    arguments: [nameArgument],
+    options: [],
+    examples: ["job history web", "job history web --json", "job history we"],
+    capability: "job:read",
+    exits: callExits,
+    schema: "muster.job.history/1",
+    load: () => import("./job/history.ts"),
+  },
+];
+
+const inspecting: readonly CommandSpec[] = [
+  {
+    path: "job logs",
+    summary: "print what the tasks of a job write",
+    details: "Of several instances each line begins with the instance's name.",
+    arguments: [nameArgument],
+    options: [
+      { flags: "-f, --follow", help: "go on with what comes" },
+      { flags: "-n, --tail <lines>", help: "only the last so many lines of each instance" },
+      { flags: "--stdout", help: "only standard output" },
+      { flags: "--stderr", help: "only standard error" },
+      { flags: "--since <duration>", help: "only what was written in the last so long" },
+      { flags: "--instance <instance>", help: "only this instance, also one that has ended" },
+    ],
+    examples: ["job logs web", "job logs -f web", "job logs --stderr -n 20 --instance web.web.0 web"],
+    capability: "task:logs",
+    exits: [...callExits, exitCode.interrupted],
+    schema: "muster.job.logs/1",
+    load: () => import("./job/logs.ts"),
+  },
+  {
+    path: "job exec",
+    summary: "run a command beside a task, in its surroundings",
+    arguments: [nameArgument, { name: "<command...>", help: "program and arguments, best after --" }],
+    options: [{ flags: "--instance <instance>", help: "this instance; else the first healthy one" }],
+    examples: ["job exec web -- ls -l", "job exec --instance web.web.1 web -- env", "job exec web -- sh -c 'exit 3'"],
+    capability: "task:exec",
+    exits: callExits.filter((code) => code !== exitCode.done && code !== exitCode.failed),
+    exitNotes: ["the exit code of the command; 128 and the signal's number if a signal ended it", "1   failed"],
+    schema: "muster.job.exec/1",
+    load: () => import("./job/exec.ts"),
+  },
+  {
+    path: "job force",
+    summary: "run a periodic job now",
+    arguments: [nameArgument],
+    options: waiting,
+    examples: ["job force nightly", "job force nightly --timeout 10m", "job force --detach nightly"],
+    capability: "job:dispatch",
+    exits: waitExits,
+    schema: "muster.job.force/1",
+    load: () => import("./job/force.ts"),
+  },
+  {
+    path: "job runs",
+    summary: "list the runs of a batch or periodic job",
+    arguments: [nameArgument],
+    options: [{ flags: "-n, --limit <count>", help: "at most so many, newest first", default: "20" }],
+    examples: ["job runs nightly", "job runs -n 100 nightly", "job runs nightly --json"],
+    capability: "job:read",
+    exits: callExits,
+    schema: "muster.job.runs/1",
+    load: () => import("./job/runs.ts"),
+  },
+];
+
+/** `muster job …` */
+export const jobCommands: readonly CommandSpec[] = [...writing, ...running, ...inspecting];

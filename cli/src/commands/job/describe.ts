@@ -1,0 +1,121 @@
+import { Health, type JobInstance, JobState, type JobStatus, type JobSummary, TaskState } from "@muster/proto";
+import { enumName, enumWord } from "../../output/states.ts";
+import { rfc3339 } from "../../output/times.ts";
+
+/** A job as `job status --json` prints it. Scripts rely on these names. */
+export interface JobJson {
+  readonly name: string;
+  readonly type: string;
+  /** pending, running, complete, failed or stopped. */
+  readonly status: string;
+  readonly version: number;
+  readonly desired: number;
+  readonly running: number;
+  readonly healthy: number;
+  readonly instances: readonly InstanceJson[];
+  /** What stands in the way; empty if nothing does. */
+  readonly message: string;
+  readonly rejections: readonly RejectionJson[];
+}
+
+export interface InstanceJson {
+  /** Id of its task; the instance's name while it has none. */
+  readonly id: string;
+  /** The protocol's name, for instance TASK_RUNNING. */
+  readonly state: string;
+  readonly healthy: boolean;
+  /** Name of its agent. */
+  readonly agent: string;
+  readonly pid: number;
+  readonly ip: string;
+  /** Host port by label. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly reason: string;
+}
+
+export interface RejectionJson {
+  readonly group: string;
+  readonly agent: string;
+  readonly reason: string;
+}
+
+export function jobJson(job: JobStatus): JobJson {
+  const summary = summaryOf(job);
+  const checks = groupsWithChecks(job.definition);
+  return {
+    name: summary.name,
+    type: summary.type,
+    status: enumWord(JobState, summary.state, "JOB_STATE_"),
+    version: summary.version,
+    desired: summary.desired,
+    running: summary.running,
+    healthy: summary.healthy,
+    instances: job.instances.map((instance) => instanceJson(instance, checks.has(instance.group))),
+    message: job.message,
+    rejections: job.rejections.map(({ group, agentName, agentId, reason }) => ({
+      group,
+      agent: agentName || agentId,
+      reason,
+    })),
+  };
+}
+
+/** One line of `job list --json`. */
+export function summaryJson(summary: JobSummary) {
+  return {
+    name: summary.name,
+    type: summary.type,
+    status: enumWord(JobState, summary.state, "JOB_STATE_"),
+    version: summary.version,
+    desired: summary.desired,
+    running: summary.running,
+    healthy: summary.healthy,
+    role: summary.role,
+    submittedAt: rfc3339(summary.submittedAt),
+    nextRunAt: rfc3339(summary.nextRunAt),
+  };
+}
+
+export function summaryOf(job: JobStatus): JobSummary {
+  if (!job.summary) throw new Error("a job without its summary");
+  return job.summary;
+}
+
+function instanceJson(instance: JobInstance, hasChecks: boolean): InstanceJson {
+  return {
+    id: instance.taskId || instance.instance,
+    state: enumName(TaskState, instance.state),
+    healthy: isHealthy(instance, hasChecks),
+    agent: instance.agentName || instance.agentId,
+    pid: instance.pid,
+    ip: instance.ip,
+    ports: Object.fromEntries(instance.ports.map(({ label, number }) => [label, number])),
+    reason: instance.reason,
+  };
+}
+
+/** A running instance without checks is healthy; one with checks is so once they have passed. */
+export function isHealthy(instance: JobInstance, hasChecks: boolean): boolean {
+  if (instance.state !== TaskState.TASK_RUNNING) return false;
+  return instance.health === Health.HEALTH_HEALTHY || (!hasChecks && instance.health === Health.HEALTH_UNSPECIFIED);
+}
+
+interface DefinitionParts {
+  readonly groups?: readonly {
+    readonly name?: string;
+    readonly services?: readonly { readonly checks?: readonly unknown[] }[];
+    readonly tasks?: readonly { readonly services?: readonly { readonly checks?: readonly unknown[] }[] }[];
+  }[];
+}
+
+/** Names of the groups of an evaluated job that have health checks. */
+export function groupsWithChecks(definition: Uint8Array): Set<string> {
+  const names = new Set<string>();
+  if (definition.length === 0) return names;
+  const { groups = [] } = JSON.parse(Buffer.from(definition).toString("utf8")) as DefinitionParts;
+  for (const { name = "", services = [], tasks = [] } of groups) {
+    const all = [...services, ...tasks.flatMap((task) => task.services ?? [])];
+    if (all.some(({ checks = [] }) => checks.length > 0)) names.add(name);
+  }
+  return names;
+}

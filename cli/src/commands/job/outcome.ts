@@ -1,0 +1,40 @@
+import type { JobStatus } from "@muster/proto";
+import type { Output } from "../../output/output.ts";
+import { summaryOf } from "./describe.ts";
+import { obstacleLines, reasonText } from "./show.ts";
+import type { Outcome } from "./wait.ts";
+
+/** The last words of a command that waited. */
+export function showOutcome(out: Output, name: string, outcome: Outcome, job: JobStatus | undefined): void {
+  const summary = job === undefined ? undefined : summaryOf(job);
+  const part = summary === undefined ? "" : ` ${summary.healthy}/${summary.desired} healthy`;
+  if (outcome === "reached") {
+    const word = summary?.type === "batch" || summary?.type === "sysbatch" ? " complete" : part;
+    out.line(`${out.style.paint("green", "ok")} ${name}${word}${addresses(job)}`);
+    out.next(`muster job status ${name}`);
+    return;
+  }
+  if (outcome === "interrupted") {
+    out.say(`stopped waiting:${part}; ${name} goes on`);
+    out.next(`muster job status ${name}`);
+    return;
+  }
+  const why = outcome === "timeout" ? "not in time" : outcome === "failed" ? "failed" : "not healthy";
+  out.say(`${out.talkStyle.paint("red", why)}: ${name}${part}`);
+  if (job) {
+    for (const line of obstacleLines(job)) out.say(line);
+    const nowMs = Date.now();
+    for (const instance of job.instances) {
+      const reason = reasonText(instance, nowMs);
+      if (reason !== "") out.say(`  ${instance.instance}: ${reason}`);
+    }
+  }
+  out.next(`muster job logs ${name}`);
+}
+
+function addresses(job: JobStatus | undefined): string {
+  const all = (job?.instances ?? []).flatMap(({ ip, ports }) => ports.map((port) => `${ip}:${port.number}`));
+  const [first] = all;
+  if (first === undefined) return "";
+  return all.length === 1 ? `  ${first}` : `  ${first} +${all.length - 1}`;
+}

@@ -1,0 +1,19 @@
+import type { CommandModule } from "../../command.ts";
+import { withClient } from "../../connect/client.ts";
+import { exitCode } from "../../exit-codes.ts";
+import { jobJson } from "./describe.ts";
+import { findJob } from "./find.ts";
+import { listJobs } from "./list.ts";
+import { showJob } from "./show.ts";
+
+export const run: CommandModule["run"] = (invocation) =>
+  withClient(invocation, async (client) => {
+    const { args, out } = invocation;
+    const [name] = args;
+    if (name === undefined) return listJobs(client, out, undefined);
+    const job = await findJob(client, name);
+    out.data(jobJson(job));
+    showJob(job, out, Date.now());
+    out.next(`muster job logs ${job.summary?.name ?? name}`);
+    return exitCode.done;
+  });

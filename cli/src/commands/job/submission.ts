@@ -1,0 +1,19 @@
+import { canonicalJson, type Job } from "@muster/jobspecs";
+import type { JobSubmission } from "@muster/proto";
+import type { Invocation } from "../../command.ts";
+import { givenVariables } from "./compile.ts";
+
+/** The evaluated job as it is handed in. */
+export function submissionOf(job: Job, source: string, invocation: Invocation): JobSubmission {
+  const checkVersion = invocation.options.integer("checkVersion") ?? invocation.options.integer("checkIndex");
+  return {
+    name: job.id,
+    type: job.type,
+    role: job.role,
+    priority: job.priority,
+    definition: Buffer.from(canonicalJson(job), "utf8"),
+    source,
+    variables: Object.fromEntries(givenVariables(invocation).map(({ name, value }) => [name, value])),
+    ...(checkVersion === undefined ? {} : { checkVersion }),
+  };
+}

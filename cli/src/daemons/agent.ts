@@ -1,0 +1,89 @@
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { createAgent, fingerprintHost, type HostFacts, hostWorld } from "@muster/executors";
+import { grpcTransport, type Log, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import type { CommandModule } from "../command.ts";
+import { lockFolder } from "../dev/lock.ts";
+import { version } from "../version.ts";
+import { schemas } from "./schemas.ts";
+import { componentLog, settingsOf } from "./settings.ts";
+import { runComponent } from "./supervised.ts";
+
+export const run: CommandModule["run"] = (invocation) => {
+  const settings = settingsOf(schemas.agent, invocation);
+  const log = componentLog("agent", settings.logLevel);
+  return runComponent(invocation, log, async (lifecycle) => {
+    const dataFolder = resolve(settings.dataDir);
+    mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
+    await lockFolder(dataFolder, "agent");
+    const ports = { dynamicPortFirst: settings.taskPortFirst, dynamicPortLast: settings.taskPortLast };
+    const host = await fingerprint({ dataFolder, ...ports, ...(settings.ip === "" ? {} : { ip: settings.ip }) }, log);
+    const transport = grpcTransport();
+    const agent = createAgent(
+      {
+        clock: systemClock,
+        random: systemRandom,
+        transport,
+        log,
+        ...hostWorld({ dataFolder, clock: systemClock, log }),
+        failed: (error) => lifecycle.fail(error),
+      },
+      {
+        name: settings.name || hostname(),
+        address: settings.listen,
+        masters: [settings.master],
+        dataFolder,
+        host,
+        version,
+        ...ports,
+        taskEnvironment: taskEnvironment(invocation.environment),
+        shutdownGraceMsMax: settings.shutdownGraceMs,
+      },
+    );
+    const server = serveGrpc(agent.handlers, {
+      address: settings.listen,
+      log,
+      listening: (result) => {
+        if (result instanceof MusterError) {
+          lifecycle.fail(result);
+          return;
+        }
+        log.info({ address: result.address }, "listening");
+        agent.start();
+        lifecycle.ready();
+      },
+    });
+    return {
+      // An agent that is told to stop takes its tasks with it; one that is killed leaves them for the next.
+      stop: (done) =>
+        agent.stop(
+          () =>
+            server.close(() => {
+              transport.close();
+              done();
+            }),
+          "kill",
+        ),
+    };
+  });
+};
+
+function fingerprint(options: Parameters<typeof fingerprintHost>[0], log: Log): Promise<HostFacts> {
+  return new Promise((resolveHost) => {
+    fingerprintHost(options, ({ host, warnings }) => {
+      for (const warning of warnings) log.warn({}, warning);
+      resolveHost(host);
+    });
+  });
+}
+
+/** Tasks see our PATH, so that `command = "node"` works, and the name of the cluster's folder; nothing else of ours. */
+function taskEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const name of ["PATH", "LANG", "TZ", "MUSTER_DATA_DIR"]) {
+    const value = environment[name];
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  return given;
+}

@@ -1,0 +1,78 @@
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { createMetrics, grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import { createMaster, defaultMasterConfig } from "@muster/master";
+import { standardServices } from "@muster/master/standard-services";
+import { lmdbStore } from "@muster/master/store-lmdb";
+import type { CommandModule } from "../command.ts";
+import { lockFolder } from "../dev/lock.ts";
+import { version } from "../version.ts";
+import { schemas } from "./schemas.ts";
+import { componentLog, settingsOf } from "./settings.ts";
+import { runComponent } from "./supervised.ts";
+
+export const run: CommandModule["run"] = (invocation) => {
+  const settings = settingsOf(schemas.master, invocation);
+  const log = componentLog("master", settings.logLevel);
+  return runComponent(invocation, log, async (lifecycle) => {
+    const folder = resolve(settings.dataDir);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    await lockFolder(folder, "master");
+    const store = lmdbStore({ folder, clock: systemClock });
+    const transport = grpcTransport();
+    const standard = standardServices();
+    let isListening = false;
+    let isLeading = false;
+    const tellReady = (): void => {
+      if (isListening && isLeading) lifecycle.ready();
+    };
+    const master = createMaster(
+      {
+        clock: systemClock,
+        random: systemRandom,
+        store,
+        transport,
+        log,
+        metrics: createMetrics("muster_master_"),
+        elected: () => {
+          isLeading = true;
+          standard.setServing(true);
+          tellReady();
+        },
+        failed: (error) => lifecycle.fail(error),
+      },
+      {
+        ...defaultMasterConfig,
+        candidate: settings.listen,
+        address: settings.listen,
+        version,
+        pid: process.pid,
+        offerTimeoutMs: settings.offerTimeoutMs,
+      },
+    );
+    const server = serveGrpc(master.handlers, {
+      address: settings.listen,
+      log,
+      extend: (grpc) => standard.extend(grpc),
+      listening: (result) => {
+        if (result instanceof MusterError) {
+          lifecycle.fail(result);
+          return;
+        }
+        isListening = true;
+        log.info({ address: result.address }, "listening");
+        tellReady();
+      },
+    });
+    master.start();
+    return {
+      stop: (done) =>
+        master.stop(() =>
+          server.close(() => {
+            transport.close();
+            store.close(done);
+          }),
+        ),
+    };
+  });
+};

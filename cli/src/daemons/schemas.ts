@@ -1,0 +1,40 @@
+import { integerOption, textOption } from "@muster/foundation";
+
+const logLevel = textOption("info", "least important lines that are logged", ["debug", "info", "warn", "error"]);
+const master = textOption("127.0.0.1:5050", "gRPC address of the master");
+
+/** What can be set of each component; the flags of `muster daemon` are made of these names. */
+export const schemas = {
+  master: {
+    dataDir: textOption("muster-master", "folder of its store"),
+    listen: textOption("127.0.0.1:5050", "host and port of its gRPC server"),
+    offerTimeoutMs: integerOption(60_000, "an offer that is not answered is taken back after so long", { min: 100 }),
+    logLevel,
+  },
+  agent: {
+    dataDir: textOption("muster-agent", "folder of its tasks and records"),
+    listen: textOption("127.0.0.1:5051", "host and port of its gRPC server"),
+    master,
+    name: textOption("", "what people call it; the host's name if empty"),
+    ip: textOption("", "address under which tasks are reached; the host's first if empty"),
+    taskPortFirst: integerOption(20_000, "first port that tasks get", { min: 1, max: 65_535 }),
+    taskPortLast: integerOption(32_000, "last port that tasks get", { min: 1, max: 65_535 }),
+    shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
+    logLevel,
+  },
+  services: { master, logLevel },
+  cron: { master, logLevel },
+  dns: {
+    listen: textOption("127.0.0.1:8053", "host and port for UDP and TCP"),
+    http: textOption("127.0.0.1:8123", "host and port of its HTTP API"),
+    domain: textOption("muster", "the zone that it answers for"),
+    master,
+    logLevel,
+  },
+  edge: {
+    listen: textOption("127.0.0.1:5080", "host and port of the dashboard"),
+    dnsHttp: textOption("127.0.0.1:8123", "address of the HTTP API of DNS"),
+    master,
+    logLevel,
+  },
+} as const;
