@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { muster } from "./dev-cluster.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "muster-cli-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const here = (...args: string[]) => muster(args, { MUSTER_ADDR: "127.0.0.1:1" }, folder);
+
+test("case 31: a master that is not there is told within five seconds, with what to do, and exit 69", async () => {
+  const beganMs = Date.now();
+  const { code, stderr } = await here("job", "list");
+  expect(Date.now() - beganMs).toBeLessThan(5_000);
+  expect(code).toBe(69);
+  expect(stderr).toMatch(
+    /^error: no leader at 127\.0\.0\.1:1 \(connection refused, 3 tries, \d+ s\)\. Is a master running\? try: muster dev, or set MUSTER_ADDR\n$/,
+  );
+});
+
+test("with --json an error comes in the envelope", async () => {
+  const { code, stdout } = await here("job", "status", "web", "--json");
+  expect(code).toBe(69);
+  expect(JSON.parse(stdout)).toMatchObject({
+    schema: "muster.job.status/1",
+    data: null,
+    error: { kind: "unavailable" },
+  });
+});
+
+test.each([
+  [["job", "statsu"], "Did you mean status?"],
+  [["jbo", "status"], "Did you mean job?"],
+  [["job", "run", "--detatch", "x.hcl"], "Did you mean --detach?"],
+  [["job", "run"], "missing required argument 'file'"],
+  [["dev", "--port-offset", "ten"], "--port-offset needs a whole number"],
+  [["dns", "--type", "X", "web"], 'no record type "X"'],
+  [["daemon", "master", "--log-level", "loud"], "needs one of debug, info, warn, error"],
+])("%j is wrong usage: %s", async (args, text) => {
+  const { code, stderr } = await here(...args);
+  expect(stderr).toContain(text);
+  expect(code).toBe(64);
+});
+
+test("init writes a job that is valid, formatted and refuses to be overwritten", async () => {
+  expect(await here("job", "init", "web")).toMatchObject({ code: 0, stderr: "next: muster job run web.hcl\n" });
+  expect(await here("job", "init", "web")).toMatchObject({ code: 1 });
+  expect(await here("job", "fmt", "--check", "web.hcl")).toMatchObject({ code: 0 });
+  const { code, stdout } = await here("job", "validate", "web.hcl", "--json");
+  expect({ code, data: JSON.parse(stdout).data }).toEqual({
+    code: 0,
+    data: [{ file: "web.hcl", valid: true, diagnostics: [] }],
+  });
+});
+
+test("case 7: an error in a jobspec has its place, its line and a suggestion; nothing is sent", async () => {
+  writeFileSync(join(folder, "bad.hcl"), readFileSync(join(folder, "web.hcl"), "utf8").replace("count =", "cout ="));
+  const { code, stderr } = await here("job", "run", "bad.hcl");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bad\.hcl:6:5: error: .*"cout"/);
+  expect(stderr).toContain('did you mean "count"?');
+  expect(stderr).toContain("nothing was sent");
+  const { stdout } = await here("job", "validate", "bad.hcl", "web.hcl", "--json");
+  expect(JSON.parse(stdout).data).toMatchObject([
+    { file: "bad.hcl", valid: false, diagnostics: [{ severity: "error", line: 6, column: 5 }] },
+    { file: "web.hcl", valid: true },
+  ]);
+  writeFileSync(join(folder, "worse.hcl"), 'job "x" {');
+  const worse = await here("job", "validate", "worse.hcl", "--json");
+  expect(JSON.parse(worse.stdout).data[0].diagnostics[0].code).toMatch(/^syntax\//);
+});
+
+test("fmt changes only what --check told of", async () => {
+  const file = join(folder, "ugly.hcl");
+  writeFileSync(file, readFileSync(join(folder, "web.hcl"), "utf8").replace("    count = 3", "  count=3"));
+  expect(await here("job", "fmt", "--check", "ugly.hcl")).toMatchObject({ code: 1, stdout: "would change ugly.hcl\n" });
+  expect(await here("job", "fmt", "ugly.hcl")).toMatchObject({ code: 0 });
+  expect(readFileSync(file, "utf8")).toBe(readFileSync(join(folder, "web.hcl"), "utf8"));
+});
+
+test("case 24: output for pipes has no colour and no redrawing", async () => {
+  const { stdout, stderr } = await here("job", "validate", "web.hcl");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escapes are what this looks for
+  expect(stdout + stderr).not.toMatch(/[\u001b\r]/);
+});

@@ -1,0 +1,33 @@
+import { type HostProcess, type Violation, violation } from "@muster/testing";
+import { periodicJobs } from "./jobs.ts";
+
+/**
+ * No run of a periodic job twice for one instant: while a command of a run lives, or after one has ended well, no other
+ * one of the same run starts. The instant is part of the task's id, before the count of its launches.
+ */
+export class CronWatch {
+  readonly #runs = new Map<string, HostProcess[]>();
+
+  get runCount(): number {
+    return this.#runs.size;
+  }
+
+  started(process: HostProcess): Violation[] {
+    const { environment } = process.spec;
+    const job = environment["MUSTER_JOB_NAME"] ?? "";
+    if (!periodicJobs.has(job)) return [];
+    const run = runOf(environment["MUSTER_TASK_ID"] ?? "");
+    const before = this.#runs.get(run) ?? [];
+    this.#runs.set(run, [...before, process]);
+    return before
+      .filter(({ state, exit }) => state === "running" || exit?.exitCode === 0)
+      .map(({ spec }) =>
+        violation("instant-twice", run, `${spec.environment["MUSTER_TASK_ID"]}, then ${environment["MUSTER_TASK_ID"]}`),
+      );
+  }
+}
+
+/** "job.group.index.instant-launch" without the count of launches. */
+function runOf(taskId: string): string {
+  return taskId.slice(0, taskId.lastIndexOf("-"));
+}

@@ -1,0 +1,11 @@
+import { expect, test } from "vitest";
+import { runSeed } from "./run-seed.ts";
+
+test("case 34: one seed run twice does the same things at the same times", () => {
+  const seed = Number(process.env["MUSTER_SEED"] ?? 7);
+  const first = runSeed(seed);
+  const second = runSeed(seed);
+  expect(second.digest).toBe(first.digest);
+  expect(second.eventCount).toBe(first.eventCount);
+  expect(runSeed(seed + 1).digest).not.toBe(first.digest);
+});

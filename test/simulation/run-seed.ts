@@ -1,0 +1,146 @@
+import { createCron } from "@muster/cron";
+import type { Log } from "@muster/foundation";
+import { createServices } from "@muster/services";
+import {
+  afflictionsOf,
+  type DatedViolation,
+  Inspector,
+  masterAddress,
+  Nemesis,
+  SimCluster,
+  type Violation,
+  violation,
+  WorldError,
+} from "@muster/testing";
+import { AcknowledgementWatch } from "./acknowledgements.ts";
+import { BatchFramework, batchName, decodeItem } from "./batch-framework.ts";
+import { CronWatch } from "./cron-starts.ts";
+import { placeOrders } from "./jobs.ts";
+import { ServiceWatch } from "./service-names.ts";
+import { batchWork, itemCount } from "./workload.ts";
+
+/** What happens when, in virtual time: all is well, things go wrong, all is well again and must come right, and is. */
+export const phasesMs = { chaosBegins: 60_000, chaosEnds: 480_000, convergedBy: 540_000, ends: 610_000 } as const;
+
+export interface SeedReport {
+  readonly seed: number;
+  /** Two runs of one seed have one hash. */
+  readonly digest: string;
+  readonly violations: readonly DatedViolation[];
+  readonly hits: readonly (readonly [fault: string, component: string, count: number])[];
+  /** Kinds of faults of this run, and what was done when. */
+  readonly kinds: readonly string[];
+  readonly history: readonly string[];
+  readonly startCount: number;
+  readonly eventCount: number;
+  readonly virtualMs: number;
+}
+
+export interface SeedOptions {
+  readonly log?: Log;
+  /** Ends the run at its first violation. Default: it goes on. */
+  readonly stopsEarly?: boolean;
+  /** Looks into the cluster before it starts, for instance to read along. */
+  readonly onCluster?: (cluster: SimCluster) => void;
+}
+
+/** Ten virtual minutes of one cluster. Everything that happens in them follows from the seed. */
+export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
+  const cluster = new SimCluster({ seed, ...(options.log ? { log: options.log } : {}) });
+  const inspector = new Inspector(cluster);
+  const acknowledgements = new AcknowledgementWatch(cluster);
+  inspector.onScheduling = (from, message) => acknowledgements.read(from, message);
+  const items = batchWork(cluster.world.random("work"), phasesMs.chaosEnds);
+  cluster.addProgram(batchName, "sdk-framework", (life) => {
+    new BatchFramework(cluster.runtimeOf(life), { address: masterAddress, items }).start();
+  });
+  cluster.addProgram("services", "services", (life) => {
+    createServices(cluster.runtimeOf(life), { address: masterAddress }).start();
+  });
+  cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
+  const crons = new CronWatch();
+  inspector.onStart = (process) => cluster.violations.add(crons.started(process));
+  const nemesis = new Nemesis(
+    cluster.world,
+    afflictionsOf({
+      world: cluster.world,
+      links: cluster.links,
+      hits: cluster.hits,
+      programs: cluster.programs,
+      hosts: new Map(cluster.agents.map((agent) => [agent.name, agent])),
+      store: cluster.store,
+    }),
+    cluster.hits,
+  );
+  const services = new ServiceWatch(cluster, nemesis, phasesMs.convergedBy);
+  inspector.alsoCheck(() => services.check());
+  options.onCluster?.(cluster);
+  cluster.start();
+  placeOrders(cluster);
+  inspector.start();
+  cluster.world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
+  cluster.world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
+  const run = (untilMs: number): void => {
+    for (let atMs = cluster.world.nowMs; atMs < untilMs; ) {
+      if (options.stopsEarly && cluster.violations.all.length > 0) return;
+      atMs = Math.min(untilMs, atMs + 10_000);
+      cluster.world.run({ untilMs: atMs });
+    }
+  };
+  try {
+    run(phasesMs.convergedBy);
+    run(phasesMs.ends);
+    if (cluster.world.nowMs >= phasesMs.ends) cluster.violations.add(finalChecks(cluster, inspector));
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    cluster.violations.add([violation("bug", error.who, String((error.cause as Error)?.stack ?? error.message))]);
+  }
+  return {
+    seed,
+    digest: cluster.world.trace.digest(),
+    violations: cluster.violations.all,
+    hits: [...cluster.hits.entries()],
+    kinds: nemesis.kinds,
+    history: nemesis.history,
+    startCount: inspector.startCount,
+    eventCount: cluster.world.trace.count,
+    virtualMs: cluster.world.nowMs,
+  };
+}
+
+/** What must be true when all has been well for long enough. */
+function finalChecks(cluster: SimCluster, inspector: Inspector): Violation[] {
+  return [...inspector.endsKnown(), ...allWorkDone(cluster)];
+}
+
+function allWorkDone(cluster: SimCluster): Violation[] {
+  const found: Violation[] = [];
+  let doneCount = 0;
+  for (const [key, { value }] of cluster.store.data.entries) {
+    if (!key.startsWith(`state/${batchName}/items/`)) continue;
+    const record = decodeItem(value);
+    if (record.isDone) doneCount++;
+    else found.push(violation("work-left", key, JSON.stringify(record)));
+  }
+  if (doneCount + found.length < itemCount)
+    found.push(violation("work-left", batchName, `${itemCount - doneCount - found.length} items were never begun`));
+  return found;
+}
+
+/** For people: what went wrong, and how to see it again. */
+export function describe(report: SeedReport): string {
+  const minutes = (report.virtualMs / 60_000).toFixed(1);
+  return [
+    `seed ${report.seed}: ${report.violations.length} violations in ${minutes} virtual minutes, ${report.startCount} commands started`,
+    `  faults: ${report.kinds.join(", ") || "none"}`,
+    ...report.history.map((line) => `    ${line}`),
+    ...report.violations.map(
+      ({ atMs, rule, subject, detail }) => `  ${(atMs / 1_000).toFixed(3)} s  ${rule}  ${subject}: ${detail}`,
+    ),
+    `  replay: ${replayLine(report.seed)}`,
+  ].join("\n");
+}
+
+export function replayLine(seed: number): string {
+  return `MUSTER_SEED=${seed} npx vitest run --project simulation`;
+}

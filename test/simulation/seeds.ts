@@ -1,0 +1,50 @@
+import { Hits } from "@muster/testing";
+import { expect, test } from "vitest";
+import { describe, replayLine, runSeed, type SeedReport } from "./run-seed.ts";
+
+/** Seeds that CI runs, in all. */
+export const seedCount = 200;
+
+const programs = ["master", "agent", "services", "cron", "sdk-framework", "dns"];
+const ofPrograms = ["crash", "pause", "cut", "cut-in", "cut-out", "slow", "skew", "partition", "delay", "loss"];
+const ofAgents = ["reboot", "task-killed", "supervisor-lost", "disk-full", "disk-slow", "disk-torn"];
+const ofStore = ["store-refused", "store-answer-lost", "store-slow"];
+
+/** Every fault that must have befallen every component that can have it. */
+export const expectedHits: readonly (readonly [fault: string, component: string])[] = [
+  ...ofPrograms.flatMap((fault) => programs.map((component) => [fault, component] as const)),
+  ...ofAgents.map((fault) => [fault, "agent"] as const),
+  ...ofStore.map((fault) => [fault, "store"] as const),
+  ["call-loss", "master"],
+  ["duplicate", "master"],
+];
+
+/** The seeds of one part, or the one that the environment names. */
+export function seedsOf(part: number, partCount: number): number[] {
+  const wanted = process.env["MUSTER_SEED"];
+  if (wanted !== undefined) return part === 0 ? [Number(wanted)] : [];
+  return Array.from({ length: seedCount / partCount }, (_, index) => 1 + part + index * partCount);
+}
+
+/** One test a seed, and one that every fault has hit every component that can have it. */
+export function testSeeds(part: number, partCount: number): void {
+  const seeds = seedsOf(part, partCount);
+  if (seeds.length === 0) {
+    test.skip("another part has the seed that was asked for", () => {});
+    return;
+  }
+  const hits = new Hits();
+  const reports: SeedReport[] = [];
+  test.each(seeds)("seed %i keeps its invariants", (seed) => {
+    const report = runSeed(seed);
+    reports.push(report);
+    hits.merge(report.hits);
+    expect(report.violations.length, `\n${describe(report)}\nreplay: ${replayLine(seed)}`).toBe(0);
+    expect(report.virtualMs).toBeGreaterThanOrEqual(600_000);
+    expect(report.startCount).toBeGreaterThanOrEqual(200);
+  });
+  test.skipIf(seeds.length < 50)("every fault has hit every component that can have it", () => {
+    console.log(hits.table());
+    expect(hits.missing(expectedHits)).toEqual([]);
+  });
+}
