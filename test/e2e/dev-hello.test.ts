@@ -3,6 +3,7 @@ import { askSrv, DevCluster, isOpen, processesOf, type Ready, stopTimeoutMs, unt
 
 const cluster = new DevCluster(1_100);
 const helloSrv = "_http._hello._tcp.services.muster";
+const helloFile = new URL("../../jobspecs/examples/hello.hcl", import.meta.url).pathname;
 let ready: Ready;
 
 beforeAll(async () => {
@@ -99,6 +100,8 @@ test("scaling adds and removes instances, and DNS follows", async () => {
   expect(await cluster.muster("job", "scale", "hello=5")).toMatchObject({ code: 0 });
   expect(await cluster.job("hello")).toMatchObject({ desired: 5, healthy: 5 });
   expect((await askSrv(ready.dns.address, helloSrv)).ports).toHaveLength(5);
+  // The file says three: a change of the count alone, which keeps what runs.
+  expect(await cluster.muster("job", "run", "--timeout", "20s", helloFile)).toMatchObject({ code: 0 });
   expect(await cluster.muster("job", "scale", "hello", "2")).toMatchObject({ code: 0 });
   await until("DNS names two", 2_000, async () => (await askSrv(ready.dns.address, helloSrv)).ports.length === 2);
 });
@@ -134,12 +137,7 @@ test("case 3: a second cluster in the folder, and one on its ports, are refused 
 });
 
 test("SIGTERM ends everything within six seconds: no process, no port, no ready file", async () => {
-  await cluster.muster(
-    "job",
-    "run",
-    "--detach",
-    new URL("../../jobspecs/examples/hello.hcl", import.meta.url).pathname,
-  );
+  await cluster.muster("job", "run", "--detach", helloFile);
   expect(await cluster.stop()).toBeLessThan(stopTimeoutMs);
   expect(processesOf(cluster.data)).toEqual([]);
   const listening = [6_150, 6_151, 6_180, 9_153, 9_223];

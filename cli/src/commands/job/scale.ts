@@ -24,9 +24,7 @@ export const run: CommandModule["run"] = (invocation) => {
     const { outcome, job } = await waitForJob(client, out, {
       name,
       timeoutMs: options.durationMs("timeout"),
-      // Scaling keeps tasks that run, so instances of earlier versions count.
-      reached: (now) =>
-        isSettled(now, 0) && summaryOf(now).version >= version && summaryOf(now).running <= summaryOf(now).desired,
+      reached: (now) => isSettled(now, version),
     });
     out.data({ ...(job === undefined ? { name } : jobJson(job)), countBefore, outcome });
     showOutcome(out, name, outcome, job);

@@ -105,17 +105,18 @@ function isHindered(job: JobStatus): boolean {
   );
 }
 
-/** All wanted instances of this version, or a later one, are healthy; of a job that ends: it is complete. */
-export function isSettled(job: JobStatus, version: number): boolean {
-  const { summary } = job;
+/**
+ * All wanted instances are healthy and as this version, or a later one, wants them, and none is too many; of a job that
+ * ends: it is complete.
+ */
+export function isSettled({ summary }: JobStatus, version: number): boolean {
   if (!summary || summary.version < version) return false;
   if (summary.state === JobState.JOB_STATE_COMPLETE) return true;
-  const current = job.instances.filter((instance) => instance.version >= version);
   return (
     summary.state === JobState.JOB_STATE_RUNNING &&
     (summary.type === "service" || summary.type === "system") &&
-    summary.healthy >= summary.desired &&
-    current.length >= summary.desired
+    summary.updated >= summary.desired &&
+    summary.running <= summary.desired
   );
 }
 

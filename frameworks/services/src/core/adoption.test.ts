@@ -5,6 +5,7 @@ import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
 import { idPrefix, makeLaunchId, makeTaskId, readTaskId, versionOfLaunch } from "./ids.ts";
 import { emptyState } from "./model.ts";
 import { jobsPrefix, jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
+import { versionsMax } from "./versions.ts";
 
 /** The framework starts anew: all it has is what State holds, and what it is told. */
 function restart(world: SmallWorld, name: string): void {
@@ -41,6 +42,25 @@ test("tasks of an earlier process are taken over as they are, whatever version t
   world.advance(20_000);
   expect(world.live("web").map(({ version }) => version)).toEqual([1, 1, 2]);
   expect([world.launched, world.killed]).toEqual([[], []]);
+});
+
+test("scaling many times before all tasks are known makes none of them look out of date", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2 }));
+  world.settle();
+  world.startAll();
+  restart(world, "web");
+  world.state.isReconciled = false;
+  for (let count = 3; count < 3 + 3 * versionsMax; count++) world.run(jobText("web", { count }), "scale");
+  world.run(jobText("web", { count: 2 }), "scale");
+  for (const id of ["web.g.0.1-1", "web.g.1.1-2"])
+    world.tell(id, TaskState.TASK_RUNNING, { agentId: "a", launchId: makeLaunchId(1, id.split(".")[3] ?? "") });
+  world.state.isReconciled = true;
+  world.launched.length = 0;
+  world.advance(20_000);
+  expect([world.launched, world.killed]).toEqual([[], []]);
+  world.run(jobText("web", { count: 3 }), "scale");
+  expect(world.entry("web").history.length).toBeLessThanOrEqual(versionsMax + 1);
 });
 
 test("nothing is launched for a job of an earlier process before all its tasks are known", () => {

@@ -4,6 +4,9 @@ import type { JobEntry, JobVersionEntry, Now, ServicesState, VersionCause } from
 import { jobWrite, registerPrefixes, versionKey, versionWrite } from "./records.ts";
 import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
 
+/** Versions that one change forgets at most. */
+const forgottenMax = 50;
+
 /** A change of a job, decided but not yet durable. */
 export interface Proposal {
   readonly name: string;
@@ -62,7 +65,7 @@ export function proposeVersion(
   const record = { version, submittedAt: now.epochMs, cause, definition, source, stable: false };
   const isStopped = ends.isStopped ?? false;
   const isPurged = ends.isPurged ?? false;
-  const forgotten = present ? outlived(present) : [];
+  const forgotten = present && state.isReconciled ? outlived(present) : [];
   return {
     name,
     isStopped,
@@ -98,10 +101,14 @@ export function scaledJob(
   return { job: scaled, before: group.count, group: group.name };
 }
 
-/** Versions that are neither wanted for the history nor by an instance. */
+/**
+ * Versions that are neither wanted for the history nor by an instance, as many as one write takes. To be asked only
+ * when all instances are known: one that turns up later would else look out of date, and be replaced for nothing.
+ */
 function outlived(present: JobEntry): JobVersionEntry[] {
   const used = new Set([...present.instances.values()].map(({ version }) => version));
-  return present.history.slice(versionsMax - 1).filter(({ record }) => !used.has(record.version));
+  const unused = present.history.slice(versionsMax - 1).filter(({ record }) => !used.has(record.version));
+  return unused.slice(-forgottenMax);
 }
 
 /** The change is durable: it holds from now on. */

@@ -53,6 +53,7 @@ export function jobSummary(entry: JobEntry, agents: ReadonlyMap<string, ClusterA
     role: job.role,
     submittedAt: record.submittedAt,
     nextRunAt: 0,
+    updated: counts.updated,
   };
 }
 
@@ -62,23 +63,31 @@ interface Counts {
   healthy: number;
   /** Slots whose instance of the current version runs. */
   filled: number;
+  /** Slots whose instance of the current version is healthy. */
+  updated: number;
 }
 
 function countInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): Counts {
-  const counts: Counts = { desired: 0, running: 0, healthy: 0, filled: 0 };
+  const counts: Counts = { desired: 0, running: 0, healthy: 0, filled: 0, updated: 0 };
   const instances = [...entry.instances.values()];
   for (const group of entry.current.job.groups) {
     const own = instances.filter((instance) => instance.group === group.name);
     counts.desired += slotsOf(entry, group, agents, own).length;
   }
   const filled = new Set<string>();
+  const updated = new Set<string>();
   for (const instance of instances) {
     if (instance.isKilling || instance.runningSinceMs === undefined) continue;
+    const isHealthy = instance.healthySinceMs !== undefined;
     counts.running++;
-    if (instance.healthySinceMs !== undefined) counts.healthy++;
-    if (isCurrent(entry, instance)) filled.add(slotKey(instance.group, instance.index));
+    if (isHealthy) counts.healthy++;
+    if (!isCurrent(entry, instance)) continue;
+    const key = slotKey(instance.group, instance.index);
+    filled.add(key);
+    if (isHealthy) updated.add(key);
   }
   counts.filled = filled.size;
+  counts.updated = updated.size;
   return counts;
 }
 

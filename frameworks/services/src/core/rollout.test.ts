@@ -1,6 +1,7 @@
 import { AgentState, Health, StatusReason, TaskState } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
 import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+import { jobSummary } from "./report.ts";
 
 const { HEALTH_HEALTHY, HEALTH_UNHEALTHY } = Health;
 const checked = `network {
@@ -39,6 +40,24 @@ test("scaling touches only what is too many or missing", () => {
   world.run(jobText("web", { count: 2 }), "scale");
   world.settle();
   expect(world.killed.map((id) => id.split(".")[2])).toEqual(["2", "3", "4"]);
+});
+
+test("instances that a change keeps count as updated, and those that it replaces do not", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const updated = (): number => jobSummary(world.entry("web"), world.agents).updated;
+  world.run(jobText("web", { count: 3, group: checked }));
+  world.settle();
+  world.startAll();
+  expect(updated()).toBe(0);
+  for (const taskId of world.launched) world.tell(taskId, TaskState.TASK_RUNNING, { health: HEALTH_HEALTHY });
+  expect(updated()).toBe(3);
+  world.run(jobText("web", { count: 2, group: checked }));
+  world.settle();
+  expect(updated()).toBe(2);
+  world.run(jobText("web", { count: 2, group: checked, task: changed }));
+  world.settle();
+  world.startAll();
+  expect(jobSummary(world.entry("web"), world.agents)).toMatchObject({ healthy: 2, updated: 0 });
 });
 
 test("a stopped job ends all its tasks and starts none", () => {

@@ -43,6 +43,7 @@ export function summaryOf(entry: JobEntry): JobSummary {
     role: job.role,
     submittedAt,
     nextRunAt: (!entry.isStopped && entry.timetable && entry.nextAt) || 0,
+    updated: running,
   };
 }
 
