@@ -59,8 +59,20 @@ export default defineConfig({
       {
         ...source,
         test: {
-          name: "chaos",
+          name: "e2e-root",
           sequence: { groupOrder: 4 },
+          include: ["test/e2e-root/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "chaos",
+          sequence: { groupOrder: 5 },
           include: ["test/chaos/**/*.test.ts"],
           pool: "forks",
           fileParallelism: false,
