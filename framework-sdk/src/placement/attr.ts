@@ -9,6 +9,10 @@ export interface AttributeConditions {
   moreThan(value: string | number): PlacementConstraint;
   atLeast(value: string | number): PlacementConstraint;
   matches(pattern: string): PlacementConstraint;
+  /** The whole value is what the pattern says. */
+  like(pattern: string): PlacementConstraint;
+  /** It is not; or the agent has no such property. */
+  unlike(pattern: string): PlacementConstraint;
   /** For instance ">= 5.10, < 7". */
   version(requirement: string): PlacementConstraint;
   semver(requirement: string): PlacementConstraint;
@@ -19,6 +23,8 @@ export interface AttributeConditions {
   isNotSet(): PlacementConstraint;
   /** At most so many instances where the property has the same value. */
   distinct(countMax?: number): PlacementConstraint;
+  /** All instances where the property has this value; without one: the value where the first of them is. */
+  cluster(value?: string): PlacementConstraint;
 }
 
 /**
@@ -41,6 +47,8 @@ export function attr(name: string): AttributeConditions {
     moreThan: (value) => make(">", value),
     atLeast: (value) => make(">=", value),
     matches: (pattern) => make("regexp", pattern),
+    like: (pattern) => make("like", pattern),
+    unlike: (pattern) => make("unlike", pattern),
     version: (requirement) => make("version", requirement),
     semver: (requirement) => make("semver", requirement),
     containsAll: (...items) => make("set_contains", items.join(",")),
@@ -48,6 +56,7 @@ export function attr(name: string): AttributeConditions {
     isSet: () => make("is_set"),
     isNotSet: () => make("is_not_set"),
     distinct: (countMax = 1) => make("distinct_property", countMax),
+    cluster: (value = "") => make("cluster", value),
   };
 }
 

@@ -75,3 +75,27 @@ test("distinct_hosts and distinct_property look at who is there", () => {
   expect(rack("")).toBe('distinct_property: "r7" of ${meta.rack} has 2 already, at most 1');
   expect(rack("3")).toBeUndefined();
 });
+
+test("case 2: an agent without the attribute is accepted by unlike, not and is_not_set alone", () => {
+  const all: readonly ConstraintOperator[] = [
+    ...(["=", "==", "is", "!=", "not", "<", "<=", ">", ">=", "regexp", "like", "unlike", "version", "semver"] as const),
+    ...(["set_contains", "set_contains_all", "set_contains_any", "is_set", "is_not_set"] as const),
+    ...(["distinct_property", "cluster"] as const),
+  ];
+  const accepting = all.filter((operator) => holds("meta.none", operator, "1"));
+  expect(accepting).toEqual(["!=", "not", "unlike", "is_not_set"]);
+});
+
+test("case 3: like and unlike look at the whole value", () => {
+  const rack = (operator: ConstraintOperator, value: string) =>
+    constraintFault(
+      { attribute: "${meta.rack}", operator, value },
+      { ...agent, attributes: new Map([["meta.rack", "ba"]]) },
+      noNeighbours,
+    );
+  expect(rack("unlike", "a.*")).toBeUndefined();
+  expect(rack("unlike", "b|ba")).toBe('${meta.rack} unlike b|ba does not hold: it is "ba"');
+  expect(rack("like", "b")).toBe('${meta.rack} like b does not hold: it is "ba"');
+  expect(rack("like", "a|b.")).toBeUndefined();
+  expect(rack("unlike", "(x+)+y")).toContain("does not hold");
+});

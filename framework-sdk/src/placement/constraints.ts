@@ -13,6 +13,8 @@ export type ConstraintOperator =
   | ">"
   | ">="
   | "regexp"
+  | "like"
+  | "unlike"
   | "version"
   | "semver"
   | "set_contains"
@@ -21,23 +23,27 @@ export type ConstraintOperator =
   | "is_set"
   | "is_not_set"
   | "distinct_hosts"
-  | "distinct_property";
+  | "distinct_property"
+  | "cluster";
 
 /** What must hold on an agent. */
 export interface PlacementConstraint {
   /** The left side, for instance "${attr.kernel.name}". */
   readonly attribute: string;
   readonly operator: ConstraintOperator;
-  /** The right side; for `distinct_property` how many instances may share a value (empty: 1). */
+  /**
+   * The right side; for `distinct_property` how many instances may share a value (empty: 1), for `cluster` the value
+   * that all must have (empty: that of the first).
+   */
   readonly value: string;
 }
 
-/** Instances that are there already, as far as `distinct_hosts` and `distinct_property` care. */
+/** Instances that are there already, as far as `distinct_hosts`, `distinct_property` and `cluster` care. */
 export interface Neighbours {
   /** How many are on that agent. */
   countOn(agentId: string): number;
-  /** How many are on agents for which that text comes to that value. */
-  countWith(text: string, value: string): number;
+  /** How many are on agents for which that text comes to that value; without a value: to any. */
+  countWith(text: string, value?: string): number;
 }
 
 /** Nobody is there yet. */
@@ -56,6 +62,7 @@ export function constraintFault(
       : undefined;
   const left = resolveText(attribute, agent);
   if (operator === "distinct_property") return distinctFault(constraint, left, neighbours);
+  if (operator === "cluster") return clusterFault(constraint, left, neighbours);
   if (operator === "is_set") return left === undefined ? `${attribute} is not set` : undefined;
   if (operator === "is_not_set") return left === undefined ? undefined : `${attribute} is set (to ${quote(left)})`;
   const right = resolveText(value, agent);
@@ -78,8 +85,20 @@ function distinctFault(
     : undefined;
 }
 
+function clusterFault(
+  { attribute, value }: PlacementConstraint,
+  left: string | undefined,
+  neighbours: Neighbours,
+): string | undefined {
+  if (left === undefined) return `${attribute} is not set`;
+  if (value !== "") return left === value ? undefined : `cluster: ${attribute} is ${quote(left)}, not ${quote(value)}`;
+  if (neighbours.countWith(attribute, left) > 0 || neighbours.countWith(attribute) === 0) return undefined;
+  return `cluster: ${attribute} is ${quote(left)}, the others have another value`;
+}
+
 function compare(operator: ConstraintOperator, left: string | undefined, right: string | undefined): boolean {
   if (operator === "!=" || operator === "not") return left !== right;
+  if (operator === "unlike") return right !== undefined && (left === undefined || isLike(left, right) === false);
   if (left === undefined || right === undefined) return false;
   switch (operator) {
     case "=":
@@ -96,6 +115,8 @@ function compare(operator: ConstraintOperator, left: string | undefined, right: 
       return order(left, right) >= 0;
     case "regexp":
       return matches(left, right);
+    case "like":
+      return isLike(left, right) === true;
     case "version":
       return satisfies(left, right, false) === true;
     case "semver":
@@ -143,6 +164,11 @@ function matches(text: string, pattern: string): boolean {
     patterns.set(pattern, patternFault(pattern) === undefined ? new RegExp(pattern) : undefined);
   }
   return patterns.get(pattern)?.test(text) ?? false;
+}
+
+/** Whether the whole text is what the pattern says; undefined: it is no pattern. */
+function isLike(text: string, pattern: string): boolean | undefined {
+  return patternFault(pattern) === undefined ? matches(text, `^(?:${pattern})$`) : undefined;
 }
 
 function setOf(text: string): readonly string[] {

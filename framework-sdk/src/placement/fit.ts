@@ -29,6 +29,8 @@ export interface Need {
   /** Drivers of its tasks. Default: any agent will do. */
   readonly drivers?: readonly string[];
   readonly networkMode?: string;
+  /** Agents that are taken only if no other will do. */
+  readonly avoids?: ReadonlySet<string>;
 }
 
 /** Yes, with how well it packs (0 to 1, more is fuller); or no, with the first reason. */

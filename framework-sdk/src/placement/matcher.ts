@@ -3,6 +3,9 @@ import type { Neighbours } from "./constraints.ts";
 import { demandOn, fit, type Need, type Room } from "./fit.ts";
 import { type AgentTraits, resolveText } from "./references.ts";
 
+/** More than neighbours ever count for: an agent that is avoided is the last. */
+const avoidedPenalty = 1e9;
+
 /** Why one agent can't take an instance. */
 export interface Rejection {
   readonly agentId: string;
@@ -35,7 +38,7 @@ export class Matcher {
 
   /**
    * `random` settles the order of equal rooms: the same sequence gives the same placements. `others` are agents that
-   * have no room but may have occupants, for `distinct_property`.
+   * have no room but may have occupants, for `distinct_property` and `cluster`.
    */
   constructor(rooms: readonly Room[], random: Random, others: Iterable<AgentTraits> = []) {
     this.#rooms = rooms
@@ -66,7 +69,8 @@ export class Matcher {
         rejections.push({ agentId: room.agentId, agentName: room.agentName, reason: answer.reason });
         continue;
       }
-      const score = answer.score - occupants.countOn(room.agentId);
+      const isAvoided = need.avoids?.has(room.agentId) === true;
+      const score = answer.score - occupants.countOn(room.agentId) - (isAvoided ? avoidedPenalty : 0);
       if (score <= bestScore) continue;
       best = room;
       bestScore = score;
@@ -106,7 +110,8 @@ export class Matcher {
         let sum = 0;
         for (const [agentId, count] of counts) {
           const traits = this.#traits.get(agentId);
-          if (traits !== undefined && resolveText(text, traits) === value) sum += count;
+          const has = traits === undefined ? undefined : resolveText(text, traits);
+          if (has !== undefined && (value === undefined || has === value)) sum += count;
         }
         return sum;
       },

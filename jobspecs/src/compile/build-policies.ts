@@ -1,5 +1,12 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { defaultRestart, defaultUpdate, writtenReschedule, writtenRestart, writtenUpdate } from "../job/defaults.ts";
+import {
+  defaultRestart,
+  defaultSurge,
+  defaultUpdate,
+  writtenReschedule,
+  writtenRestart,
+  writtenUpdate,
+} from "../job/defaults.ts";
 import type {
   Constraint,
   ConstraintOperator,
@@ -44,7 +51,7 @@ export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock |
   const bool = (name: string): boolean | undefined => group?.bool(name) ?? job?.bool(name);
   const health = group?.text("health_check") ?? job?.text("health_check");
   const strategy: UpdateStrategy = {
-    method: { kind: "batch", maxParallel: number("max_parallel") ?? 1 },
+    method: buildMethod(group ?? job, number),
     canaryCount: number("canary") ?? writtenUpdate.canaryCount,
     healthCheck: (health ?? writtenUpdate.healthCheck) as UpdateStrategy["healthCheck"],
     minHealthyTimeMs: number("min_healthy_time") ?? writtenUpdate.minHealthyTimeMs,
@@ -56,6 +63,30 @@ export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock |
   };
   refuseTimes(group ?? job, strategy);
   return strategy;
+}
+
+/** Steps of so many, or, beyond Nomad, percentages of the count. */
+function buildMethod(
+  block: DecodedBlock | undefined,
+  number: (name: string) => number | undefined,
+): UpdateStrategy["method"] {
+  const maxParallel = number("max_parallel");
+  const minHealthy = number("min_healthy_percent");
+  const surge = number("surge_percent");
+  if (minHealthy === undefined && surge === undefined) return { kind: "batch", maxParallel: maxParallel ?? 1 };
+  const refuse = (name: string, summary: string): void => block?.error(name, { code: "job/update-method", summary });
+  const { minHealthyPercent, surgePercent } = defaultSurge;
+  const method = {
+    kind: "surge",
+    minHealthyPercent: minHealthy ?? minHealthyPercent,
+    surgePercent: surge ?? surgePercent,
+  } as const;
+  if (maxParallel !== undefined) refuse("max_parallel", "an update has steps of max_parallel or percentages, not both");
+  if (method.minHealthyPercent > 100) refuse("min_healthy_percent", "min_healthy_percent must be at most 100");
+  if (method.surgePercent > 1_000) refuse("surge_percent", "surge_percent must be at most 1000");
+  if (method.minHealthyPercent === 100 && method.surgePercent === 0)
+    refuse("surge_percent", "an update that may neither stop an instance nor start one too many can't go on");
+  return method;
 }
 
 function refuseTimes(block: DecodedBlock | undefined, update: UpdateStrategy): void {
@@ -85,6 +116,8 @@ const operators: Readonly<Record<string, ConstraintOperator>> = {
   ">": ">",
   ">=": ">=",
   regexp: "regexp",
+  like: "like",
+  unlike: "unlike",
   version: "version",
   semver: "semver",
   set_contains: "set_contains",
@@ -94,9 +127,14 @@ const operators: Readonly<Record<string, ConstraintOperator>> = {
   is_not_set: "is_not_set",
   distinct_hosts: "distinct_hosts",
   distinct_property: "distinct_property",
+  unique: "distinct_property",
+  max_per: "distinct_property",
+  cluster: "cluster",
 };
 
-const shortForms = Object.keys(operators).filter((name) => /^[a-z]/.test(name) && name !== "is" && name !== "not");
+/** Operators that Nomad does not have are written out. */
+const longOnly: ReadonlySet<string> = new Set(["is", "not", "like", "unlike", "unique", "max_per", "cluster"]);
+const shortForms = Object.keys(operators).filter((name) => /^[a-z]/.test(name) && !longOnly.has(name));
 
 export function buildConstraints(block: DecodedBlock): Constraint[] {
   return block.all("constraint").flatMap((constraint) => buildConstraint(constraint) ?? []);
@@ -155,7 +193,7 @@ function refuseIncomplete(block: DecodedBlock, constraint: Constraint): void {
   if (constraint.attribute === "" && constraint.operator !== "distinct_hosts") {
     refuse("attribute", `a constraint with "${constraint.operator}" needs an attribute`);
   }
-  if (constraint.operator === "regexp") {
+  if (["regexp", "like", "unlike"].includes(constraint.operator)) {
     try {
       new RegExp(constraint.value, "u");
     } catch {

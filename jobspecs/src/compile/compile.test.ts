@@ -184,11 +184,28 @@ test("constraints: synonyms and short forms arrive as one shape", () => {
   value = "linux"
 }
 constraint { distinct_hosts = true }
-constraint { distinct_property = "\${meta.rack}" }`;
+constraint { distinct_property = "\${meta.rack}" }
+constraint {
+  attribute = "\${meta.rack}"
+  operator = "max_per"
+  value = "2"
+}
+constraint {
+  attribute = "\${meta.rack}"
+  operator = "cluster"
+}
+constraint {
+  attribute = "\${meta.rack}"
+  operator = "unlike"
+  value = "a.*"
+}`;
   expect(compiled(aJob({ group })).groups[0]?.constraints).toEqual([
     { attribute: "${attr.kernel.name}", operator: "=", value: "linux" },
     { attribute: "", operator: "distinct_hosts", value: "true" },
     { attribute: "${meta.rack}", operator: "distinct_property", value: "1" },
+    { attribute: "${meta.rack}", operator: "distinct_property", value: "2" },
+    { attribute: "${meta.rack}", operator: "cluster", value: "" },
+    { attribute: "${meta.rack}", operator: "unlike", value: "a.*" },
   ]);
 });
 

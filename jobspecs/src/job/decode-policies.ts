@@ -11,6 +11,8 @@ export const constraintOperators = [
   ">",
   ">=",
   "regexp",
+  "like",
+  "unlike",
   "version",
   "semver",
   "set_contains",
@@ -19,6 +21,7 @@ export const constraintOperators = [
   "is_not_set",
   "distinct_hosts",
   "distinct_property",
+  "cluster",
 ] as const;
 
 export function decodeConstraints(owner: Reader): Constraint[] {
@@ -29,7 +32,7 @@ export function decodeConstraints(owner: Reader): Constraint[] {
       operator: reader.oneOf("operator", constraintOperators),
       value: reader.text("value"),
     };
-    if (made.operator === "regexp") {
+    if (["regexp", "like", "unlike"].includes(made.operator)) {
       try {
         new RegExp(made.value, "u");
       } catch {

@@ -58,10 +58,13 @@ const updateTimes = {
   staggerMs: 30 * secondMs,
 } as const;
 
+/** What of the count an update without a number of its own leaves healthy, and starts too many. */
+export const defaultSurge = { kind: "surge", minHealthyPercent: 100, surgePercent: 25 } as const;
+
 /** Without an `update` block: Muster's. */
 export const defaultUpdate: UpdateStrategy = {
   ...updateTimes,
-  method: { kind: "surge", minHealthyPercent: 100, surgePercent: 25 },
+  method: defaultSurge,
   autoRevert: true,
 };
 

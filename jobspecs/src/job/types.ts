@@ -183,6 +183,8 @@ export type ConstraintOperator =
   | ">"
   | ">="
   | "regexp"
+  | "like"
+  | "unlike"
   | "version"
   | "semver"
   | "set_contains"
@@ -190,14 +192,15 @@ export type ConstraintOperator =
   | "is_set"
   | "is_not_set"
   | "distinct_hosts"
-  | "distinct_property";
+  | "distinct_property"
+  | "cluster";
 
 export interface Constraint {
   /** Left side, e.g. `${attr.kernel.name}`: interpolated on the agent's attributes; "" for distinct_hosts. */
   readonly attribute: string;
-  /** Synonyms are settled: `==` and `is` arrive as "=", `not` as "!=", `set_contains_all` as "set_contains". */
+  /** Synonyms are settled: `==` and `is` arrive as "=", `not` as "!=", `set_contains_all` as "set_contains", `unique` and `max_per` as "distinct_property". */
   readonly operator: ConstraintOperator;
-  /** Right side; "" for is_set and is_not_set; "true" for distinct_hosts; a count for distinct_property. Interpolated. */
+  /** Right side; "" for is_set and is_not_set; "true" for distinct_hosts; a count for distinct_property; "" or a value for cluster. Interpolated. */
   readonly value: string;
 }
 
@@ -237,7 +240,7 @@ export interface ReschedulePolicy {
  *
  * `batch` is a written block: at most `maxParallel` instances are replaced at a time, old ones may stop first.
  * `surge` is the default of an absent block: never fewer than `minHealthyPercent` of the count healthy, at most
- * `surgePercent` (at least one instance) more than the count.
+ * `surgePercent` (at least one instance, unless it is 0) more than the count. With 0 old ones stop first.
  */
 export interface UpdateStrategy {
   readonly method:

@@ -19,7 +19,10 @@ export const constraintBlock: BlockSchema = block("Agents that may be used.", {
   repeats: true,
   attributes: {
     attribute: works("string", "Left side, e.g. ${attr.kernel.name}."),
-    operator: works("string", "= (default), !=, <, <=, >, >=, regexp, version, semver, set_contains, ..."),
+    operator: works(
+      "string",
+      "= (default), !=, <, <=, >, >=, regexp, version, semver, set_contains, like, unlike, unique, max_per, cluster, ...",
+    ),
     value: works("text", "Right side."),
     distinct_hosts: works("bool", "No two instances on one agent."),
     distinct_property: works("string", "At most `value` (1) instances per value of this attribute."),
@@ -37,6 +40,10 @@ export const constraintBlock: BlockSchema = block("Agents that may be used.", {
 export const updateBlock: BlockSchema = block("How a new version replaces the old.", {
   attributes: {
     max_parallel: works("integer", "Instances replaced at a time; 1.", { min: 1 }),
+    min_healthy_percent: works("integer", "Instead of max_parallel: never fewer of the count healthy; 100.", {
+      min: 0,
+    }),
+    surge_percent: works("integer", "Instead of max_parallel: at most so many too many; 25.", { min: 0 }),
     health_check: works("string", "checks (default), task_states or manual.", {
       oneOf: ["checks", "task_states", "manual"],
     }),
