@@ -152,6 +152,60 @@ test("scaling makes a version, and the history tells what made each", () => {
   );
 });
 
+test("case 26: going back from version 3 to version 1 makes version 4, equal to the first, and the history has all four", () => {
+  const desk = new Desk();
+  for (const cpu of [1, 2, 3]) {
+    desk.run(jobText("web", { task: `env {\n        RELEASE = "${cpu}"\n      }` }));
+    desk.write();
+  }
+  const reverted = desk.call("Revert", { name: "web", version: 1 });
+  desk.write();
+  expect(reverted.answers).toEqual([{ version: 4 }]);
+  type Kept = { version: number; cause: string; definition: Buffer; source: string };
+  const [history] = desk.call<{ versions: Kept[] }>("History", { name: "web" }).answers;
+  const versions = history?.versions ?? [];
+  expect(versions.map(({ version, cause }) => [version, cause])).toEqual([
+    [4, "revert"],
+    [3, "run"],
+    [2, "run"],
+    [1, "run"],
+  ]);
+  expect(versions[0]?.definition).toEqual(versions[3]?.definition);
+  expect(versions[0]?.source).toBe(versions[3]?.source);
+  expect(versions[0]?.definition).not.toEqual(versions[1]?.definition);
+});
+
+test("case 14: an update that may neither stop an instance nor start one too many is refused", () => {
+  const desk = new Desk();
+  const definition = JSON.parse(definitionOf(jobText("web", { count: 4 })));
+  definition.groups[0].update.method = { kind: "surge", minHealthyPercent: 100, surgePercent: 0 };
+  const run = desk.run(jobText("web"), { definition: Buffer.from(JSON.stringify(definition)) });
+  expect(run.error).toMatchObject({ kind: "invalid", field: "job.definition.groups[0].update.method" });
+  expect(desk.writes).toEqual([]);
+  expect(() => definitionOf(jobText("web", { group: "update {\n      surge_percent = 0\n    }" }))).toThrow(
+    /job\/update-method/,
+  );
+});
+
+test("case 46: a job that asks for a secret is refused, since nobody provides any", () => {
+  for (const block of ['secret "db" {\n        provider = "vault"\n      }', "vault {}"])
+    expect(() => definitionOf(jobText("web", { task: block })), block).toThrow(/"severity":"error"/);
+  const definition = JSON.parse(definitionOf(jobText("web")));
+  definition.groups[0].tasks[0].secrets = [{ name: "db" }];
+  const run = new Desk().run(jobText("web"), { definition: Buffer.from(JSON.stringify(definition)) });
+  expect(run.error).toMatchObject({ kind: "invalid" });
+});
+
+test("case 49: a definition that is too large is refused, and it alone", () => {
+  const desk = new Desk();
+  const large = desk.run(jobText("large", { task: `env {\n        BIG = "${"x".repeat(300_000)}"\n      }` }));
+  const small = desk.run(jobText("web"));
+  desk.write();
+  expect(large.error).toMatchObject({ kind: "invalid", field: "job.definition" });
+  expect(small.answers).toMatchObject([{ version: 1, changed: true }]);
+  expect([...desk.world.state.jobs.keys()]).toEqual(["web"]);
+});
+
 test("older versions than the last ten are forgotten", () => {
   const desk = new Desk();
   for (let count = 1; count <= 15; count++) {

@@ -4,6 +4,7 @@ import {
   createJobServer,
   createScheduler,
   createStateClient,
+  isTerminal,
   type JobServer,
   type JobsWatchResponse,
   MusterError,
@@ -267,6 +268,10 @@ class Framework implements Services {
     for (const instance of plan.kills) {
       instance.isKilling = true;
       for (const taskId of instance.tasks.keys()) this.#scheduler.kill(taskId);
+    }
+    for (const instance of plan.ends) {
+      instance.isEnding = true;
+      for (const { taskId, state } of instance.tasks.values()) if (!isTerminal(state)) this.#scheduler.kill(taskId);
     }
     if (plan.wants.length > 0) this.#wants.set(name, plan.wants);
     if (plan.wakeAtMs !== undefined) this.#wakes.set(name, plan.wakeAtMs);

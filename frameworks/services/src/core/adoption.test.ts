@@ -1,27 +1,11 @@
 import { TaskState } from "@muster/framework-sdk";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
 import { idPrefix, makeLaunchId, makeTaskId, readTaskId, versionOfLaunch } from "./ids.ts";
 import { emptyState } from "./model.ts";
-import { jobsPrefix, jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
+import { jobsPrefix, loadRecords } from "./records.ts";
 import { versionsMax } from "./versions.ts";
-
-/** The framework starts anew: all it has is what State holds, and what it is told. */
-function restart(world: SmallWorld, name: string): void {
-  const { current, history, isStopped, isPurged } = world.entry(name);
-  const record = (write: { key: string; put?: Buffer }) => ({
-    key: write.key,
-    value: write.put ?? Buffer.alloc(0),
-    version: 1,
-  });
-  const job = jobWrite(name, 0, { version: current.record.version, isStopped, isPurged });
-  const versions = [current, ...history].map((one) => versionWrite(name, one.record));
-  const kept = restartsWrite(world.entry(name));
-  const { epoch } = world.state;
-  world.state = { ...emptyState(), epoch: epoch + 1 };
-  expect(loadRecords(world.state, [record(job)], versions.map(record), [record(kept)])).toEqual([]);
-}
 
 test("tasks of an earlier process are taken over as they are, whatever version they run", () => {
   const world = new SmallWorld(anAgent("a"));
@@ -30,7 +14,7 @@ test("tasks of an earlier process are taken over as they are, whatever version t
   world.startAll();
   world.run(jobText("web", { count: 3 }), "scale");
   world.settle();
-  restart(world, "web");
+  restartFramework(world, "web");
   for (const [id, version] of [
     ["web.g.0.1-1", 1],
     ["web.g.1.1-2", 1],
@@ -44,12 +28,33 @@ test("tasks of an earlier process are taken over as they are, whatever version t
   expect([world.launched, world.killed]).toEqual([[], []]);
 });
 
+test("case 49: fifty thousand running instances are taken over after a fail-over, and none is killed or launched", () => {
+  const world = new SmallWorld(anAgent("a", 1e9, 1e9));
+  const names = ["one", "two", "three", "four", "five"];
+  world.state.epoch = 2;
+  world.state.isReconciled = false;
+  for (const name of names) {
+    world.run(jobText(name, { count: 10_000 }));
+    world.entry(name).isNew = false;
+    for (let index = 0; index < 10_000; index++) {
+      const id = `1-${index.toString(36)}`;
+      const where = { agentId: "a", launchId: makeLaunchId(1, id) };
+      world.tell(`${name}.g.${index}.${id}`, TaskState.TASK_RUNNING, where);
+    }
+  }
+  world.settle();
+  world.state.isReconciled = true;
+  world.advance(3_000, 1_000);
+  expect([world.launched, world.killed]).toEqual([[], []]);
+  expect(names.map((name) => world.live(name).length)).toEqual(Array(5).fill(10_000));
+});
+
 test("scaling many times before all tasks are known makes none of them look out of date", () => {
   const world = new SmallWorld(anAgent("a"));
   world.run(jobText("web", { count: 2 }));
   world.settle();
   world.startAll();
-  restart(world, "web");
+  restartFramework(world, "web");
   world.state.isReconciled = false;
   for (let count = 3; count < 3 + 3 * versionsMax; count++) world.run(jobText("web", { count }), "scale");
   world.run(jobText("web", { count: 2 }), "scale");
@@ -67,7 +72,7 @@ test("nothing is launched for a job of an earlier process before all its tasks a
   const world = new SmallWorld(anAgent("a"));
   world.run(jobText("web", { count: 2 }));
   world.settle();
-  restart(world, "web");
+  restartFramework(world, "web");
   world.launched.length = 0;
   world.advance(60_000, 1_000);
   expect(world.launched).toEqual([]);
@@ -77,25 +82,6 @@ test("nothing is launched for a job of an earlier process before all its tasks a
   world.state.isReconciled = true;
   world.settle();
   expect(world.launched).toEqual(["new.g.0.2-1", "web.g.0.2-2", "web.g.1.2-3"]);
-});
-
-test("a delay before the next try outlives the process", () => {
-  const world = new SmallWorld(anAgent("a"));
-  world.run(jobText("web"));
-  world.settle();
-  for (let round = 0; round < 7; round++) {
-    world.fail(world.launched.at(-1) ?? "");
-    const count = world.launched.length;
-    if (round < 6) while (world.launched.length === count) world.advance(1_000, 1_000);
-  }
-  world.advance(4_000, 1_000);
-  restart(world, "web");
-  world.state.isReconciled = true;
-  world.launched.length = 0;
-  world.advance(59_000, 1_000);
-  expect(world.launched).toHaveLength(0);
-  world.advance(1_000, 1_000);
-  expect(world.launched).toHaveLength(1);
 });
 
 test("a task of an unknown job is remembered to be ended", () => {

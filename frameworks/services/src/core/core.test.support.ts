@@ -3,6 +3,7 @@ import {
   type ClusterAgent,
   emptyMessage,
   Health,
+  isTerminal,
   type Offer,
   resources,
   StatusReason,
@@ -14,6 +15,7 @@ import { canonicalJson, compileJob } from "@muster/jobspecs";
 import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
 import { commit, proposeVersion } from "./proposals.ts";
+import { jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
 import { planJob } from "./rollout.ts";
 import { takeStatus } from "./statuses.ts";
 import { readJob } from "./versions.ts";
@@ -116,6 +118,10 @@ export class SmallWorld {
     for (const entry of this.state.jobs.values()) {
       const plan = planJob(this.state, entry, this.now, this.agents);
       for (const instance of plan.kills) this.#kill(instance);
+      for (const instance of plan.ends) {
+        instance.isEnding = true;
+        for (const { taskId, state } of [...instance.tasks.values()]) if (!isTerminal(state)) this.#end(taskId);
+      }
       const offers = [...this.agents.values()].map((agent) => this.#offer(agent));
       const { answers } = launchWants(this.state, plan.wants, offers, [], seededRandom("x"), this.now);
       for (const { groups } of answers)
@@ -167,10 +173,12 @@ export class SmallWorld {
 
   #kill(instance: Instance): void {
     instance.isKilling = true;
-    for (const taskId of [...instance.tasks.keys()]) {
-      this.killed.push(taskId);
-      if (this.endsKilled) this.tell(taskId, TaskState.TASK_KILLED);
-    }
+    for (const taskId of [...instance.tasks.keys()]) this.#end(taskId);
+  }
+
+  #end(taskId: string): void {
+    this.killed.push(taskId);
+    if (this.endsKilled) this.tell(taskId, TaskState.TASK_KILLED, { reason: StatusReason.REASON_KILLED_BY_FRAMEWORK });
   }
 
   #offer(agent: ClusterAgent): Offer {
@@ -185,4 +193,21 @@ export class SmallWorld {
       portsTaken: [...agent.portsTaken],
     };
   }
+}
+
+/** The framework starts anew: all it has is what State holds, and what it is told. */
+export function restartFramework(world: SmallWorld, name: string): void {
+  const { current, history, isStopped, isPurged } = world.entry(name);
+  const record = (write: { key: string; put?: Buffer }) => ({
+    key: write.key,
+    value: write.put ?? Buffer.alloc(0),
+    version: 1,
+  });
+  const job = jobWrite(name, 0, { version: current.record.version, isStopped, isPurged });
+  const versions = [current, ...history].map((one) => versionWrite(name, one.record));
+  const kept = restartsWrite(world.entry(name));
+  const { epoch } = world.state;
+  world.state = { ...emptyState(), epoch: epoch + 1 };
+  const faults = loadRecords(world.state, [record(job)], versions.map(record), [record(kept)]);
+  if (faults.length > 0) throw new Error(JSON.stringify(faults));
 }

@@ -45,6 +45,7 @@ export function launchWants(
     const matcher = new Matcher([...rooms.values()], random, others);
     const launches = new Map<string, LaunchGroup[]>();
     const occupants = new Map<string, Occupants>();
+    const failing = new Map<string, ReadonlySet<string>>();
     const inOrder = wants.filter((want) => want.role === role).sort(byUrgency);
     for (const want of inOrder) {
       const key = occupancyKey(want);
@@ -53,7 +54,10 @@ export function launchWants(
         there = matcher.occupants(agentsOf(want));
         occupants.set(key, there);
       }
-      const found = rooms.size === 0 ? undefined : matcher.place(pinnedNeed(want), there);
+      const groupKey = `${want.entry.name}/${want.group.name}`;
+      const avoids = failing.get(groupKey) ?? failedOn(want);
+      failing.set(groupKey, avoids);
+      const found = rooms.size === 0 ? undefined : matcher.place({ ...pinnedNeed(want), avoids }, there);
       if (found === undefined || !("placed" in found)) {
         unplaced.push(want);
         continue;
@@ -107,13 +111,20 @@ function isJobWide(entry: JobEntry): boolean {
   );
 }
 
-/** Agents of the instances that count as neighbours. */
+/** Agents of the instances that count as neighbours: those too that end, until they have. */
 export function agentsOf({ entry, group }: Want): string[] {
   const wide = isJobWide(entry);
   const agentIds: string[] = [];
   for (const instance of entry.instances.values())
-    if (!instance.isKilling && instance.agentId !== "" && (wide || instance.group === group.name))
-      agentIds.push(instance.agentId);
+    if (instance.agentId !== "" && (wide || instance.group === group.name)) agentIds.push(instance.agentId);
+  return agentIds;
+}
+
+/** Agents on which instances of that group have failed of late: one bad machine is not to hold it up. */
+function failedOn({ entry, group }: Want): ReadonlySet<string> {
+  const agentIds = new Set<string>();
+  for (const [key, restarts] of entry.restarts)
+    if (key.startsWith(`${group.name}/`)) for (const agentId of restarts.failedOn) agentIds.add(agentId);
   return agentIds;
 }
 
@@ -144,6 +155,9 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     agentId,
     agentName,
     isKilling: false,
+    endedBy: undefined,
+    isEnding: false,
+    cameBackLate: false,
     launchedMs: now.monotonicMs,
     runningSinceMs: undefined,
     ranSinceMs: undefined,

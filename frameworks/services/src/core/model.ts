@@ -1,4 +1,4 @@
-import type { AssignedPort, Health, Need, TaskState } from "@muster/framework-sdk";
+import type { AssignedPort, Health, Need, TaskState, TaskStatus } from "@muster/framework-sdk";
 import type { Job, TaskGroup } from "@muster/jobspecs";
 
 /** The moment of a step: for durations, and for what people and other machines read. */
@@ -52,6 +52,8 @@ export interface RestartState {
   version: number;
   /** Restarts, ever. */
   restartCount: number;
+  /** Agents that it failed on, the last ones. */
+  failedOn: string[];
   /** Launches in a row that did not reach their agent. */
   dropCount: number;
   /** How the last one ended, for people. */
@@ -73,6 +75,9 @@ export interface TaskView {
   ports: readonly AssignedPort[];
 }
 
+/** How a task ended. */
+export type TaskEnd = Pick<TaskStatus, "taskId" | "state" | "reason" | "message" | "exitCode" | "signal">;
+
 /** One launch of a group: its tasks start and end together. */
 export interface Instance {
   /** "<epoch>-<n>": never used twice. */
@@ -90,6 +95,12 @@ export interface Instance {
   agentName: string;
   /** It was told to end. */
   isKilling: boolean;
+  /** The end of the first of its tasks that ended by itself: why the instance ends, whatever the others say then. */
+  endedBy: TaskEnd | undefined;
+  /** What is left of it was told to end, since one of its tasks has ended. */
+  isEnding: boolean;
+  /** Its agent was away for so long that another takes precedence. */
+  cameBackLate: boolean;
   readonly launchedMs: number;
   /** Since when all its tasks run, as `monotonicMs`; undefined: they do not. */
   runningSinceMs: number | undefined;

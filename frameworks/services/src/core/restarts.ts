@@ -3,6 +3,8 @@ import type { RestartState } from "./model.ts";
 
 /** Failures that are remembered of one instance. */
 const failuresKeptMax = 64;
+/** Agents that are remembered of one instance. */
+const failedOnMax = 8;
 /** A launch that did not reach its agent is tried again at once, then after 100 ms, twice as long each time. */
 const dropDelayMsFirst = 100;
 const dropDelayMsMax = 10_000;
@@ -26,20 +28,29 @@ export function freshRestarts(version: number): RestartState {
     givenUp: undefined,
     version,
     restartCount: 0,
+    failedOn: [],
     dropCount: 0,
     lastEnd: "",
     lastExitCode: undefined,
   };
 }
 
-/** An instance ended that nobody told to. Settles when it is tried again. */
-export function recordFailure(state: RestartState, group: TaskGroup, ranMs: number, nowMs: number): void {
+/** An instance ended that nobody told to. Settles when it is tried again, and where rather not. */
+export function recordFailure(
+  state: RestartState,
+  group: TaskGroup,
+  agentId: string,
+  ranMs: number,
+  nowMs: number,
+): void {
   const policy = policyOf(group);
   if (policy.resetAfterMs !== undefined && ranMs >= policy.resetAfterMs) {
     state.failureCount = 0;
     state.rescheduleCount = 0;
     state.failedAt = [];
+    state.failedOn = [];
   }
+  state.failedOn = [...state.failedOn.filter((one) => one !== agentId), agentId].slice(-failedOnMax);
   state.failureCount++;
   state.restartCount++;
   state.dropCount = 0;

@@ -99,6 +99,52 @@ test("an update whose new instances do not become healthy goes no further", () =
   expect(world.live("web").filter(({ version }) => version === 1)).toHaveLength(2);
 });
 
+/** An update while all that is launched becomes healthy after so long; looks at what lives every 100 ms. */
+function update(
+  world: SmallWorld,
+  text: string,
+  forMs: number,
+  look: (counts: { total: number; healthy: number }) => void,
+  isHealthy: () => boolean = () => true,
+): void {
+  world.run(text);
+  world.advance(forMs, 100, () => {
+    const live = world.live("web");
+    look({ total: live.length, healthy: live.filter(({ healthySinceMs }) => healthySinceMs !== undefined).length });
+    if (isHealthy()) world.startAll(HEALTH_HEALTHY);
+  });
+}
+
+const percents = (minHealthy: number, surge: number) => `${checked}
+    update {
+      min_healthy_percent = ${minHealthy}
+      surge_percent = ${surge}
+      min_healthy_time = "2s"
+    }`;
+
+/** A job all of whose instances are healthy. */
+function healthy(count: number, group: string): SmallWorld {
+  const world = new SmallWorld(anAgent("a"), anAgent("b"));
+  world.run(jobText("web", { count, group }));
+  world.settle();
+  world.startAll(HEALTH_HEALTHY);
+  return world;
+}
+
+const allNew = (world: SmallWorld, version = 2) => world.live("web").every((one) => one.version === version);
+
+test("case 12: an update that may stop half and start none too many never has fewer than half healthy, nor more than all", () => {
+  const world = healthy(10, percents(50, 0));
+  const seen = { total: 0, healthy: 10 };
+  update(world, jobText("web", { count: 10, group: percents(50, 0), task: changed }), 30_000, (now) => {
+    seen.total = Math.max(seen.total, now.total);
+    seen.healthy = Math.min(seen.healthy, now.healthy);
+  });
+  expect(seen).toEqual({ total: 10, healthy: 5 });
+  expect(allNew(world)).toBe(true);
+  expect(world.live("web")).toHaveLength(10);
+});
+
 test("case 13: without an update block there are never fewer healthy instances than wanted, and at most a quarter too many", () => {
   const world = new SmallWorld(anAgent("a"));
   world.run(jobText("web", { count: 4, group: checked }));
@@ -113,6 +159,89 @@ test("case 13: without an update block there are never fewer healthy instances t
   });
   expect(world.live("web").every(({ version }) => version === 2)).toBe(true);
   expect(world.live("web")).toHaveLength(4);
+});
+
+test("case 15: an update that starts none too many completes although every old instance is unhealthy", () => {
+  for (const group of [percents(100, 25), percents(80, 0), batch(1)]) {
+    const world = healthy(4, group);
+    for (const taskId of world.launched) world.tell(taskId, TaskState.TASK_RUNNING, { health: HEALTH_UNHEALTHY });
+    let most = 0;
+    update(world, jobText("web", { count: 4, group, task: changed }), 30_000, ({ total }) => {
+      most = Math.max(most, total);
+    });
+    expect(most).toBe(4);
+    expect(allNew(world)).toBe(true);
+    expect(world.live("web")).toHaveLength(4);
+  }
+});
+
+test("case 17: an old instance ends only after its successor's check has passed", () => {
+  const world = healthy(3, checked);
+  let passes = false;
+  world.run(jobText("web", { count: 3, group: checked, task: changed }));
+  world.advance(120_000, 500, () => {
+    for (const { version, tasks } of world.live("web"))
+      if (version === 2)
+        for (const taskId of tasks.keys())
+          world.tell(taskId, TaskState.TASK_RUNNING, { health: passes ? HEALTH_HEALTHY : HEALTH_UNHEALTHY });
+  });
+  expect(world.killed).toEqual([]);
+  passes = true;
+  world.advance(120_000, 500, () => world.startAll(HEALTH_HEALTHY));
+  for (const { version, tasks } of world.live("web"))
+    if (version === 2)
+      for (const taskId of tasks.keys()) world.tell(taskId, TaskState.TASK_RUNNING, { health: HEALTH_HEALTHY });
+  world.advance(120_000, 500, () => world.startAll(HEALTH_HEALTHY));
+  expect(world.killed).toEqual(["web.g.0.1-1", "web.g.1.1-2", "web.g.2.1-3"]);
+  expect(allNew(world)).toBe(true);
+});
+
+test("case 18: an old instance that dies in the middle of an update is replaced by the new version", () => {
+  const world = healthy(4, batch(1));
+  world.run(jobText("web", { count: 4, group: batch(1), task: changed }));
+  world.settle();
+  world.fail("web.g.3.1-4");
+  world.settle();
+  const third = world.live("web").filter(({ index }) => index === 3);
+  expect(third.map(({ version }) => version)).toEqual([2]);
+});
+
+test("case 23: an update that is taken back half done leaves the old instances alone and ends the new ones", () => {
+  const world = healthy(4, checked);
+  update(world, jobText("web", { count: 4, group: checked, task: changed }), 25_000, () => {});
+  const versions = () => world.live("web").map(({ version }) => version);
+  expect(versions().filter((version) => version === 2).length).toBeGreaterThanOrEqual(1);
+  const kept = world.live("web").filter(({ version }) => version === 1);
+  expect(kept.length).toBeGreaterThanOrEqual(1);
+  world.run(jobText("web", { count: 4, group: checked }), "revert");
+  world.advance(120_000, 100, () => world.startAll(HEALTH_HEALTHY));
+  expect(world.live("web")).toHaveLength(4);
+  expect(world.live("web").every((one) => one.healthySinceMs !== undefined)).toBe(true);
+  expect(versions()).not.toContain(2);
+  for (const { id } of kept) expect(world.live("web").map((one) => one.id)).toContain(id);
+});
+
+test("case 25: more instances restart none of those there are, and leave their back-off", () => {
+  const world = healthy(3, checked);
+  for (let round = 0; round < 4; round++) {
+    world.fail(
+      world
+        .live("web")
+        .find(({ index }) => index === 0)
+        ?.tasks.keys()
+        .next().value ?? "",
+    );
+    if (round < 3) world.advance(10_000, 1_000, () => world.startAll(HEALTH_HEALTHY));
+  }
+  const { nextTryAt, failureCount } = world.entry("web").restarts.get("g/0") ?? {};
+  const before = world.live("web").map(({ id }) => id);
+  world.run(jobText("web", { count: 5, group: checked }), "scale");
+  world.settle();
+  expect(world.killed).toEqual([]);
+  expect(world.live("web").map(({ id }) => id)).toEqual(expect.arrayContaining(before));
+  expect(world.live("web").map(({ index }) => index)).toEqual([1, 2, 3, 4]);
+  expect(world.entry("web").restarts.get("g/0")).toMatchObject({ nextTryAt, failureCount });
+  expect(nextTryAt).toBe(world.now.epochMs + 8_000);
 });
 
 test("where there is no room for one more, the old instance goes first", () => {
@@ -139,42 +268,6 @@ test("only the count and metadata changed: no task is touched", () => {
   world.advance(5_000);
   expect(world.entry("web").current.record.version).toBe(2);
   expect([world.launched.length, world.killed.length]).toEqual([2, 0]);
-});
-
-test("an instance that fails is tried again after 1, 2, 4 ... 300 s, and after 10 good minutes after 1 s again", () => {
-  const world = new SmallWorld(anAgent("a"));
-  world.run(jobText("web"));
-  world.settle();
-  const gaps: number[] = [];
-  for (let round = 0; round < 11; round++) {
-    world.startAll();
-    world.fail(world.launched.at(-1) ?? "");
-    const [since, count] = [world.now.monotonicMs, world.launched.length];
-    while (world.launched.length === count) world.advance(1_000, 1_000);
-    gaps.push((world.now.monotonicMs - since) / 1_000);
-  }
-  expect(gaps).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-  world.startAll();
-  world.advance(600_000, 10_000);
-  world.fail(world.launched.at(-1) ?? "");
-  const count = world.launched.length;
-  world.advance(1_000, 1_000);
-  expect(world.launched.length).toBe(count + 1);
-});
-
-test("a new version of a job that fails is tried at once", () => {
-  const world = new SmallWorld(anAgent("a"));
-  world.run(jobText("web"));
-  world.settle();
-  for (let round = 0; round < 5; round++) {
-    world.fail(world.launched.at(-1) ?? "");
-    const count = world.launched.length;
-    if (round < 4) while (world.launched.length === count) world.advance(1_000, 1_000);
-  }
-  world.run(jobText("web", { task: changed }));
-  const count = world.launched.length;
-  world.settle();
-  expect(world.launched.length).toBe(count + 1);
 });
 
 test("a written restart block that is used up gives the instance up if it may not be placed anew", () => {
@@ -230,6 +323,33 @@ test("case 33: an unreachable instance is replaced after a minute, not before; o
   expect(world.live("web")).toHaveLength(1);
   expect(world.killed).toHaveLength(1);
 });
+
+test.each([
+  [5, "a"],
+  [16, "b"],
+])(
+  "case 34: of an instance that is back after %i min and its replacement one stays, the one on %s",
+  (minutes, stays) => {
+    const world = new SmallWorld(anAgent("a"));
+    world.run(jobText("web"));
+    world.settle();
+    world.startAll();
+    world.agents.set("a", { ...anAgent("a", 0, 0), state: AgentState.AGENT_STATE_UNREACHABLE });
+    world.agents.set("b", anAgent("b"));
+    world.tell("web.g.0.1-1", TaskState.TASK_UNREACHABLE);
+    const startSecond = () => {
+      const [, second] = world.launched;
+      if (second !== undefined) world.tell(second, TaskState.TASK_RUNNING);
+    };
+    world.advance(minutes * 60_000, 1_000, startSecond);
+    expect(world.launched).toHaveLength(2);
+    world.tell("web.g.0.1-1", TaskState.TASK_RUNNING);
+    world.advance(60_000, 1_000);
+    expect(world.live("web").map(({ agentId }) => agentId)).toEqual([stays]);
+    expect(world.killed).toHaveLength(1);
+    expect(world.launched).toHaveLength(2);
+  },
+);
 
 test("a system job has one instance on every agent that it may run on, and on a new one as soon as it is there", () => {
   const linux: [string, string][] = [["kernel.name", "linux"]];

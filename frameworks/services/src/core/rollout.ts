@@ -21,6 +21,8 @@ export const surgeStuckMs = 5_000;
 /** What is to be done for one job now. */
 export interface JobPlan {
   readonly kills: Instance[];
+  /** Instances of which a task has ended by itself: what is left ends too, and their slots wait until it has. */
+  readonly ends: Instance[];
   readonly wants: Want[];
   /** To be looked at again at that moment (`monotonicMs`) even if nothing happens; undefined: no need. */
   wakeAtMs: number | undefined;
@@ -35,10 +37,11 @@ export function planJob(
   now: Now,
   agents: ReadonlyMap<string, ClusterAgent>,
 ): JobPlan {
-  const plan: JobPlan = { kills: [], wants: [], wakeAtMs: undefined, isStable: !entry.isStopped };
+  const plan: JobPlan = { kills: [], ends: [], wants: [], wakeAtMs: undefined, isStable: !entry.isStopped };
   const byGroup = new Map<string, Instance[]>();
   for (const instance of entry.instances.values()) {
     if (instance.isKilling) continue;
+    if (!instance.isEnding && isIncomplete(state, instance)) plan.ends.push(instance);
     const list = byGroup.get(instance.group);
     if (list) list.push(instance);
     else byGroup.set(instance.group, [instance]);
@@ -49,6 +52,11 @@ export function planJob(
   }
   for (const instances of byGroup.values()) plan.kills.push(...instances);
   return plan;
+}
+
+/** One of its tasks has ended, also if that was before this process: what is left of it is of no use. */
+function isIncomplete(state: ServicesState, instance: Instance): boolean {
+  return instance.endedBy !== undefined || (state.isReconciled && instance.tasks.size < instance.taskCount);
 }
 
 interface SlotView {
@@ -133,6 +141,7 @@ class GroupPlanner {
   #rank(instance: Instance): number {
     const { monotonicMs } = this.#now;
     const age = Math.min((monotonicMs - instance.launchedMs) / 1e12, 0.5);
+    if (instance.cameBackLate) return -1;
     if (instance.healthySinceMs !== undefined) return 3 + age;
     if (instance.runningSinceMs !== undefined) return 2 + age;
     return (instance.unreachableSinceMs === undefined ? 1 : 0) + age;
@@ -167,7 +176,9 @@ class GroupPlanner {
     if (method.kind === "batch" || this.#entry.current.job.type === "system") {
       for (const view of overlapping) this.#plan.kills.push(...view.old);
       const most =
-        method.kind === "batch" ? method.maxParallel || views.length : this.#surge(views.length, method.surgePercent);
+        method.kind === "batch"
+          ? method.maxParallel || views.length
+          : Math.max(1, surge(views.length, method.surgePercent));
       this.#stopFirst(outdated, most - unsettled);
       return;
     }
@@ -184,7 +195,16 @@ class GroupPlanner {
         if (isHealthy) healthyCount--;
         this.#plan.kills.push(old);
       }
-    this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled);
+    if (method.surgePercent === 0) this.#stopWithin(outdated, views, healthyMin);
+    else this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled);
+  }
+
+  /** Stops old instances as long as enough are healthy without them; those that are not need not be kept. */
+  #stopWithin(outdated: readonly SlotView[], views: readonly SlotView[], healthyMin: number): void {
+    const settledCount = views.filter((view) => this.#isSettled(view.current)).length;
+    const oldCount = outdated.filter((view) => healthOf(view) > 0).length;
+    const brokenCount = outdated.length - oldCount;
+    this.#stopFirst(outdated, brokenCount + Math.max(0, settledCount + oldCount - healthyMin));
   }
 
   /** Starts successors beside their predecessors, as many as may be there too many. */
@@ -197,7 +217,7 @@ class GroupPlanner {
   ): void {
     let total = vacantCount;
     for (const view of views) total += view.old.length + (view.current ? 1 : 0);
-    const most = views.length + this.#surge(views.length, surgePercent);
+    const most = views.length + surge(views.length, surgePercent);
     let stopped = unsettled;
     for (const view of outdated) {
       // What does not work need not be kept while its successor starts.
@@ -221,10 +241,6 @@ class GroupPlanner {
     }
   }
 
-  #surge(count: number, percent: number): number {
-    return Math.max(1, Math.ceil((count * percent) / 100));
-  }
-
   /** Healthy for as long as the next step of an update waits. */
   #isSettled(instance: Instance | undefined): boolean {
     const { healthCheck, minHealthyTimeMs } = this.#group.update;
@@ -239,6 +255,10 @@ class GroupPlanner {
   #wakeAt(atMs: number): void {
     if (this.#plan.wakeAtMs === undefined || atMs < this.#plan.wakeAtMs) this.#plan.wakeAtMs = atMs;
   }
+}
+
+function surge(count: number, percent: number): number {
+  return percent === 0 ? 0 : Math.max(1, Math.ceil((count * percent) / 100));
 }
 
 function healthOf(view: SlotView): number {

@@ -8,6 +8,7 @@ import {
   type Now,
   type ServicesState,
   slotKey,
+  type TaskEnd,
   type TaskView,
   versionOf,
 } from "./model.ts";
@@ -15,6 +16,8 @@ import { freshRestarts, recordDrop, recordFailure } from "./restarts.ts";
 
 /** Tasks of unknown jobs that are remembered to be ended. Beyond, they are found again by the next reconciliation. */
 const orphansMax = 10_000;
+/** An instance whose agent comes back after so long gives way to the one that took its place. */
+export const expungeMs = 15 * 60_000;
 
 /** Takes in what became of a task. Tasks of earlier sessions are adopted by what their ids say. O(tasks of a group). */
 export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): void {
@@ -41,7 +44,11 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
     instance.runningSinceMs === undefined ? undefined : entry.restarts.get(slotKey(instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;
   state.dirty.add(entry.name);
-  if (isOver && allOver(instance)) endInstance(state, entry, instance, status, now);
+  if (!isOver) return;
+  // The others end on account of the first: what they say of it is no reason of their own.
+  const isFirst = instance.endedBy === undefined || instance.endedBy.reason === StatusReason.REASON_TASK_GROUP_ENDED;
+  if (!instance.isKilling && isFirst) instance.endedBy = endOf(status);
+  if (allOver(instance)) endInstance(state, entry, instance, instance.endedBy ?? endOf(status), now);
 }
 
 function updateView(view: TaskView, status: TaskStatus): void {
@@ -69,8 +76,15 @@ function settleTimes(instance: Instance, now: Now): void {
   instance.runningSinceMs = isRunning ? (instance.runningSinceMs ?? now.monotonicMs) : undefined;
   instance.ranSinceMs ??= instance.runningSinceMs;
   instance.healthySinceMs = isHealthy ? (instance.healthySinceMs ?? now.monotonicMs) : undefined;
+  const awayMs = now.monotonicMs - (instance.unreachableSinceMs ?? now.monotonicMs);
+  if (!isUnreachable && awayMs >= expungeMs) instance.cameBackLate = true;
   instance.unreachableSinceMs = isUnreachable ? (instance.unreachableSinceMs ?? now.monotonicMs) : undefined;
   if (isRunning && instance.startedAt === 0) instance.startedAt = now.epochMs;
+}
+
+/** What is kept of a status outlives the message that it came in. */
+function endOf({ taskId, state, reason, message, exitCode, signal }: TaskStatus): TaskEnd {
+  return { taskId, state, reason, message, signal, ...(exitCode === undefined ? {} : { exitCode }) };
 }
 
 function allOver(instance: Instance): boolean {
@@ -102,6 +116,9 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     agentId: status.agentId,
     agentName: "",
     isKilling: status.state === TaskState.TASK_KILLING,
+    endedBy: undefined,
+    isEnding: false,
+    cameBackLate: false,
     launchedMs: now.monotonicMs,
     runningSinceMs: undefined,
     ranSinceMs: undefined,
@@ -133,7 +150,7 @@ export function systemKey(group: string, agentId: string): string {
   return `${group}/${agentId}`;
 }
 
-function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, status: TaskStatus, now: Now): void {
+function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, status: TaskEnd, now: Now): void {
   forgetInstance(state, entry, instance);
   if (instance.isKilling || !isCurrent(entry, instance)) return;
   const group = groupOf(entry.current, instance.group);
@@ -153,7 +170,7 @@ function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, 
   else if (end === "moved") restarts.nextTryAt = 0;
   else {
     const ranMs = instance.ranSinceMs === undefined ? 0 : now.monotonicMs - instance.ranSinceMs;
-    recordFailure(restarts, group, ranMs, now.epochMs);
+    recordFailure(restarts, group, instance.agentId, ranMs, now.epochMs);
   }
   if (end !== "dropped") state.restartsChanged.add(entry.name);
 }
@@ -165,7 +182,7 @@ export function forgetInstance(state: ServicesState, entry: JobEntry, instance: 
 }
 
 /** "failed": it counts against its restarts. "moved": its agent's doing, or wanted. "dropped": it never began. */
-function kindOfEnd({ state, reason }: TaskStatus): "failed" | "moved" | "dropped" {
+function kindOfEnd({ state, reason }: TaskEnd): "failed" | "moved" | "dropped" {
   switch (reason) {
     case StatusReason.REASON_UNHEALTHY:
     case StatusReason.REASON_UNSUPPORTED:
@@ -188,7 +205,7 @@ function kindOfEnd({ state, reason }: TaskStatus): "failed" | "moved" | "dropped
   return "failed";
 }
 
-function describeEnd(instance: Instance, status: TaskStatus): string {
+function describeEnd(instance: Instance, status: TaskEnd): string {
   const task = instance.taskCount > 1 ? `task ${instance.tasks.get(status.taskId)?.name ?? ""}: ` : "";
   if (status.message !== "") return `${task}${status.message}`;
   if (status.exitCode !== undefined) return `${task}exit code ${status.exitCode}`;

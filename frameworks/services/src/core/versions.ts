@@ -42,6 +42,12 @@ function checkGroup(group: TaskGroup, path: string, job: Job): void {
   for (const [taskIndex, task] of group.tasks.entries())
     for (const [index, service] of task.services.entries())
       checkPorts(service, group, `${path}.tasks[${taskIndex}].services[${index}]`);
+  const { method } = group.update;
+  if (method.kind === "surge" && method.minHealthyPercent === 100 && method.surgePercent === 0)
+    throw invalid(
+      `${path}.update.method`,
+      "must leave an update a way on: it may neither stop one of 100 % healthy instances nor start one too many",
+    );
   if (group.update.canaryCount > 0)
     throw new MusterError("unsupported", "canaries are not supported", { field: `${path}.update.canary` });
 }
