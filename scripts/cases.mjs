@@ -9,7 +9,11 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const subjects = {
   mesos: { first: 1, last: 77, where: ["test/conformance/", "master/"] },
-  "executors-networking": { first: 1, last: 84, where: ["executors/", "test/e2e/executors-networking", "test/e2e-root/"] },
+  "executors-networking": {
+    first: 1,
+    last: 84,
+    where: ["executors/", "test/e2e/executors-networking", "test/e2e-root/"],
+  },
   discovery: { first: 1, last: 67, where: ["discovery/", "test/e2e/discovery"] },
   services: { first: 1, last: 49, where: ["frameworks/services/", "framework-sdk/", "test/e2e/services"] },
   cron: { first: 50, last: 90, where: ["frameworks/cron/", "test/e2e/cron"] },

@@ -3,7 +3,7 @@ import { normaliseArgv } from "./argv.ts";
 
 const known = {
   long: new Set(["var", "detach", "check-index", "follow", "json", "instance"]),
-  short: new Set(["f", "n", "h"]),
+  short: new Set(["f", "n", "h", "i", "t"]),
   valued: new Set(["var", "check-index", "n", "instance"]),
 };
 const normalise = (line: string): string => normaliseArgv(line.split(" "), known).join(" ");
@@ -28,6 +28,8 @@ test.each([
   ["job exec -instance web.0 web ls -la", "job exec --instance web.0 web -- ls -la"],
   ["job exec web -- ls -la", "job exec web -- ls -la"],
   ["job exec web", "job exec web"],
+  ["task exec web.web.0 ls -la", "task exec web.web.0 -- ls -la"],
+  ["job exec -it web sh -l", "job exec -it web -- sh -l"],
   ["-json job exec web ls", "--json job exec web -- ls"],
 ])("the flags of a command to execute stay its own: %s", (typed, meant) => {
   expect(normalise(typed)).toBe(meant);

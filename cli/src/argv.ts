@@ -8,7 +8,7 @@ export interface KnownFlags {
 
 /**
  * Makes one spelling of what people type: `-var` becomes `--var` (Nomad's way), and what follows the name in
- * `job exec NAME command …` is set off by `--`, so that the command's own flags stay its own. O(arguments).
+ * `job exec NAME command …` or `task exec` is set off by `--`, so that the command's own flags stay its own. O(arguments).
  */
 export function normaliseArgv(argv: readonly string[], known: KnownFlags): string[] {
   const end = argv.indexOf("--");
@@ -29,7 +29,7 @@ function doubleDash(token: string, known: KnownFlags): string {
   return `-${token}`;
 }
 
-/** Index of the first word of the command in `job exec NAME command`, if it is one. */
+/** Index of the first word of the command in `job exec NAME command` or `task exec TASK command`, if it is one. */
 function execCommandAt(argv: readonly string[], known: KnownFlags): number | undefined {
   const words: { text: string; at: number }[] = [];
   for (let at = 0; at < argv.length; at++) {
@@ -41,6 +41,7 @@ function execCommandAt(argv: readonly string[], known: KnownFlags): number | und
     }
     if (!token.includes("=") && known.valued.has(token.replace(/^-+/, ""))) at++;
   }
-  if (words[0]?.text !== "job" || words[1]?.text !== "exec") return undefined;
+  const noun = words[0]?.text;
+  if ((noun !== "job" && noun !== "task") || words[1]?.text !== "exec") return undefined;
   return words[3]?.at;
 }

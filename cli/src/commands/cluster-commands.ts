@@ -38,21 +38,6 @@ export const clusterCommands: readonly CommandSpec[] = [
     load: () => import("./framework-list.ts"),
   },
   {
-    path: "task list",
-    summary: "list tasks of all frameworks",
-    arguments: [],
-    options: [
-      { flags: "-a, --all", help: "also tasks that have ended lately" },
-      { flags: "--framework <framework>", help: "only of this framework, by id or name" },
-      { flags: "--agent <agent>", help: "only on this agent, by id or name" },
-    ],
-    examples: ["task list", "task list --all --agent agent-1", "task list --json"],
-    capability: "task:read",
-    exits: callExits,
-    schema: "muster.task.list/1",
-    load: () => import("./task-list.ts"),
-  },
-  {
     path: "offers",
     summary: "list offers on their way",
     arguments: [],

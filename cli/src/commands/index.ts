@@ -2,6 +2,7 @@ import type { CommandSpec } from "../command.ts";
 import { clusterCommands } from "./cluster-commands.ts";
 import { daemonCommands } from "./daemon-commands.ts";
 import { jobCommands } from "./job-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Commands that only group others: name, what they are about, and whether the short help leaves them out. */
 export const nouns: readonly (readonly [string, string, boolean?])[] = [
@@ -13,4 +14,9 @@ export const nouns: readonly (readonly [string, string, boolean?])[] = [
 ];
 
 /** Every command, in the order of the help. */
-export const commandSpecs: readonly CommandSpec[] = [...jobCommands, ...clusterCommands, ...daemonCommands];
+export const commandSpecs: readonly CommandSpec[] = [
+  ...jobCommands,
+  ...taskCommands,
+  ...clusterCommands,
+  ...daemonCommands,
+];

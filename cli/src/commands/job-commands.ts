@@ -1,6 +1,7 @@
 import type { CommandSpec, OptionSpec } from "../command.ts";
 import { exitCode } from "../exit-codes.ts";
 import { callExits, localExits, waitExits } from "./exits.ts";
+import { execDetails, execExitNotes, execExits, execOptions } from "./task-commands.ts";
 
 const variables: readonly OptionSpec[] = [
   { flags: "--var <name=value>", help: "set a variable of the jobspec; may be repeated", repeat: true },
@@ -173,12 +174,13 @@ const inspecting: readonly CommandSpec[] = [
   {
     path: "job exec",
     summary: "run a command beside a task, in its surroundings",
+    details: execDetails,
     arguments: [nameArgument, { name: "<command...>", help: "program and arguments, best after --" }],
-    options: [{ flags: "--instance <instance>", help: "this instance; else the first healthy one" }],
-    examples: ["job exec web -- ls -l", "job exec --instance web.web.1 web -- env", "job exec web -- sh -c 'exit 3'"],
+    options: [...execOptions, { flags: "--instance <instance>", help: "this instance; else the first healthy one" }],
+    examples: ["job exec web -- sh", "job exec --instance web.web.1 web -- env", "job exec web -- sh -c 'exit 3'"],
     capability: "task:exec",
-    exits: callExits.filter((code) => code !== exitCode.done && code !== exitCode.failed),
-    exitNotes: ["the exit code of the command; 128 and the signal's number if a signal ended it", "1   failed"],
+    exits: execExits,
+    exitNotes: execExitNotes,
     schema: "muster.job.exec/1",
     load: () => import("./job/exec.ts"),
   },

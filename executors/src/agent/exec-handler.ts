@@ -1,13 +1,23 @@
-import { emptyMessage, MusterError, type Outlet, type StreamHandler } from "@muster/foundation";
-import type { ExecResponse, ExecStart } from "@muster/proto";
+import { emptyMessage, invalid, MusterError, type Outlet, type StreamHandler } from "@muster/foundation";
+import type { ExecResponse, ExecStart, TerminalSize } from "@muster/proto";
 import { findDriver } from "../drivers/drivers.ts";
+import { isSignal } from "../exec/beside-files.ts";
 import { findNetwork } from "../networks/networks.ts";
-import type { ExecRunner, ExecSession } from "../world/task-files.ts";
+import type { ExecRunner, ExecSession, TerminalDimensions } from "../world/task-files.ts";
 import type { Task } from "./core/model.ts";
 import type { AgentLoop } from "./loop.ts";
 
 /** Bytes of input that may wait for the command to read. */
 export const execInputBytesMax = 1024 * 1024;
+/** Words of a command, and bytes of all of them. */
+export const execWordsMax = 4_096;
+export const execCommandBytesMax = 128 * 1024;
+/** Variables that a caller may add, and bytes of each. */
+export const execVariablesMax = 64;
+export const execVariableBytesMax = 32 * 1024;
+/** A terminal of which nobody said how large it is. */
+const terminalDefault: TerminalDimensions = { columns: 80, rows: 24 };
+const terminalSideMax = 65_535;
 
 /** Runs commands beside tasks: same working folder, environment and account. Sessions end with their task. */
 export function execHandler(
@@ -43,6 +53,13 @@ export function execHandler(
           outlet.end(new MusterError("too-many", `more than ${execInputBytesMax} bytes wait for the command to read`));
         }
         if (message.stdinEnd) session?.endInput();
+        const wrong = problemOfOrders(message.resize, message.signal);
+        if (wrong) {
+          session?.kill();
+          outlet.end(wrong);
+          return;
+        }
+        if (message.resize) session?.resize(dimensionsOf(message.resize));
         if (message.signal !== "") session?.signal(message.signal);
       },
       drained: () => session?.resume(),
@@ -59,12 +76,42 @@ function whyNot(
   sessionsMax: number,
 ): MusterError | undefined {
   if (!runner) return new MusterError("unsupported", "this agent runs no commands beside tasks");
-  if (start.tty) return new MusterError("unsupported", "tty: this agent has no terminals", { field: "start.tty" });
-  if (start.command.length === 0)
-    return new MusterError("invalid", "start.command: must not be empty", { field: "start.command" });
+  const problem = problemOfStart(start);
+  if (problem) return problem;
   if (task.phase !== "running") return new MusterError("wrong-state", `task ${task.info.taskId} is not running`);
   if (count >= sessionsMax) return new MusterError("too-many", `${sessionsMax} commands run already, the maximum`);
   return undefined;
+}
+
+function problemOfStart({ command, environment, size }: ExecStart): MusterError | undefined {
+  if (command.length === 0 || command[0] === "") return invalid("start.command", "must not be empty");
+  if (command.length > execWordsMax) return invalid("start.command", `at most ${execWordsMax} words`);
+  if (command.reduce((sum, word) => sum + Buffer.byteLength(word), 0) > execCommandBytesMax)
+    return invalid("start.command", `at most ${execCommandBytesMax} bytes`);
+  if (command.some((word) => word.includes("\0"))) return invalid("start.command", "holds a zero byte");
+  const variables = Object.entries(environment);
+  if (variables.length > execVariablesMax) return invalid("start.environment", `at most ${execVariablesMax} variables`);
+  for (const [name, value] of variables) {
+    if (!/^[^=\0]+$/.test(name)) return invalid("start.environment", `"${name}" is no name of a variable`);
+    if (value.includes("\0")) return invalid("start.environment", `${name} holds a zero byte`);
+    if (Buffer.byteLength(value) > execVariableBytesMax)
+      return invalid("start.environment", `${name} has more than ${execVariableBytesMax} bytes`);
+  }
+  return problemOfSize("start.size", size);
+}
+
+function problemOfOrders(resize: TerminalSize | null, signal: string): MusterError | undefined {
+  if (signal !== "" && !isSignal(signal)) return invalid("signal", `"${signal}" is no signal`);
+  return problemOfSize("resize", resize);
+}
+
+function problemOfSize(field: string, size: TerminalSize | null): MusterError | undefined {
+  if (!size || Math.max(size.columns, size.rows) <= terminalSideMax) return undefined;
+  return invalid(field, `a side has at most ${terminalSideMax} characters`);
+}
+
+function dimensionsOf(size: TerminalSize | null): TerminalDimensions {
+  return size && size.columns > 0 && size.rows > 0 ? { columns: size.columns, rows: size.rows } : terminalDefault;
 }
 
 function runSession(
@@ -84,7 +131,14 @@ function runSession(
     if (!outlet.ready()) session.pause();
   };
   const session = runner.run(
-    { id: task.id, command: [...start.command], environment, user },
+    {
+      id: task.id,
+      pid: task.started?.pid ?? 0,
+      command: [...start.command],
+      environment: { ...environment, ...start.environment },
+      user,
+      terminal: start.tty ? dimensionsOf(start.size) : undefined,
+    },
     {
       stdout: (stdout) => send({ stdout }),
       stderr: (stderr) => send({ stderr }),

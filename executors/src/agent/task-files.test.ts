@@ -134,10 +134,10 @@ test("a reader that is behind is waited for", async () => {
   expect(text(answers).length).toBe(300_000);
 });
 
-function exec(agent: Agent, taskId: string, command: string[], tty = false) {
+function exec(agent: Agent, taskId: string, command: string[], size?: { columns: number; rows: number }) {
   const answers = new Answers<ExecResponse>();
   const inlet = (agent.handlers["Tasks.Exec"] as HandlerOf<"Tasks.Exec">)(answers, peer);
-  const start = { ...emptyMessage("ExecStart"), taskId, command, tty };
+  const start = { ...emptyMessage("ExecStart"), taskId, command, tty: size !== undefined, size: size ?? null };
   inlet.receive({ ...emptyMessage("ExecRequest"), start });
   return { answers, inlet };
 }
@@ -164,12 +164,87 @@ test("case 62: a command beside a task ends with the task, and its caller is tol
   expect(answers.messages.at(-1)?.end).toMatchObject({ exitCode: 137, signal: "SIGKILL" });
 });
 
-test("a terminal is refused as unsupported", async () => {
+/** All that came on standard output up to now. */
+function output(answers: Answers<ExecResponse>): string {
+  return Buffer.concat(answers.messages.map(({ stdout }) => stdout)).toString();
+}
+
+function type(inlet: Inlet<RequestOf<"Tasks.Exec">>, keys: string): void {
+  inlet.receive({ ...emptyMessage("ExecRequest"), stdin: Buffer.from(keys) });
+}
+
+test("case 61: a command with a terminal has one on every descriptor, of the size given and of each new one", async () => {
   const agent = await fixture.agent();
   fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
   await fixture.master.untilState("host", TaskState.TASK_RUNNING);
-  expect(exec(agent, "host", ["sh"], true).answers.over?.error?.kind).toBe("unsupported");
+  const script = "test -t 0 && test -t 1 && test -t 2 && echo all; stty size; trap 'stty size' WINCH; read _; exit 3";
+  const { answers, inlet } = exec(agent, "host", ["sh", "-c", script], { columns: 101, rows: 33 });
+  await answers.until(() => output(answers).includes("33 101"));
+  expect(output(answers)).toBe("all\r\n33 101\r\n");
+  inlet.receive({ ...emptyMessage("ExecRequest"), resize: { columns: 90, rows: 20 } });
+  await answers.until(() => output(answers).includes("20 90"));
+  type(inlet, "\n");
+  await answers.until(() => answers.over !== undefined);
+  expect(answers.messages.at(-1)?.end).toMatchObject({ exitCode: 3, signal: "" });
 });
+
+test("Ctrl-C and Ctrl-D in a terminal reach what runs there, and output is whole to its last byte", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const interrupted = exec(agent, "host", ["sh", "-c", "echo ready; sleep 300"], { columns: 80, rows: 24 });
+  await interrupted.answers.until(() => output(interrupted.answers).includes("ready"));
+  type(interrupted.inlet, "\x03");
+  await interrupted.answers.until(() => interrupted.answers.over !== undefined);
+  expect(interrupted.answers.messages.at(-1)?.end).toMatchObject({ exitCode: 130, signal: "SIGINT" });
+  const read = exec(agent, "host", ["sh", "-c", "stty -echo; echo ready; wc -l; seq 1 20000"], {
+    columns: 80,
+    rows: 24,
+  });
+  await read.answers.until(() => output(read.answers).includes("ready"));
+  type(read.inlet, "one\ntwo\n\x04");
+  await read.answers.until(() => read.answers.over !== undefined);
+  expect(output(read.answers)).toMatch(/^ready\r\n2\r\n1\r\n2\r\n[\s\S]*\r\n19999\r\n20000\r\n$/);
+});
+
+test("what a command leaves behind ends with it, and a command whose caller leaves ends at once", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const left = exec(agent, "host", ["sh", "-c", "(setsid sleep 301 &) ; sleep 302 & echo $!"]);
+  await left.answers.until(() => left.answers.over !== undefined);
+  expect(isLiving(Number(output(left.answers)))).toBe(false);
+  const alone = exec(agent, "host", ["sh", "-c", "echo $$; exec sleep 303"], { columns: 80, rows: 24 });
+  await alone.answers.until(() => output(alone.answers).includes("\n"));
+  const pid = Number(output(alone.answers));
+  expect(isLiving(pid)).toBe(true);
+  alone.inlet.closed(undefined);
+  await alone.answers.until(() => alone.answers.over !== undefined);
+  expect(isLiving(pid)).toBe(false);
+});
+
+test("what can't be run, and what is no size, signal or variable, is refused with the field", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
+  await fixture.master.untilState("host", TaskState.TASK_RUNNING);
+  const missing = exec(agent, "host", ["no-such-program"]).answers;
+  await missing.until(() => missing.over !== undefined);
+  expect(missing.over?.error?.message).toContain("No such file or directory");
+  expect(exec(agent, "host", []).answers.over?.error?.field).toBe("start.command");
+  expect(exec(agent, "host", ["sh"], { columns: 70_000, rows: 1 }).answers.over?.error?.field).toBe("start.size");
+  const { answers, inlet } = exec(agent, "host", ["sleep", "300"]);
+  inlet.receive({ ...emptyMessage("ExecRequest"), signal: "SIGNOTHING" });
+  expect(answers.over?.error?.field).toBe("signal");
+});
+
+function isLiving(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 test("Tasks.Kill ends a task like its framework would", async () => {
   const agent = await fixture.agent();

@@ -62,7 +62,7 @@ function parseFacts(text: string): Map<string, string> {
   return facts;
 }
 
-function signalName(number: number): string {
+export function signalName(number: number): string {
   for (const [name, value] of Object.entries(constants.signals)) if (value === number) return name;
   return `SIG${number}`;
 }

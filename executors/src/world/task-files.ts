@@ -29,12 +29,22 @@ export interface LogReader {
   read(question: LogQuestion, sink: LogSink): LogReading;
 }
 
+/** Size of a terminal, in characters. */
+export interface TerminalDimensions {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface ExecQuestion {
   /** Beside which task. */
   readonly id: string;
+  /** Its main process, whose surroundings the command enters. */
+  readonly pid: number;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly user: string;
+  /** Undefined: input and output are pipes. */
+  readonly terminal: TerminalDimensions | undefined;
 }
 
 export interface ExecEvents {
@@ -51,6 +61,8 @@ export interface ExecSession {
   write(bytes: Uint8Array): boolean;
   endInput(): void;
   signal(name: string): void;
+  /** The terminal, if there is one, has another size. */
+  resize(dimensions: TerminalDimensions): void;
   /** Output is held back while the peer is behind. */
   pause(): void;
   resume(): void;
