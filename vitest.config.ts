@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: "conformance",
           sequence: { groupOrder: 1 },
-          include: ["test/conformance/**/*.test.ts"],
+          include: ["test/{conformance,reliability}/**/*.test.ts"],
           pool: "forks",
           testTimeout: 30_000,
         },

@@ -1,4 +1,4 @@
-import { type Clock, type Inlet, invalid, MusterError, type Outlet } from "@muster/foundation";
+import { type Cancel, type Clock, type Inlet, invalid, MusterError, type Outlet } from "@muster/foundation";
 import type { EventsRequest, EventsResponse, WatchEvent } from "@muster/proto";
 import type { MasterState } from "../core/model.ts";
 import type { EventRing } from "./ring.ts";
@@ -22,6 +22,8 @@ export class Watchers {
   readonly #clock: Clock;
   readonly #wake: () => void;
   readonly #watchers = new Set<Watcher>();
+  /** Looks again once a reader has taken nothing for too long: in a quiet cluster nothing else would. */
+  #stallTimer: Cancel | undefined;
 
   /** `wake` asks for a call of `flush` in the next tick. */
   constructor(state: MasterState, ring: EventRing, clock: Clock, wake: () => void) {
@@ -61,13 +63,20 @@ export class Watchers {
       const outcome = watcher.flush(nowMs);
       if (outcome === "cut") this.#watchers.delete(watcher);
       else if (outcome === "more") more = true;
+      else if (outcome === "stalled") this.#stallTimer ??= this.#clock.after(watcherStallMsMax, () => this.#look());
     }
     return more;
   }
 
   end(error: MusterError): void {
+    this.#stallTimer?.();
     for (const watcher of this.#watchers) watcher.end(error);
     this.#watchers.clear();
+  }
+
+  #look(): void {
+    this.#stallTimer = undefined;
+    this.#wake();
   }
 }
 
@@ -96,14 +105,14 @@ class Watcher {
     return this.#kinds.size === 0 || this.#kinds.has(kind);
   }
 
-  flush(nowMs: number): "done" | "more" | "cut" {
+  flush(nowMs: number): "done" | "more" | "stalled" | "cut" {
     if (this.#snapshot === undefined && this.#sequence === this.#ring.last) {
       this.#stalledSinceMs = undefined;
       return "done";
     }
     if (!this.#outlet.ready()) {
       this.#stalledSinceMs ??= nowMs;
-      if (nowMs - this.#stalledSinceMs < watcherStallMsMax && this.#sequence >= this.#ring.first - 1) return "done";
+      if (nowMs - this.#stalledSinceMs < watcherStallMsMax && this.#sequence >= this.#ring.first - 1) return "stalled";
       this.end(new MusterError("slow-reader", "the feed was not read in time: resume, or take a new snapshot"));
       return "cut";
     }
