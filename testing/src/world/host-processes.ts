@@ -35,6 +35,8 @@ export interface HostProcess {
   readonly spec: ProcSpec;
   readonly behaviour: Behaviour;
   readonly ports: readonly number[];
+  /** False: it has closed its ports, as a command does that hangs. May be changed while it runs. */
+  isListening: boolean;
   state: "starting" | "running" | "ended" | "failed" | "lost";
   started: ProcStarted | undefined;
   exit: ProcExit | undefined;
@@ -197,6 +199,7 @@ export class HostProcesses {
       spec,
       behaviour,
       ports,
+      isListening: true,
       state: "starting",
       started: undefined,
       exit: undefined,
@@ -284,7 +287,8 @@ export class HostProcesses {
 
   #portsHeld(): Map<number, number> {
     const held = new Map<number, number>();
-    for (const process of this.alive()) for (const port of process.ports) held.set(port, process.started?.pid ?? 0);
+    for (const process of this.alive())
+      if (process.isListening) for (const port of process.ports) held.set(port, process.started?.pid ?? 0);
     return held;
   }
 }

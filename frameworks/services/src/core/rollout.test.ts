@@ -221,6 +221,18 @@ test("case 23: an update that is taken back half done leaves the old instances a
   for (const { id } of kept) expect(world.live("web").map((one) => one.id)).toContain(id);
 });
 
+test("an update that overtakes another half done completes, though two instances of older versions share a slot", () => {
+  const world = healthy(3, checked);
+  const release = (count: number) => `env {\n        RELEASE = "${count}"\n      }`;
+  update(world, jobText("web", { count: 3, group: checked, task: release(2) }), 8_000, () => {});
+  expect(world.live("web").map(({ version }) => version)).toEqual([1, 1, 1, 2]);
+  update(world, jobText("web", { count: 3, group: checked, task: release(3) }), 120_000, (now) => {
+    expect(now.total).toBeLessThanOrEqual(4);
+    expect(now.healthy).toBeGreaterThanOrEqual(3);
+  });
+  expect(world.live("web").map(({ version }) => version)).toEqual([3, 3, 3]);
+});
+
 test("case 25: more instances restart none of those there are, and leave their back-off", () => {
   const world = healthy(3, checked);
   for (let round = 0; round < 4; round++) {

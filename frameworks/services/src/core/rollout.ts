@@ -195,6 +195,13 @@ class GroupPlanner {
         if (isHealthy) healthyCount--;
         this.#plan.kills.push(old);
       }
+    // An update that was overtaken left two in one slot: with both, no successor would ever find its turn.
+    for (const view of outdated)
+      for (const old of [...view.old].sort((a, b) => this.#rank(b) - this.#rank(a)).slice(1)) {
+        if (old.healthySinceMs !== undefined && healthyCount - 1 < healthyMin) continue;
+        if (old.healthySinceMs !== undefined) healthyCount--;
+        this.#plan.kills.push(old);
+      }
     if (method.surgePercent === 0) this.#stopWithin(outdated, views, healthyMin);
     else this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled);
   }

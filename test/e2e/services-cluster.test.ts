@@ -1,0 +1,158 @@
+import { Health, StatusReason, TaskState } from "@muster/proto";
+import { expect, test } from "vitest";
+import { Lab, service, submission as submissionOf } from "../virtual/lab.ts";
+
+const running = (lab: Lab, job: string) =>
+  lab.tasks().filter(({ taskId, status }) => taskId.startsWith(`${job}.`) && status?.state === TaskState.TASK_RUNNING);
+
+const declinesOf = (lab: Lab, from: string, sinceMs: number) =>
+  lab.overheard
+    .filter((one) => one.from === from && one.atMs >= sinceMs)
+    .reduce((sum, { message }) => sum + (message.declines?.length ?? 0), 0);
+
+test("case 41: a framework that wants nothing declines nothing in ten minutes, and a new job runs within 2 s", () => {
+  const lab = new Lab().start();
+  lab.submit(service("first"));
+  lab.run(10_000);
+  const sinceMs = lab.nowMs;
+  lab.run(600_000);
+  expect(declinesOf(lab, "services", sinceMs)).toBe(0);
+  lab.submit(service("second"));
+  lab.until(() => running(lab, "second").length === 1, 2_000);
+});
+
+test("case 42: a decline that meets a new job on the way does not keep it waiting", () => {
+  for (let offsetMs = 0; offsetMs < 40; offsetMs += 2) {
+    const lab = new Lab({ seed: offsetMs, agents: 1, frameworks: ["services"] });
+    lab.cluster.links.faults = { ...lab.cluster.links.faults, delayRate: 1, delayMsMax: 5 };
+    lab.start();
+    // Offers come for it, none fits, and all are declined.
+    lab.submit(service("huge", { cpu: 100_000 }));
+    lab.run(offsetMs);
+    const sinceMs = lab.nowMs;
+    lab.submit(service("web"));
+    lab.until(() => running(lab, "web").length === 1, 1_200);
+    expect(declinesOf(lab, "services", 0)).toBeGreaterThan(0);
+    expect(lab.nowMs - sinceMs).toBeLessThan(1_200);
+  }
+});
+
+test("case 44: where one framework is idle the other has all that there is at once", () => {
+  const lab = new Lab({ agents: 3, cpuMillis: 4_000 }).start();
+  lab.submit(service("backlog", { count: 20, cpu: 1_000 }));
+  lab.until(() => lab.alive().length === 12, 500);
+  const accepts = lab.overheard.filter(({ message }) => (message.accepts?.length ?? 0) > 0);
+  expect(accepts.length).toBeLessThanOrEqual(2);
+  expect(new Set(accepts.map(({ from }) => from))).toEqual(new Set(["services"]));
+});
+
+/** Each millisecond while the change is taken in and its first steps are made, and some while it goes on. */
+const momentsMs = [...Array(12).keys(), 1_000, 5_000, 11_000, 20_000];
+
+test("case 24: wherever framework or master dies while an update is overtaken by another, one version remains and all run it", () => {
+  for (const victim of ["services", "master"] as const)
+    for (const dieAfterMs of momentsMs) {
+      const lab = new Lab({ seed: dieAfterMs, frameworks: ["services"] }).start();
+      const text = (cpu: number) => service("web", { count: 3, cpu });
+      lab.submit(text(100));
+      lab.until(() => running(lab, "web").length === 3);
+      lab.submit(text(110));
+      lab.run(12_000);
+      const asked = lab.ask("Jobs.Run", submissionOf(text(120)));
+      lab.run(dieAfterMs);
+      const programs = { services: lab.services, master: lab.cluster.master.program };
+      programs[victim]?.crash();
+      lab.run(240_000);
+      const { job } = lab.call("Jobs.Get", { name: "web" });
+      const cpu = JSON.parse(job?.definition.toString() ?? "{}").groups[0].tasks[0].resources.cpuMillis;
+      const where = `${victim} dies after ${dieAfterMs} ms`;
+      if (asked.result?.ok) expect(cpu, where).toBe(120);
+      else expect([110, 120], where).toContain(cpu);
+      expect(
+        running(lab, "web").map(({ resources }) => resources?.cpuMillis),
+        where,
+      ).toEqual([cpu, cpu, cpu]);
+      const { versions } = lab.call("Jobs.History", { name: "web" });
+      expect(new Set(versions.map(({ version }) => version)).size, where).toBe(versions.length);
+    }
+});
+
+/** A service whose check asks its port, and which is killed when the check has failed three times. */
+const checked = (listens: boolean, limit = 3): string =>
+  service("web", {
+    args: listens ? ["serve", "listen"] : ["serve"],
+    group: `network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type     = "tcp"
+        interval = "10s"
+        timeout  = "2s"
+        check_restart {
+          limit = ${limit}
+          grace = "300s"
+        }
+      }
+    }`,
+  });
+
+test("case 30: a task that never passes its check lives through its grace of 300 s, and ends with the third failure after", () => {
+  const lab = new Lab({ agents: 1, frameworks: ["services"] }).start();
+  lab.submit(checked(false));
+  lab.until(() => running(lab, "web").length === 1);
+  const [first] = lab.alive();
+  const isAlive = () => lab.alive().some(({ taskId }) => taskId === first?.taskId);
+  lab.run(299_000);
+  expect(isAlive()).toBe(true);
+  const sinceMs = lab.nowMs;
+  lab.until(() => !isAlive(), 40_000);
+  // The first failure that counts is at most an interval after the grace, the third two intervals later.
+  expect(lab.nowMs - sinceMs).toBeGreaterThan(20_000);
+  expect(lab.nowMs - sinceMs).toBeLessThan(33_000);
+  expect(lab.tasks().find(({ taskId }) => taskId === first?.taskId)?.status?.reason).toBe(
+    StatusReason.REASON_UNHEALTHY,
+  );
+});
+
+test("case 31: a task that has passed its check within the grace ends with its third failure; without a limit never", () => {
+  for (const limit of [3, 0]) {
+    const lab = new Lab({ agents: 1, frameworks: ["services"] }).start();
+    lab.submit(checked(true, limit));
+    lab.until(() => running(lab, "web")[0]?.status?.health === Health.HEALTH_HEALTHY);
+    const [first] = lab.alive();
+    const isAlive = () => lab.alive().some(({ taskId }) => taskId === first?.taskId);
+    lab.run(30_000);
+    lab.stopListening();
+    const sinceMs = lab.nowMs;
+    if (limit === 0) {
+      lab.run(3_600_000);
+      expect(isAlive()).toBe(true);
+      continue;
+    }
+    lab.until(() => !isAlive(), 40_000);
+    expect(lab.nowMs - sinceMs).toBeGreaterThan(19_000);
+    expect(lab.nowMs - sinceMs).toBeLessThan(33_000);
+  }
+});
+
+test("case 37: a task that ignores TERM is killed when its 30 s are over, and what was asked is told until it has ended", () => {
+  for (const isHindered of [false, true]) {
+    const lab = new Lab({ agents: 1, frameworks: ["services"] }).start();
+    lab.submit(service("web", { args: ["serve", "deaf"], task: 'kill_timeout = "30s"' }));
+    lab.until(() => running(lab, "web").length === 1);
+    lab.call("Jobs.Stop", { name: "web", purge: false });
+    // The first kill is lost with its connection.
+    if (isHindered) {
+      lab.cluster.master.program.crash();
+      lab.until(() => lab.tasks().length > 0);
+    }
+    const sinceMs = lab.nowMs;
+    lab.run(29_900);
+    expect(lab.alive()).toHaveLength(1);
+    lab.until(() => lab.alive().length === 0, isHindered ? 10_000 : 300);
+    expect(lab.nowMs - sinceMs).toBeGreaterThan(29_900);
+    lab.until(() => lab.tasks()[0]?.status?.state === TaskState.TASK_KILLED);
+  }
+});
