@@ -27,6 +27,7 @@ export type {
   Network,
   NetworkMode,
   NetworkPort,
+  Overlap,
   ReschedulePolicy,
   RestartPolicy,
   Schedule,

@@ -37,6 +37,10 @@ export function buildGroup(
   const meta = { ...context.meta, ...block?.textMap("meta") };
   const serviceName = context.groupCount === 1 ? context.jobId : `${context.jobId}-${name}`;
   const services = { defaultName: serviceName, network };
+  const runMsMax = block?.number("max_run_duration");
+  if (runMsMax !== undefined && context.type !== "batch" && context.type !== "sysbatch") {
+    block?.error("max_run_duration", { code: "job/run-duration", summary: `a ${context.type} job runs without end` });
+  }
   const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
   return {
     name,
@@ -48,6 +52,7 @@ export function buildGroup(
     ...(reschedule ? { reschedule } : {}),
     update: buildUpdate(context.job.first("update"), block?.first("update")),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
+    ...(runMsMax === undefined ? {} : { runMsMax }),
     meta,
     tasks: tasks.map((task) => buildTask(task, { type: context.type, meta, services })),
   };

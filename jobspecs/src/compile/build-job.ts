@@ -1,5 +1,5 @@
 import { cronProblem, intervalProblem, isTimeZone, type TextProblem } from "../job/schedules.ts";
-import { type Job, type JobType, jobSchema, type Schedule, type TaskGroup } from "../job/types.ts";
+import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type TaskGroup } from "../job/types.ts";
 import { buildGroup } from "./build-group.ts";
 import { buildConstraints } from "./build-policies.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -86,7 +86,9 @@ function buildSchedule(job: DecodedBlock, type: JobType): Schedule | undefined {
   }
   const common = {
     timeZone,
-    overlap: block.bool("prohibit_overlap") ? ("skip" as const) : ("allow" as const),
+    overlap: buildOverlap(block),
+    ...positive("jitterMs", block.number("jitter")),
+    ...positive("pauseAfterFailures", block.number("pause_after_failures")),
     enabled: block.bool("enabled") ?? true,
   };
   const interval = block.text("interval");
@@ -102,6 +104,19 @@ function buildSchedule(job: DecodedBlock, type: JobType): Schedule | undefined {
   }
   for (const text of expressions) report(block, name, text, cronProblem(text), "job/bad-cron");
   return { kind: "cron", expressions, ...common };
+}
+
+function buildOverlap(block: DecodedBlock): Overlap {
+  const overlap = block.text("overlap");
+  if (overlap === undefined) return block.bool("prohibit_overlap") ? "skip" : "allow";
+  if (block.has("prohibit_overlap"))
+    block.error("overlap", { code: "job/overlap", summary: "periodic has overlap or prohibit_overlap, not both" });
+  return overlap as Overlap;
+}
+
+/** Nothing at all for what is 0: so it is written in one way only. */
+function positive<K extends string>(name: K, value: number | undefined): { [P in K]?: number } {
+  return value === undefined || value === 0 ? {} : ({ [name]: value } as { [P in K]: number });
 }
 
 /** Narrows the place to the wrong part where the value is a plain text in quotes. */

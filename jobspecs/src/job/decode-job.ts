@@ -7,6 +7,7 @@ import {
   jobSchema,
   type Network,
   type NetworkPort,
+  overlaps,
   type Schedule,
   type Task,
   type TaskGroup,
@@ -74,7 +75,15 @@ const readSchedule = typed((reader): Schedule => {
   const kind = reader.oneOf("kind", ["cron", "interval"]);
   const timeZone = reader.text("timeZone");
   if (!isTimeZone(timeZone)) reader.fail("timeZone", "must be an IANA time zone");
-  const common = { timeZone, overlap: reader.oneOf("overlap", ["skip", "allow"]), enabled: reader.bool("enabled") };
+  const common = {
+    timeZone,
+    overlap: reader.oneOf("overlap", overlaps),
+    ...(reader.has("jitterMs") ? { jitterMs: reader.duration("jitterMs") } : {}),
+    ...(reader.has("pauseAfterFailures")
+      ? { pauseAfterFailures: reader.integer("pauseAfterFailures", 1, 1_000_000) }
+      : {}),
+    enabled: reader.bool("enabled"),
+  };
   if (kind === "interval") {
     const text = reader.text("text");
     const problem = intervalProblem(text);
@@ -127,6 +136,7 @@ const readGroup = typed((reader): TaskGroup => {
       : {}),
     update: decodeUpdate(reader.raw("update"), reader.at("update")),
     shutdownDelayMs: reader.duration("shutdownDelayMs"),
+    ...(reader.has("runMsMax") ? { runMsMax: reader.duration("runMsMax") } : {}),
     meta: reader.textMap("meta"),
     tasks,
   };

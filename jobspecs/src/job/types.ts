@@ -51,6 +51,8 @@ export interface TaskGroup {
   readonly update: UpdateStrategy;
   /** Between leaving discovery and the kill signal. */
   readonly shutdownDelayMs: number;
+  /** Batch jobs: what runs longer is ended, and has failed; absent: no limit. */
+  readonly runMsMax?: number;
   /** Job's meta with the group's over it. */
   readonly meta: Readonly<Record<string, string>>;
   /** At least one, names unique within the group. */
@@ -260,13 +262,23 @@ export interface UpdateStrategy {
   readonly staggerMs: number;
 }
 
+export const overlaps = ["skip", "allow", "cancel", "buffer_one"] as const;
+export type Overlap = (typeof overlaps)[number];
+
 export type Schedule = CronSchedule | IntervalSchedule;
 
 interface ScheduleCommon {
   /** IANA name; "UTC" by default. */
   readonly timeZone: string;
-  /** While a run is still going: skip the due one, or start it beside. */
-  readonly overlap: "skip" | "allow";
+  /**
+   * While a run is still going: skip the due one; start it beside; end the other first; or let one wait for the end of
+   * the other and skip the rest.
+   */
+  readonly overlap: Overlap;
+  /** Runs start up to so much later, each job by an amount of its own; absent: 0. */
+  readonly jitterMs?: number;
+  /** Failed runs in a row that pause the schedule until the job is handed in again; absent: never. */
+  readonly pauseAfterFailures?: number;
   /** false: known, shown, never due. */
   readonly enabled: boolean;
 }

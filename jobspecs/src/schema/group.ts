@@ -46,7 +46,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     count: works("integer", "Instances; 1.", { min: 0, max: 50_000 }),
     meta: metaAttribute,
     shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
-    max_run_duration: refused("Longest run.", later),
+    max_run_duration: works("duration", "A run of a batch job that takes longer is ended, and has failed.", { min: 1 }),
     max_client_disconnect: warned("Old form of disconnect.", "unreachable agents follow Muster's rules"),
     stop_after_client_disconnect: refused("Stop without a server.", later),
     prevent_reschedule_on_lost: refused("No replacement when the agent is lost.", later),

@@ -10,6 +10,15 @@ const periodicBlock = block("When a batch job runs.", {
     interval: works("string", "ISO 8601 repeating interval, R[n]/[start]/duration. Muster's own."),
     time_zone: works("string", "IANA name; UTC."),
     prohibit_overlap: works("bool", "Skip a run that is due while another goes on; false."),
+    overlap: works("string", "skip, allow, cancel or buffer_one, instead of prohibit_overlap. Muster's own.", {
+      oneOf: ["skip", "allow", "cancel", "buffer_one"],
+    }),
+    jitter: works("duration", "Runs start up to so much later, each job by an amount of its own; 0s. Muster's own.", {
+      min: 0,
+    }),
+    pause_after_failures: works("integer", "Failed runs in a row that pause the schedule; 0 = none. Muster's own.", {
+      min: 0,
+    }),
     enabled: works("bool", "false: never due; true."),
   },
 });

@@ -114,7 +114,7 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
       logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
       healthChecks: checks,
-      runTimeMsMax: 0,
+      runTimeMsMax: group.runMsMax ?? 0,
       driverConfigJson: "",
       jobName: job.id,
       groupName: group.name,

@@ -109,9 +109,15 @@ export interface JobEntry {
   /** The latest target that was dealt with, ms since the epoch. Never goes back. */
   cursorAt: number;
   manualCount: number;
+  /** Scheduled runs that failed since the last one that succeeded. */
+  failuresInRow: number;
+  /** So many failed in a row that nothing is due until the job is handed in again. */
+  isPaused: boolean;
   counts: RunCounts;
   /** Oldest first; ended ones are bounded. */
   runs: Run[];
+  /** Those of them that have not ended. Made anew when it changes, so that whoever goes through it may end some. */
+  activeRuns: readonly Run[];
 
   /** Undefined: no schedule, or a disabled one. */
   timetable: Timetable | undefined;

@@ -14,9 +14,11 @@ export interface Candidate {
 /** Instances that want an offer, by role; the more important first, then those that were due first. */
 export function candidates(state: CronState, nowMs: number): Map<string, Candidate[]> {
   const byRole = new Map<string, Candidate[]>();
-  for (const entry of state.jobs.values())
-    for (const run of activeRuns(entry)) {
-      if (run.ending !== undefined) continue;
+  for (const entry of state.jobs.values()) {
+    const { overlap } = entry.current.job.schedule ?? {};
+    const isSerial = overlap === "cancel" || overlap === "buffer_one";
+    for (const [place, run] of activeRuns(entry).entries()) {
+      if (run.ending !== undefined || (isSerial && place > 0)) continue;
       for (const instance of run.instances) {
         if (instance.phase !== "waiting" || instance.inQuestion || instance.notBefore > nowMs) continue;
         // Not launched before its record is durable: else it could be launched twice.
@@ -27,6 +29,7 @@ export function candidates(state: CronState, nowMs: number): Map<string, Candida
         else byRole.set(role, [{ entry, run, instance }]);
       }
     }
+  }
   for (const ofRole of byRole.values())
     ofRole.sort(
       (a, b) => b.entry.current.job.priority - a.entry.current.job.priority || a.run.plannedAt - b.run.plannedAt,

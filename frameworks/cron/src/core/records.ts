@@ -31,6 +31,8 @@ interface RunsRecord {
   readonly schema: typeof recordSchema;
   readonly cursorAt: number;
   readonly manualCount: number;
+  readonly failuresInRow?: number;
+  readonly isPaused?: boolean;
   readonly counts: RunCounts;
   readonly runs: readonly Run[];
 }
@@ -67,8 +69,11 @@ export function newEntry(current: Version): JobEntry {
     anchorAt: current.submittedAt,
     cursorAt: current.submittedAt - 1,
     manualCount: 0,
+    failuresInRow: 0,
+    isPaused: false,
     counts: { succeeded: 0, failed: 0, skipped: 0, missed: 0, killed: 0 },
     runs: [],
+    activeRuns: [],
     timetable: undefined,
     nextAt: undefined,
     revision: 0,
@@ -90,6 +95,8 @@ export function writesOf(entry: JobEntry): Write[] {
       schema: recordSchema,
       cursorAt: entry.cursorAt,
       manualCount: entry.manualCount,
+      failuresInRow: entry.failuresInRow,
+      isPaused: entry.isPaused,
       counts: entry.counts,
       runs: entry.runs.map((run) => ({
         ...run,
@@ -181,8 +188,11 @@ function readEntry(job: StoredRecord, runs: StoredRecord | undefined, versions: 
     const kept = parse<RunsRecord>(runs.value);
     entry.cursorAt = kept.cursorAt;
     entry.manualCount = kept.manualCount;
+    entry.failuresInRow = kept.failuresInRow ?? 0;
+    entry.isPaused = kept.isPaused ?? false;
     entry.counts = kept.counts;
     entry.runs = kept.runs.map(readRun);
+    entry.activeRuns = entry.runs.filter((run) => !hasEnded(run));
     entry.stored.runs = runs.version;
   }
   entry.timetable = timetableOf(current.job, entry.anchorAt);

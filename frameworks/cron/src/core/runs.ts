@@ -24,6 +24,7 @@ export function addRun(
     for (let index = 0; index < group.count; index++)
       run.instances.push(newInstance(groupIndex, index, group.tasks.length));
   entry.runs.push(run);
+  entry.activeRuns = [...entry.activeRuns, run];
   touch(entry);
   for (const instance of run.instances) {
     instance.recordedAt = entry.revision;
@@ -66,8 +67,8 @@ function emptyRun(kind: RunKind, key: string, plannedAt: number, version: number
 }
 
 /** Runs of a job that have not ended. */
-export function activeRuns(entry: JobEntry): Run[] {
-  return entry.runs.filter((run) => !hasEnded(run));
+export function activeRuns(entry: JobEntry): readonly Run[] {
+  return entry.activeRuns;
 }
 
 /** Ends a run before its time: kills what runs of it, and never starts the rest. Returns how many tasks will end. */
@@ -169,9 +170,11 @@ export function endRun(turn: Turn, entry: JobEntry, run: Run, phase: Run["phase"
   if (phase === "pending" || phase === "running") return;
   for (const instance of run.instances) if (!isOver(instance)) forgetTasks(turn, entry, run, instance);
   run.phase = phase;
+  entry.activeRuns = entry.activeRuns.filter((other) => other !== run);
   run.endedAt = turn.nowMs;
   run.reason = reason;
   entry.counts[phase] += 1;
+  if (run.kind === "scheduled") countFailures(turn, entry, phase);
   // What is kept of an ended run is one line.
   const telling = run.instances.find((instance) => instance.phase === phase) ?? run.instances[0];
   run.instances = telling ? [telling] : [];
@@ -186,6 +189,18 @@ export function endRun(turn: Turn, entry: JobEntry, run: Run, phase: Run["phase"
       fields: { jobId: entry.id, runId: runId(entry.id, run), reason },
       message: `run ${phase}`,
     });
+}
+
+/** Pauses a schedule whose runs fail again and again, if it says so. */
+function countFailures(turn: Turn, entry: JobEntry, phase: Run["phase"]): void {
+  if (phase === "succeeded") entry.failuresInRow = 0;
+  if (phase !== "failed") return;
+  entry.failuresInRow += 1;
+  const most = entry.current.job.schedule?.pauseAfterFailures;
+  if (most === undefined || entry.failuresInRow < most || entry.isPaused) return;
+  entry.isPaused = true;
+  const fields = { jobId: entry.id, failures: entry.failuresInRow };
+  turn.effects.push({ type: "log", level: "warn", fields, message: "schedule paused" });
 }
 
 function trim(entry: JobEntry, isOfKind: (run: Run) => boolean): void {

@@ -1,6 +1,7 @@
 import { JobState, StatusReason, TaskState } from "@muster/framework-sdk";
+import type { Job } from "@muster/jobspecs";
 import { expect, test } from "vitest";
-import { summaryOf } from "./view/views.ts";
+import { statusOf, summaryOf } from "./view/views.ts";
 import { aJob, every, hourMs, minuteMs, secondMs, startedWorld, worldBeginsAt } from "./world.test.fixture.ts";
 
 test("case 50: R3 runs three times and is then exhausted", () => {
@@ -125,6 +126,68 @@ test("case 67: a run that takes longer than the period lets every second target 
   const skipped = world.runs("slow").filter(({ phase }) => phase === "skipped");
   expect(skipped).toHaveLength(5);
   expect(skipped[0]?.reason).toMatch(/^overlap: slow\/\w+ has not ended$/);
+});
+
+test("case 67: with buffer_one the next run starts as the last one ends, and one waits at most", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: 90 * secondMs });
+  world.submit(aJob("slow", every("R/2026-06-01T00:01:00Z/PT1M", "buffer_one")));
+  world.run(10 * minuteMs + 40 * secondMs);
+  expect(world.launchSeconds()).toEqual([60, 150, 240, 330, 420, 510, 600]);
+  expect(world.liveTaskIds).toHaveLength(1);
+  const skipped = world.runs("slow").filter(({ phase }) => phase === "skipped");
+  expect(skipped.length).toBeGreaterThan(0);
+  expect(skipped[0]?.reason).toMatch(/^overlap: slow\/\w+ waits already$/);
+});
+
+test("case 68: with cancel the run before has ended when the next one starts", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: hourMs });
+  world.submit(aJob("newest", every("R/2026-06-01T00:01:00Z/PT1M", "cancel")));
+  for (let second = 0; second < 200; second++) {
+    world.run(secondMs);
+    expect(world.liveTaskIds.length).toBeLessThanOrEqual(1);
+  }
+  expect(world.launchSeconds()).toEqual([60, 120, 180]);
+  const [first, second, third] = world.runs("newest");
+  expect([first?.phase, second?.phase, third?.phase]).toEqual(["killed", "killed", "running"]);
+  expect(first?.endedAt).toBeLessThanOrEqual(world.launches[1]?.atMs ?? 0);
+});
+
+test("case 68: with cancel nothing starts as long as the run before has not ended", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: hourMs });
+  world.submit(aJob("newest", every("R/2026-06-01T00:01:00Z/PT5M", "cancel")));
+  world.run(2 * minuteMs);
+  const [first = ""] = world.liveTaskIds;
+  world.tell(first, TaskState.TASK_UNREACHABLE);
+  world.endsKilled = false;
+  world.run(5 * minuteMs);
+  expect(world.kills).toContain(first);
+  expect(world.launches).toHaveLength(1);
+  world.tell(first, TaskState.TASK_KILLED, { reason: StatusReason.REASON_KILLED_BY_FRAMEWORK });
+  world.run(secondMs);
+  expect(world.launches).toHaveLength(2);
+});
+
+test("case 68: with allow both runs go on", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: hourMs });
+  world.submit(aJob("wide", every("R2/2026-06-01T00:01:00Z/PT1M", "allow")));
+  world.run(3 * minuteMs);
+  expect(world.launchSeconds()).toEqual([60, 120]);
+  expect(world.liveTaskIds).toHaveLength(2);
+});
+
+test("case 68: with skip a run of which nobody knows how it stands is in the way", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: hourMs });
+  world.submit(aJob("careful", every("R/2026-06-01T00:01:00Z/PT2M")));
+  world.run(2 * minuteMs);
+  world.tell(world.liveTaskIds[0] ?? "", TaskState.TASK_UNREACHABLE);
+  world.run(2 * minuteMs);
+  expect(world.launches).toHaveLength(1);
+  expect(world.runs("careful").map(({ phase }) => phase)).toEqual(["running", "skipped"]);
 });
 
 test("runs that may overlap are started at their time, each with tasks of its own", () => {
@@ -254,6 +317,88 @@ test("a launch on an offer that was gone costs no attempt", () => {
   expect(world.runs("unlucky")).toMatchObject([{ attemptCount: 1 }]);
 });
 
+/** A job that is not tried again when it fails. */
+const once = (job: Job): Job => ({
+  ...job,
+  groups: job.groups.map((group) => ({ ...group, restart: { ...group.restart, attempts: 0 } })),
+});
+
+test("case 76: three failed runs in a row pause a schedule that says so; a success in between begins anew", () => {
+  const world = startedWorld();
+  const codes = [1, 1, 0, 1, 1, 1, 0, 0];
+  world.behave = () => ({ forMs: 10, ends: codes[world.launches.length - 1] ?? 0 });
+  world.submit(aJob("bad", every("R/2026-06-01T00:01:00Z/PT1M", "skip", { pauseAfterFailures: 3 }), once));
+  world.run(hourMs);
+  expect(world.launchSeconds()).toEqual([60, 120, 180, 240, 300, 360]);
+  expect(world.logs).toContain("schedule paused");
+  expect(summaryOf(world.entry("bad"))).toMatchObject({ state: JobState.JOB_STATE_PENDING, nextRunAt: 0 });
+  expect(statusOf(world.entry("bad")).message).toBe("paused after 3 failed runs in a row: hand it in again to resume");
+  world.crash();
+  world.start();
+  world.run(hourMs);
+  expect(world.launches).toHaveLength(6);
+});
+
+test("case 77: what was due during an hour of pause is listed as skipped and not made up for", () => {
+  const world = startedWorld();
+  const schedule = (enabled: boolean) => every("R/2026-06-01T00:10:00Z/PT10M", "skip", { enabled });
+  world.submit(aJob("beat", schedule(true)));
+  world.run(15 * minuteMs);
+  world.submit(aJob("beat", schedule(false)));
+  world.run(hourMs);
+  expect(world.launches).toHaveLength(1);
+  world.submit(aJob("beat", schedule(true)));
+  const skipped = world.runs("beat").filter(({ phase }) => phase === "skipped");
+  expect(skipped.map(({ plannedAt }) => (plannedAt - worldBeginsAt) / minuteMs)).toEqual([20, 30, 40, 50, 60, 70]);
+  expect(skipped[0]?.reason).toBe("its schedule was disabled");
+  world.run(15 * minuteMs);
+  expect(world.launchSeconds().map((second) => second / 60)).toEqual([10, 80, 90]);
+  expect(world.entry("beat").counts).toMatchObject({ skipped: 6, missed: 0 });
+});
+
+test("a schedule that has paused itself goes on when its job is handed in again, as it is", () => {
+  const world = startedWorld();
+  world.behave = () => ({ forMs: 10, ends: world.launches.length > 2 ? 0 : 1 });
+  const job = aJob("bad", every("R/2026-06-01T00:01:00Z/PT1M", "skip", { pauseAfterFailures: 2 }), once);
+  world.submit(job);
+  world.run(30 * minuteMs + 30 * secondMs);
+  world.submit(job);
+  expect(world.answers.at(-1)).toEqual({ type: "submitted", version: 1, changed: false });
+  world.run(2 * minuteMs);
+  expect(world.launchSeconds()).toEqual([60, 120, 1_860, 1_920]);
+  expect(world.entry("bad").counts).toMatchObject({ failed: 2, succeeded: 2, skipped: 28, missed: 0 });
+});
+
+/** How many seconds after midnight of that day each of so many jobs starts, and whether all of them did. */
+function startsAtMidnight(jobCount: number, days: number): { offsets: number[][]; hasMissed: boolean } {
+  const world = startedWorld();
+  const midnight = every("R/2026-06-02T00:00:00Z/P1D", "skip", { jitterMs: 10 * minuteMs });
+  const entries = Array.from({ length: jobCount }, (_, index) => {
+    world.submit(aJob(`job-${index}`, midnight));
+    return world.entry(`job-${index}`);
+  });
+  world.run(days * 24 * hourMs + 20 * minuteMs - (world.nowMs - worldBeginsAt));
+  const offsets = Array.from({ length: days }, (_, day) =>
+    entries.map(({ runs }) => Math.floor(((runs[day]?.startedAt ?? 0) - (runs[day]?.plannedAt ?? 0)) / secondMs)),
+  );
+  return { offsets, hasMissed: entries.some(({ counts }) => counts.succeeded !== days || counts.missed > 0) };
+}
+
+test("case 86: a thousand jobs that are due at midnight start over the minutes of their jitter, each at the same one daily", () => {
+  const { offsets, hasMissed } = startsAtMidnight(1_000, 1);
+  const [first = []] = offsets;
+  expect(hasMissed).toBe(false);
+  expect(Math.max(...first)).toBeLessThan(600);
+  for (let minute = 0; minute < 9; minute++) {
+    const within = first.filter((second) => Math.floor(second / 60) === minute).length;
+    expect(within, `minute ${minute}`).toBeGreaterThan(70);
+    expect(within, `minute ${minute}`).toBeLessThan(160);
+  }
+  const some = startsAtMidnight(50, 3);
+  expect(some.hasMissed).toBe(false);
+  for (const day of some.offsets) expect(day).toEqual(first.slice(0, 50));
+}, 60_000);
+
 test("case 78: a forced run leaves count and schedule as they are, and does not overlap", () => {
   const world = startedWorld();
   world.behave = () => ({ forMs: 5 * secondMs });
@@ -286,10 +431,6 @@ test("case 87: ten runs of each kind are kept, counters know of all", () => {
   world.behave = (taskId) => ({
     forMs: 10,
     ends: Number.parseInt(taskId.split(".")[1] ?? "", 36) % 120_000 === 0 ? 1 : 0,
-  });
-  const once = (job: ReturnType<typeof aJob>) => ({
-    ...job,
-    groups: job.groups.map((group) => ({ ...group, restart: { ...group.restart, attempts: 0 } })),
   });
   world.submit(aJob("many", every("R50/2026-06-01T00:01:00Z/PT1M"), once));
   world.run(2 * hourMs);

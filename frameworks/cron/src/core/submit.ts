@@ -1,8 +1,10 @@
 import { MusterError } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
+import { skipTargets } from "./due.ts";
 import { type JobEntry, runId, type Version } from "./model.ts";
 import { newEntry, timetableOf } from "./records.ts";
 import { activeRuns, addRun, stopRun } from "./runs.ts";
+import { createTimetable } from "./schedule/timetable.ts";
 import { afterSave, type Turn, touch } from "./turn.ts";
 
 /** Versions of a job that are kept. */
@@ -27,6 +29,7 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
     });
   const definition = canonicalJson(job);
   if (known && !known.isStopped && known.current.definition === definition) {
+    resume(turn, known);
     afterSave(known, {
       type: "reply",
       callId,
@@ -39,6 +42,7 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
   const anchorAt = anchorOf(known, version);
   // Before anything changes: a schedule that means nothing is refused.
   const timetable = timetableOf(job, anchorAt);
+  if (known) resume(turn, known);
   const taken = known ?? newEntry(version);
   turn.state.jobs.set(job.id, taken);
   taken.current = version;
@@ -54,6 +58,23 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
   forgetVersions(taken);
   const answer = { type: "submitted", version: number, changed: true } as const;
   afterSave(taken, { type: "reply", callId, answer });
+}
+
+/** What was due while the schedule was paused or disabled is listed as skipped, and not made up for. */
+function resume(turn: Turn, entry: JobEntry): void {
+  const { schedule } = entry.current.job;
+  if (!schedule || entry.isStopped || (schedule.enabled && !entry.isPaused)) return;
+  const timetable = createTimetable(schedule, entry.anchorAt);
+  skipTargets(turn, entry, timetable, entry.isPaused ? pausedReason(entry) : "its schedule was disabled");
+  entry.isPaused = false;
+  entry.failuresInRow = 0;
+  entry.nextAt = entry.timetable?.next(entry.cursorAt);
+  touch(entry);
+}
+
+/** Why nothing is due. */
+export function pausedReason({ failuresInRow }: JobEntry): string {
+  return `paused after ${failuresInRow} failed runs in a row`;
 }
 
 /** Stops a job: no run starts, and what runs is ended. Throws `not-found`. */

@@ -8,7 +8,7 @@ import {
   TaskState,
   type TaskStatus,
 } from "@muster/framework-sdk";
-import { type Job, jobSchema, type Schedule } from "@muster/jobspecs";
+import { type Job, jobSchema, type Overlap, type Schedule } from "@muster/jobspecs";
 import type { Answer, CronState, Effect, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { readRecords } from "./records.ts";
 import { createState, type Input, nextWakeAt, step } from "./step.ts";
@@ -51,6 +51,10 @@ export class CoreWorld {
   readonly refusals: MusterError[] = [];
   /** What tasks do; by default they run for a second and succeed. */
   behave: (taskId: string) => Behaviour = () => ({ forMs: secondMs });
+  /** Whether killed tasks end. */
+  endsKilled = true;
+  /** What the framework logged. */
+  readonly logs: string[] = [];
   /** Whether agents have room. */
   hasRoom = true;
   /** How long State takes. */
@@ -61,7 +65,9 @@ export class CoreWorld {
   readonly #store = new Map<string, { value: string; version: number }>();
   readonly #tasks = new Map<string, LiveTask>();
   readonly #unacknowledged = new Map<string, TaskStatus>();
+  /** The next one last, once they are sorted. */
   #events: Event[] = [];
+  #isSorted = true;
   #order = 0;
   #life = 0;
   #isConnected = false;
@@ -103,8 +109,9 @@ export class CoreWorld {
   run(forMs: number): void {
     const untilMs = this.nowMs + forMs;
     for (;;) {
-      this.#events.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
-      const next = this.#events[0];
+      if (!this.#isSorted) this.#events.sort((a, b) => b.atMs - a.atMs || b.order - a.order);
+      this.#isSorted = true;
+      const next = this.#events.at(-1);
       const wakeAt = this.state ? nextWakeAt(this.state, this.nowMs) : undefined;
       const wakes = wakeAt !== undefined && (!next || wakeAt < next.atMs);
       const atMs = wakes ? Math.max(wakeAt, this.nowMs) : next?.atMs;
@@ -112,7 +119,7 @@ export class CoreWorld {
       this.nowMs = Math.max(this.nowMs, atMs);
       if (wakes) this.post({ type: "tick" });
       else {
-        this.#events.shift();
+        this.#events.pop();
         next?.run();
       }
     }
@@ -197,12 +204,13 @@ export class CoreWorld {
   #do(effect: Effect): void {
     if (effect.type === "save") this.#save(effect);
     else if (effect.type === "reply") this.answers.push(effect.answer);
+    else if (effect.type === "log") this.logs.push(effect.message);
     else if (effect.type === "acknowledge") this.#unacknowledged.delete(effect.status.updateId);
     else if (effect.type === "accept") for (const group of effect.groups) this.#launch(group);
     else if (effect.type === "revive") this.#later(2, () => this.offer());
     else if (effect.type === "kill") {
       this.kills.push(effect.taskId);
-      if (this.#tasks.has(effect.taskId))
+      if (this.#tasks.has(effect.taskId) && this.endsKilled)
         this.#always(1, () =>
           this.tell(effect.taskId, TaskState.TASK_KILLED, { reason: StatusReason.REASON_KILLED_BY_FRAMEWORK }),
         );
@@ -266,6 +274,7 @@ export class CoreWorld {
   }
 
   #always(afterMs: number, run: () => void): void {
+    this.#isSorted = false;
     this.#events.push({ atMs: this.nowMs + afterMs, order: ++this.#order, run });
   }
 }
@@ -336,6 +345,6 @@ export function aJob(id: string, schedule?: Schedule, change: (job: Job) => Job 
   });
 }
 
-export function every(text: string, overlap: "skip" | "allow" = "skip"): Schedule {
-  return { kind: "interval", text, timeZone: "UTC", overlap, enabled: true };
+export function every(text: string, overlap: Overlap = "skip", more: Partial<Schedule> = {}): Schedule {
+  return { kind: "interval", text, timeZone: "UTC", overlap, enabled: true, ...more } as Schedule;
 }

@@ -13,6 +13,7 @@ import { groupOf } from "../build.ts";
 import { taskIdOf } from "../ids.ts";
 import { hasEnded, type Instance, type JobEntry, type Run, type RunPhase, runId } from "../model.ts";
 import { activeRuns } from "../runs.ts";
+import { pausedReason } from "../submit.ts";
 import { jobOf } from "../turn.ts";
 
 const runsListedDefault = 100;
@@ -42,7 +43,7 @@ export function summaryOf(entry: JobEntry): JobSummary {
     healthy: running,
     role: job.role,
     submittedAt,
-    nextRunAt: (!entry.isStopped && entry.timetable && entry.nextAt) || 0,
+    nextRunAt: (!entry.isStopped && !entry.isPaused && entry.timetable && entry.nextAt) || 0,
     updated: running,
   };
 }
@@ -105,7 +106,9 @@ function stateOf(entry: JobEntry): JobState {
   const last = entry.runs.at(-1);
   if (entry.current.job.schedule !== undefined) {
     // A schedule that goes on is doing what it is there for, whether or not a run is under way.
-    if (active.length > 0 || entry.nextAt !== undefined) return JobState.JOB_STATE_RUNNING;
+    const goesOn = entry.nextAt !== undefined && !entry.isPaused;
+    if (active.length > 0 || goesOn) return JobState.JOB_STATE_RUNNING;
+    if (entry.isPaused) return JobState.JOB_STATE_PENDING;
     return entry.timetable ? JobState.JOB_STATE_COMPLETE : JobState.JOB_STATE_PENDING;
   }
   if (active.some(({ instances }) => instances.some(isRunning))) return JobState.JOB_STATE_RUNNING;
@@ -115,6 +118,7 @@ function stateOf(entry: JobEntry): JobState {
 
 function messageOf(entry: JobEntry): string {
   if (entry.isStopped) return "stopped";
+  if (entry.isPaused) return `${pausedReason(entry)}: hand it in again to resume`;
   if (entry.current.job.schedule && !entry.current.job.schedule.enabled) return "its schedule is disabled";
   const waiting = activeRuns(entry).find(({ instances }) => instances.some(({ phase }) => phase === "waiting"));
   if (waiting) {
