@@ -26,6 +26,8 @@ export interface DiscoveryConfig {
   readonly serverIp?: string;
   /** How long answers are given after the master was lost, in ms; 24 hours by default. */
   readonly staleMsMax?: number;
+  /** What it says of itself to CHAOS questions, for instance to "version.bind". Default: such questions are refused. */
+  readonly chaosTexts?: Readonly<Record<string, string>>;
 }
 
 /** From where a question came and how. */
@@ -70,9 +72,8 @@ export function createDiscovery(deps: DiscoveryDeps, config: DiscoveryConfig): D
   const staleMsMax = config.staleMsMax ?? 24 * 60 * 60 * 1_000;
   const zone = new Zone(domain, deps.random.stream("order"));
   const picture = new Picture(zone, domain);
-  const responder = new Responder(zone, domain, deps.random.stream("rotation"), () =>
-    Math.floor(clock.epochMs() / 1_000),
-  );
+  const epochSeconds = (): number => Math.floor(clock.epochMs() / 1_000);
+  const responder = new Responder(zone, domain, deps.random.stream("rotation"), epochSeconds, config.chaosTexts);
   let hasSnapshot = false;
   let lostAtMs: number | undefined;
   let isTooOld = false;
@@ -110,7 +111,7 @@ export function createDiscovery(deps: DiscoveryDeps, config: DiscoveryConfig): D
     zone,
     picture,
     counts: responder.counts,
-    answer: (packet, asker) => responder.answer(asBuffer(packet), asker.tcp, hasSnapshot && !isTooOld),
+    answer: (packet, asker) => responder.answer(asBuffer(packet), asker.tcp, hasSnapshot && !isTooOld, asker.peer),
     status: () => ({
       isReady: hasSnapshot && !isTooOld,
       isCurrent: hasSnapshot && lostAtMs === undefined,

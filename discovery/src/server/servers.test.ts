@@ -199,8 +199,8 @@ test("each of 200 changes told over gRPC reaches the UDP answers, in their order
   expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => `10.1.0.${i}`));
 });
 
-test("case 58: over HTTP names have the shapes of Mesos-DNS, and what is unknown is an empty list", async () => {
-  const discovery = scripted(task(), task({ id: "gone.0", name: "gone", state: TaskState.TASK_FAILED }));
+/** The HTTP API of a zone: a path gives a status and a body. */
+async function serving(discovery: Discovery): Promise<(path: string) => Promise<{ status: number; body: unknown }>> {
   const server = await new Promise<{ port: number; close(done: () => void): void }>((listening, refused) => {
     const made = serveHttp(discovery, {
       address: "127.0.0.1",
@@ -212,11 +212,16 @@ test("case 58: over HTTP names have the shapes of Mesos-DNS, and what is unknown
     });
   });
   closers.push((done) => server.close(done));
-  const get = async (path: string): Promise<{ status: number; body: unknown }> => {
+  return async (path) => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
     const text = await response.text();
     return { status: response.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text };
   };
+}
+
+test("case 58: over HTTP names have the shapes of Mesos-DNS, and what is unknown is an empty list", async () => {
+  const discovery = scripted(task(), task({ id: "gone.0", name: "gone", state: TaskState.TASK_FAILED }));
+  const get = await serving(discovery);
   expect(await get("/v1/hosts/Web.services.muster.")).toEqual({
     status: 200,
     body: [{ host: "web.services.muster", ip: "10.0.0.1" }],
@@ -235,7 +240,6 @@ test("case 58: over HTTP names have the shapes of Mesos-DNS, and what is unknown
     status: 200,
     body: [{ targets: ["10.0.0.1:20000"] }],
   });
-  expect(await get("/v1/prometheus/_x._tcp.services.muster"), "case 59").toEqual({ status: 200, body: [] });
   const all = (await get("/v1/enumerate")).body as { frameworks: { name: string; tasks: { id: string }[] }[] };
   expect(all.frameworks.map(({ name, tasks }) => [name, tasks.map(({ id }) => id)])).toEqual([["services", ["web.0"]]]);
   expect((await get("/ready")).status).toBe(200);
@@ -243,6 +247,16 @@ test("case 58: over HTTP names have the shapes of Mesos-DNS, and what is unknown
   await askAndCount(discovery);
   expect((await get("/metrics")).body).toContain('muster_dns_answers_total{code="NXDOMAIN"} 1');
   expect((await get("/v1/hosts/%E0%A4%A")).status).toBe(404);
+});
+
+test("case 59: Prometheus is told 200 and a whole list, also when there is no target", async () => {
+  const get = await serving(scripted(task()));
+  expect(await get("/v1/prometheus/_http._web._tcp.services.muster")).toMatchObject({
+    status: 200,
+    body: [{ targets: ["10.0.0.1:20000"] }],
+  });
+  for (const name of ["_x._tcp.services.muster", "_http._web._tcp.nobody.muster"])
+    expect(await get(`/v1/prometheus/${name}`), name).toEqual({ status: 200, body: [] });
 });
 
 async function askAndCount(discovery: Discovery): Promise<void> {

@@ -30,5 +30,7 @@ export const udpBytesPlain = 512;
 /** Bytes of a UDP answer that no path fragments, and what we tell clients we take. */
 export const udpBytesMax = 1_232;
 export const tcpBytesMax = 65_535;
+export const optionCode = { COOKIE: 10 } as const;
+
 /** Bytes of an OPT record without options. */
 export const optBytes = 11;

@@ -1,4 +1,5 @@
-import { headerBytes, recordType } from "./constants.ts";
+import { headerBytes, optionCode, recordType } from "./constants.ts";
+import { isCookieLength } from "./cookie.ts";
 import type { WireName } from "./name.ts";
 
 /** Records that a query may carry behind its question; more is an attack, not a question. */
@@ -28,6 +29,8 @@ export interface Edns {
   readonly payloadBytes: number;
   readonly version: number;
   readonly dnssecOk: boolean;
+  /** The cookie that was shown: the client's part, perhaps with one of ours. */
+  readonly cookie: Buffer | undefined;
 }
 
 const ignored: Query = { kind: "ignored" };
@@ -94,13 +97,31 @@ function readEdns(packet: Buffer, start: number): Edns | undefined | "malformed"
     if (end > packet.length) return "malformed";
     if (packet.readUInt16BE(fixed) === recordType.OPT) {
       if (i < before || edns || packet[at] !== 0) return "malformed";
+      const cookie = readCookie(packet, fixed + 10, end);
+      if (cookie === "malformed") return "malformed";
       edns = {
         payloadBytes: packet.readUInt16BE(fixed + 2),
         version: packet[fixed + 5] ?? 0,
         dnssecOk: ((packet[fixed + 6] ?? 0) & 0x80) !== 0,
+        cookie,
       };
     }
     at = end;
   }
   return edns;
+}
+
+/** The first cookie among the options; those that we do not know are passed over. */
+function readCookie(packet: Buffer, start: number, end: number): Buffer | undefined | "malformed" {
+  let at = start;
+  while (at < end) {
+    if (at + 4 > end) return "malformed";
+    const length = packet.readUInt16BE(at + 2);
+    const next = at + 4 + length;
+    if (next > end) return "malformed";
+    if (packet.readUInt16BE(at) === optionCode.COOKIE)
+      return isCookieLength(length) ? packet.subarray(at + 4, next) : "malformed";
+    at = next;
+  }
+  return undefined;
 }

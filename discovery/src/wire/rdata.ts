@@ -65,12 +65,18 @@ export function soaRdata(fields: SoaFields): Rdata {
 }
 
 /** A whole record; `owner` is a name or a pointer to one. */
-export function resourceRecord(owner: Buffer, type: number, ttlSeconds: number, rdata: Rdata): Buffer {
+export function resourceRecord(
+  owner: Buffer,
+  type: number,
+  ttlSeconds: number,
+  rdata: Rdata,
+  ofClass: number = recordClass.IN,
+): Buffer {
   const record = Buffer.allocUnsafe(owner.length + 10 + rdata.length);
   owner.copy(record, 0);
   let at = owner.length;
   at = record.writeUInt16BE(type, at);
-  at = record.writeUInt16BE(recordClass.IN, at);
+  at = record.writeUInt16BE(ofClass, at);
   at = record.writeUInt32BE(ttlSeconds, at);
   at = record.writeUInt16BE(rdata.length, at);
   record.write(rdata, at, "latin1");

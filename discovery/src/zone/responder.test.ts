@@ -181,6 +181,74 @@ test("case 31: two OPT records are an error, an unknown option is none", () => {
   expect(read(raw(discovery, withOpts([unknown])) ?? Buffer.alloc(0)).answers).toEqual(["10.0.0.1"]);
 });
 
+/** Asks with a cookie; gives back the one of the answer, and the answer. */
+function askWithCookie(discovery: Discovery, cookie: Buffer, peer = "10.0.0.7"): { cookie: Buffer; answers: string[] } {
+  const opt = { type: "OPT", name: ".", udpPayloadSize: 1_232, flags: 0, options: [{ code: 10, data: cookie }] };
+  const packet = packets.encode({
+    type: "query",
+    id: 7,
+    questions: [{ type: "A", name: web }],
+    additionals: [opt] as unknown as packets.Answer[],
+  });
+  const answer = Buffer.from(discovery.answer(packet, { tcp: false, peer }) ?? []);
+  const { additionals } = packets.decode(answer);
+  const found = additionals?.find(({ type }) => type === "OPT") as unknown as {
+    options: { code: number; data: Buffer }[];
+  };
+  return {
+    cookie: found.options.find(({ code }) => code === 10)?.data ?? Buffer.alloc(0),
+    answers: read(answer).answers,
+  };
+}
+
+test("case 32: a cookie is answered with a server cookie of this client, and a wrong one with a fresh one", () => {
+  const master = new ScriptedMaster();
+  const discovery = master.discovery();
+  master.snapshot([framework("services"), task()]);
+  const client = Buffer.from("0123456789abcdef", "hex");
+  const first = askWithCookie(discovery, client);
+  expect(first.answers).toEqual(["10.0.0.1"]);
+  expect(first.cookie).toHaveLength(24);
+  expect(first.cookie.subarray(0, 8)).toEqual(client);
+  expect(first.cookie.subarray(8, 12)).toEqual(Buffer.from([1, 0, 0, 0]));
+  expect(first.cookie.readUInt32BE(12)).toBe(Math.floor(master.clock.epochMs() / 1_000));
+  // The same client at the same time; then another client, another address, another time.
+  expect(askWithCookie(discovery, first.cookie).cookie).toEqual(first.cookie);
+  const hashOf = (cookie: Buffer) => cookie.subarray(16).toString("hex");
+  const others = [
+    askWithCookie(discovery, Buffer.from("fedcba9876543210", "hex")).cookie,
+    askWithCookie(discovery, client, "10.0.0.8").cookie,
+  ];
+  master.clock.advance(2_000);
+  others.push(askWithCookie(discovery, client).cookie);
+  expect(new Set([first.cookie, ...others].map(hashOf)).size).toBe(4);
+  const wrong = Buffer.concat([client, Buffer.alloc(16, 0xee)]);
+  const fresh = askWithCookie(discovery, wrong);
+  expect(fresh.answers).toEqual(["10.0.0.1"]);
+  expect(fresh.cookie).toEqual(others[2]);
+});
+
+test("a cookie of a length that is none is an error", () => {
+  const opt = (length: number) => ({
+    type: "OPT",
+    name: ".",
+    udpPayloadSize: 1_232,
+    flags: 0,
+    options: [{ code: 10, data: Buffer.alloc(length) }],
+  });
+  const discovery = serving({});
+  const codeOf = (length: number) => {
+    const packet = packets.encode({
+      type: "query",
+      id: 7,
+      questions: [{ type: "A", name: web }],
+      additionals: [opt(length)] as unknown as packets.Answer[],
+    });
+    return (raw(discovery, packet)?.readUInt16BE(2) ?? 0) & 15;
+  };
+  expect([7, 8, 9, 15, 16, 40, 41].map(codeOf)).toEqual([1, 0, 1, 1, 0, 0, 1]);
+});
+
 test("case 33: a missing name is NXDOMAIN for every type, with the apex's SOA and its five seconds", () => {
   const discovery = serving({});
   for (const type of ["A", "SRV", "TXT"]) {
@@ -245,6 +313,28 @@ test("case 40: an unknown type of a known name is NOERROR without records", () =
   expect(answer.readUInt16BE(2) & 15).toBe(0);
   expect(answer.readUInt16BE(6)).toBe(0);
   expect(answer.readUInt16BE(8)).toBe(1);
+});
+
+test("case 41: version.bind in CHAOS is answered with the text that was set, refused without one, and always in IN", () => {
+  const asked = (discovery: Discovery, name: string, type: string, ofClass: number) => {
+    const packet = query(name, type, (bytes) => bytes.writeUInt16BE(ofClass, bytes.length - 2));
+    const answer = raw(discovery, packet) ?? Buffer.alloc(12);
+    const { answers } = packets.decode(answer);
+    return { code: answer.readUInt16BE(2) & 15, answers };
+  };
+  const master = new ScriptedMaster();
+  const telling = master.discovery({ chaosTexts: { "version.bind": "muster", "id.server": "one" } });
+  master.snapshot([task()]);
+  const text = (name: string, data: string) => ({ name, type: "TXT", class: "CH", ttl: 0, data: [Buffer.from(data)] });
+  expect(asked(telling, "Version.Bind", "TXT", 3)).toMatchObject({
+    code: 0,
+    answers: [text("Version.Bind", "muster")],
+  });
+  expect(asked(telling, "id.server", "TXT", 3)).toMatchObject({ code: 0, answers: [text("id.server", "one")] });
+  expect(asked(telling, "version.bind", "TXT", 1)).toEqual({ code: 5, answers: [] });
+  expect(asked(telling, "hostname.bind", "TXT", 3)).toEqual({ code: 5, answers: [] });
+  expect(asked(telling, web, "A", 3)).toEqual({ code: 5, answers: [] });
+  expect(asked(serving({}), "version.bind", "TXT", 3)).toEqual({ code: 5, answers: [] });
 });
 
 test("other zones, classes and transfers are refused", () => {

@@ -2,6 +2,7 @@ import { type Random, randomInt } from "@muster/foundation";
 import {
   headerBytes,
   optBytes,
+  optionCode,
   recordClass,
   recordType,
   responseCode,
@@ -9,10 +10,12 @@ import {
   udpBytesMax,
   udpBytesPlain,
 } from "../wire/constants.ts";
+import { cookieBytes } from "../wire/cookie.ts";
 import { nameBytes, type WireName, wireName } from "../wire/name.ts";
 import { type Edns, type Question, readQuery } from "../wire/query.ts";
 import { namePointer, type Rdata, resourceRecord, soaRdata, textRdata } from "../wire/rdata.ts";
 import type { CompiledSet } from "./compiled-set.ts";
+import { Cookies } from "./cookies.ts";
 import type { Zone } from "./zone.ts";
 
 const apexTtlSeconds = 60;
@@ -44,17 +47,28 @@ export class Responder {
   readonly #server: WireName;
   readonly #mailbox: WireName;
   readonly #any: CompiledSet;
+  readonly #chaos: ReadonlyMap<WireName, CompiledSet>;
+  readonly #cookies: Cookies;
   #serial = 0;
   #serialAtChanges = -1;
   #soa: Rdata = "";
 
-  constructor(zone: Zone, domain: string, random: Random, epochSeconds: () => number) {
+  constructor(
+    zone: Zone,
+    domain: string,
+    random: Random,
+    epochSeconds: () => number,
+    chaosTexts: Readonly<Record<string, string>> = {},
+  ) {
     this.#zone = zone;
     this.#random = random;
     this.#epochSeconds = epochSeconds;
     this.#server = wireName(`ns1.${domain}`) ?? zone.apex;
     this.#mailbox = wireName(`hostmaster.${domain}`) ?? zone.apex;
     // RFC 8482: whoever asks for everything gets something small.
+    this.#chaos = chaosSets(chaosTexts);
+    const secret = Buffer.from(Array.from({ length: 16 }, () => randomInt(random.stream("cookies"), 256)));
+    this.#cookies = new Cookies(secret, epochSeconds);
     this.#any = single(recordType.HINFO, apexTtlSeconds, textRdata("RFC8482", ""));
   }
 
@@ -65,7 +79,7 @@ export class Responder {
   }
 
   /** The answer to a packet; undefined if it deserves none. `isServing` false: the zone is not to be believed. */
-  answer(packet: Buffer, isTcp: boolean, isServing: boolean): Buffer | undefined {
+  answer(packet: Buffer, isTcp: boolean, isServing: boolean, peer = ""): Buffer | undefined {
     const query = readQuery(packet);
     switch (query.kind) {
       case "ignored":
@@ -76,13 +90,22 @@ export class Responder {
       case "not-a-query":
         return this.#bare(query.id, query.flags, responseCode.NOTIMP);
       case "question":
-        return this.#respond(packet, query, sizeLimit(query.edns, isTcp), isServing);
+        return this.#respond(packet, this.#asked(query, peer), sizeLimit(query.edns, isTcp), isServing);
     }
+  }
+
+  /** The question, with the cookie that goes back in place of the one that was shown. */
+  #asked(question: Question, peer: string): Question {
+    const { edns } = question;
+    if (edns?.cookie === undefined) return question;
+    return { ...question, edns: { ...edns, cookie: this.#cookies.answer(edns.cookie, peer) } };
   }
 
   #respond(packet: Buffer, question: Question, limit: number, isServing: boolean): Buffer {
     const { name, type, edns } = question;
     if (edns && edns.version > 0) return this.#fail(packet, question, responseCode.BADVERS);
+    const text = question.class === recordClass.CHAOS ? this.#chaos.get(name) : undefined;
+    if (text && type === recordType.TXT) return this.#positive(packet, question, text, limit);
     if (question.class !== recordClass.IN || !this.#isInside(name) || isTransfer(type))
       return this.#fail(packet, question, responseCode.REFUSED);
     if (!isServing) return this.#fail(packet, question, responseCode.SERVFAIL);
@@ -124,7 +147,7 @@ export class Responder {
   #positive(packet: Buffer, question: Question, set: CompiledSet, limit: number): Buffer {
     const total = set.ends.length;
     const start = total > 1 ? randomInt(this.#random, total) : 0;
-    const room = limit - question.end - (question.edns ? optBytes : 0);
+    const room = limit - question.end - bytesOfOpt(question.edns);
     const isWhole = set.bytes.length <= room;
     const hasAdditional = isWhole && set.bytes.length + set.additional.length <= room;
     const count = isWhole ? total : countThatFits(set, start, room);
@@ -172,7 +195,7 @@ export class Responder {
   /** Header, question and OPT of an answer that is `length` bytes long without OPT. Counts other than the question's are 0. */
   #begin(packet: Buffer, question: Question, length: number, flags: number, code: number): Buffer {
     this.#count(code);
-    const response = Buffer.allocUnsafe(length + (question.edns ? optBytes : 0));
+    const response = Buffer.allocUnsafe(length + bytesOfOpt(question.edns));
     packet.copy(response, headerBytes, headerBytes, question.end);
     response.writeUInt16BE(question.id, 0);
     response.writeUInt16BE(flagResponse | flags | (question.flags & flagsEchoed) | (code & 15), 2);
@@ -200,6 +223,24 @@ function sizeLimit(edns: Edns | undefined, isTcp: boolean): number {
   if (isTcp) return tcpBytesMax;
   if (!edns) return udpBytesPlain;
   return Math.min(Math.max(edns.payloadBytes, udpBytesPlain), udpBytesMax);
+}
+
+function bytesOfOpt(edns: Edns | undefined): number {
+  if (!edns) return 0;
+  return edns.cookie ? optBytes + 4 + cookieBytes : optBytes;
+}
+
+/** What the server says of itself, in the class that is kept for such things. Nothing but what was set. */
+function chaosSets(texts: Readonly<Record<string, string>>): Map<WireName, CompiledSet> {
+  const sets = new Map<WireName, CompiledSet>();
+  for (const [name, text] of Object.entries(texts)) {
+    const wire = wireName(name);
+    if (wire === undefined) continue;
+    const owner = namePointer(headerBytes);
+    const bytes = resourceRecord(owner, recordType.TXT, 0, textRdata(text), recordClass.CHAOS);
+    sets.set(wire, { ...empty, bytes, ends: [bytes.length] });
+  }
+  return sets;
 }
 
 function isTransfer(type: number): boolean {
@@ -242,5 +283,10 @@ function writeOpt(response: Buffer, start: number, code: number, edns: Edns): vo
   at = response.writeUInt8(code >> 4, at);
   at = response.writeUInt8(0, at);
   at = response.writeUInt16BE(edns.dnssecOk ? 0x8000 : 0, at);
-  response.writeUInt16BE(0, at);
+  const { cookie } = edns;
+  at = response.writeUInt16BE(cookie ? 4 + cookie.length : 0, at);
+  if (!cookie) return;
+  at = response.writeUInt16BE(optionCode.COOKIE, at);
+  at = response.writeUInt16BE(cookie.length, at);
+  cookie.copy(response, at);
 }
