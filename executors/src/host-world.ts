@@ -26,7 +26,7 @@ export function hostWorld({
     disk: nodeDisk(dataFolder, log),
     proc: shimProc({ dataFolder, clock, log }),
     hostPorts: nodeHostPorts,
-    prober: nodeProber,
+    prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
     execRunner: nodeExecRunner(dataFolder),
   };

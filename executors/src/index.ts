@@ -6,7 +6,17 @@ export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";
-export type { ProbeResult, Prober, ProbeTarget } from "./world/prober.ts";
+export type {
+  GrpcTarget,
+  HttpTarget,
+  ProbePlace,
+  ProbeResult,
+  Prober,
+  ProbeTarget,
+  ProbeTls,
+  ScriptTarget,
+  TcpTarget,
+} from "./world/prober.ts";
 export type { Proc, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "./world/proc.ts";
 export type {
   ExecEvents,

@@ -216,13 +216,34 @@ test("a check that fails makes its task unhealthy and, if it says so, ends it", 
   expect(last("sick").reason).toBe(StatusReason.REASON_UNHEALTHY);
 });
 
-test("checks of kinds that the agent lacks are refused at the launch", async () => {
+test("checks that can never be made are refused at the launch, with the place of what is wrong", async () => {
   await fixture.agent();
-  const script = { command: "true", arguments: [] };
+  const common = { name: "", intervalMs: 0, timeoutMs: 0, failuresMax: 0, action: 0 as const };
+  const script = { command: "", arguments: [] };
+  const grpc = { portLabel: "rpc", service: "", tls: false, tlsSkipVerify: false, tlsServerName: "" };
+  fixture.master.launch(
+    { taskId: "empty", spec: { command: "true", healthChecks: [{ ...common, script }] } },
+    { taskId: "portless", spec: { command: "true", healthChecks: [{ ...common, grpc }] } },
+    { taskId: "vague", spec: { command: "true", healthChecks: [common] } },
+  );
+  for (const taskId of ["empty", "portless", "vague"]) await fixture.master.untilState(taskId, TaskState.TASK_ERROR);
+  expect(["empty", "portless", "vague"].map((taskId) => last(taskId).message)).toEqual([
+    "health_checks[0].script.command: must not be empty",
+    'health_checks[0]: its group has no port "rpc"',
+    "health_checks[0]: has no probe",
+  ]);
+});
+
+test("a script check runs in the task's folder, with its environment and references filled in", async () => {
+  await fixture.agent();
+  // The task itself makes what its check looks for.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference that the agent resolves
+  const words = ["-c", 'test "$(cat mine)" = "$MUSTER_PORT_http" && test "$1" = one', "-", "${NOMAD_TASK_NAME}"];
+  const script = { command: "sh", arguments: words };
   const check = { name: "", script, intervalMs: 0, timeoutMs: 0, failuresMax: 0, action: 0 as const };
-  fixture.master.launch({ taskId: "scripted", spec: { command: "true", healthChecks: [check] } });
-  await fixture.master.untilState("scripted", TaskState.TASK_ERROR);
-  expect(last("scripted").reason).toBe(StatusReason.REASON_UNSUPPORTED);
+  const spec = { ...shell("echo $MUSTER_PORT_http > mine; sleep 300"), healthChecks: [check] };
+  fixture.master.launch({ taskId: "one", spec, ports: [{ label: "http" }] });
+  await fixture.master.until(() => last("one")?.health === Health.HEALTH_HEALTHY, "health");
 });
 
 test("a task ends at its maximum run time", async () => {

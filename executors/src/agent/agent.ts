@@ -104,6 +104,7 @@ class RunningAgent implements Agent {
     this.#isStopped = true;
     this.#session.stop(isLeaving, () => {
       this.#deps.proc.stop();
+      this.#deps.prober.stop();
       if (this.#loop) this.#loop.stop(done);
       else this.#deps.clock.after(0, done);
     });

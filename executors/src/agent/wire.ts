@@ -1,5 +1,5 @@
 import { codecOf, resources } from "@muster/foundation";
-import type { HealthCheck, Launch, PortRequest, TaskInfo, TaskSpec } from "@muster/proto";
+import type { GrpcProbe, HealthCheck, HttpProbe, Launch, PortRequest, TaskInfo, TaskSpec } from "@muster/proto";
 import type { LaunchRequest } from "./core/model.ts";
 import { emptySpec } from "./empty.ts";
 
@@ -107,27 +107,27 @@ function copyCheck(check: HealthCheck): HealthCheck {
     failuresMax,
     action,
     ...(graceMs === undefined ? {} : { graceMs }),
-    ...(http
-      ? {
-          http: {
-            portLabel: http.portLabel,
-            path: http.path,
-            method: http.method,
-            headers: { ...http.headers },
-            scheme: http.scheme,
-          },
-        }
-      : {}),
+    ...(http ? { http: copyHttp(http) } : {}),
     ...(tcp ? { tcp: { portLabel: tcp.portLabel } } : {}),
-    ...(grpc ? { grpc: { portLabel: grpc.portLabel, service: grpc.service } } : {}),
+    ...(grpc ? { grpc: copyGrpc(grpc) } : {}),
     ...(script ? { script: { command: script.command, arguments: [...script.arguments] } } : {}),
   };
+}
+
+function copyHttp(http: HttpProbe): HttpProbe {
+  const { portLabel, path, method, headers, scheme, body, tlsSkipVerify, tlsServerName } = http;
+  return { portLabel, path, method, headers: { ...headers }, scheme, body, tlsSkipVerify, tlsServerName };
+}
+
+function copyGrpc({ portLabel, service, tls, tlsSkipVerify, tlsServerName }: GrpcProbe): GrpcProbe {
+  return { portLabel, service, tls, tlsSkipVerify, tlsServerName };
 }
 
 function problemOfSpec(spec: TaskSpec): string {
   if (spec.arguments.length > argumentsMax) return `spec.arguments: more than ${argumentsMax}`;
   if (spec.healthChecks.length > healthChecksMax) return `spec.health_checks: more than ${healthChecksMax}`;
-  const texts = [spec.command, spec.user, ...spec.arguments, ...Object.values(spec.environment)];
+  const scripts = spec.healthChecks.flatMap(({ script }) => (script ? [script.command, ...script.arguments] : []));
+  const texts = [spec.command, spec.user, ...spec.arguments, ...Object.values(spec.environment), ...scripts];
   if (texts.some((text) => text.includes("\0"))) return "spec: holds a zero byte";
   const name = Object.keys(spec.environment).find((key) => key === "" || key.includes("=") || key.includes("\0"));
   if (name !== undefined) return `spec.environment: "${name}" is no name of a variable`;

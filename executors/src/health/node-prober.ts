@@ -1,66 +1,70 @@
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { createConnection } from "node:net";
-import type { ProbeResult, Prober, ProbeTarget } from "../world/prober.ts";
+import type { Cancel } from "@muster/foundation";
+import type { Prober, ProbeTarget } from "../world/prober.ts";
+import { Dialer } from "./dialer.ts";
+import type { DialerOptions } from "./dialer-process.ts";
+import { grpcProbe } from "./grpc-probe.ts";
+import { httpProbe } from "./http-probe.ts";
+import type { ProbeEvents } from "./probe.ts";
+import { scriptProbe } from "./script-probe.ts";
+import { tcpProbe } from "./tcp-probe.ts";
 
-/** Bytes of an answer that are read for the sake of a good ending; beyond, the connection is cut. */
-const bodyBytesMax = 1024 * 1024;
-
-/**
- * Asks tasks by http and tcp from the host. Once there is an answer the connection is closed in good order, since a
- * reset would be an error to servers that take no care; at the timeout nothing is left of it.
- */
-export const nodeProber: Prober = {
-  probe: (target, timeoutMs, done) => {
-    let isOver = false;
-    const answer = (passed: boolean, message: string): void => {
-      if (isOver) return;
-      isOver = true;
-      done({ passed, message });
-    };
-    const closed = (): void => clearTimeout(timer);
-    const destroy = target.type === "tcp" ? probeTcp(target, answer, closed) : probeHttp(target, answer, closed);
-    const timer = setTimeout(() => {
-      destroy();
-      answer(false, `no answer within ${timeoutMs} ms`);
-    }, timeoutMs);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-      destroy();
-    };
-  },
-};
-
-type Answer = (passed: ProbeResult["passed"], message: string) => void;
-
-function probeTcp({ ip, port }: ProbeTarget, answer: Answer, closed: () => void): () => void {
-  const socket = createConnection({ host: ip, port });
-  socket.once("connect", () => {
-    answer(true, "connected");
-    socket.resume();
-    socket.end();
-  });
-  socket.on("error", (error) => answer(false, error.message));
-  socket.on("close", closed);
-  return () => socket.destroy();
+export interface NodeProber extends Prober {
+  /** Of the helper process; undefined while there is none. */
+  readonly helperPid: number | undefined;
 }
 
-function probeHttp(target: Extract<ProbeTarget, { type: "http" }>, answer: Answer, closed: () => void): () => void {
-  const { ip: host, port, path, method, headers } = target;
-  const options = { host, port, path, method, headers, agent: false, rejectUnauthorized: false };
-  const request = (target.scheme === "https" ? httpsRequest : httpRequest)(options, (response) => {
-    const status = response.statusCode ?? 0;
-    answer(status >= 200 && status < 400, `HTTP ${status}`);
-    let bytes = 0;
-    response.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > bodyBytesMax) request.destroy();
-    });
-    response.on("error", () => {});
-  });
-  request.on("error", (error) => answer(false, error.message));
-  request.on("close", closed);
-  request.end();
-  return () => request.destroy();
+/**
+ * Asks tasks from the host, and through one helper process where the host can't reach them. Once there is an answer the
+ * connection is closed in good order, since a reset would be an error to servers that take no care; at the timeout
+ * nothing is left of it.
+ */
+export function nodeProber(options: DialerOptions): NodeProber {
+  const dialer = new Dialer(options);
+  const begin = beginWith(dialer, options.dataFolder);
+  return {
+    get helperPid() {
+      return dialer.pid;
+    },
+    probe: (target, timeoutMs, done) => {
+      let isOver = false;
+      const answer = (passed: boolean, message: string): void => {
+        if (isOver) return;
+        isOver = true;
+        done({ passed, message });
+      };
+      const end = begin(target, timeoutMs, { answer, closed: () => clearTimeout(timer) });
+      const timer = setTimeout(() => {
+        end();
+        answer(false, `no answer within ${timeoutMs} ms`);
+      }, timeoutMs);
+      return () => {
+        isOver = true;
+        clearTimeout(timer);
+        end();
+      };
+    },
+    stop: () => dialer.stop(),
+  };
+}
+
+function beginWith(
+  dialer: Dialer,
+  dataFolder: string,
+): (target: ProbeTarget, timeoutMs: number, events: ProbeEvents) => Cancel {
+  const tcp = tcpProbe(dialer);
+  const http = httpProbe(dialer);
+  const grpc = grpcProbe(dialer);
+  const script = scriptProbe(dialer, dataFolder);
+  return (target, timeoutMs, events) => {
+    switch (target.type) {
+      case "tcp":
+        return tcp(target, timeoutMs, events);
+      case "http":
+        return http(target, timeoutMs, events);
+      case "grpc":
+        return grpc(target, timeoutMs, events);
+      case "script":
+        return script(target, timeoutMs, events);
+    }
+  };
 }

@@ -1,17 +1,58 @@
 import type { Cancel } from "@muster/foundation";
 
-export type ProbeTarget =
-  | { readonly type: "tcp"; readonly ip: string; readonly port: number }
-  | {
-      readonly type: "http";
-      readonly ip: string;
-      readonly port: number;
-      readonly scheme: "http" | "https";
-      readonly method: string;
-      /** Path and query. */
-      readonly path: string;
-      readonly headers: Readonly<Record<string, string>>;
-    };
+/** Where a task is asked: by its address, as seen from a network namespace. */
+export interface ProbePlace {
+  readonly ip: string;
+  readonly port: number;
+  /** Path of the network namespace from which the address is reached. Absent: the host's own. */
+  readonly namespace?: string;
+}
+
+/** How far the other side of an encrypted connection is to be known. */
+export interface ProbeTls {
+  /** Name that the certificate must be made for; empty: the address. */
+  readonly serverName: string;
+  /** Any certificate will do. */
+  readonly skipsVerify: boolean;
+}
+
+export interface TcpTarget extends ProbePlace {
+  readonly type: "tcp";
+}
+
+export interface HttpTarget extends ProbePlace {
+  readonly type: "http";
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Absent: not encrypted. */
+  readonly tls?: ProbeTls;
+}
+
+export interface GrpcTarget extends ProbePlace {
+  readonly type: "grpc";
+  /** Empty: the whole server. */
+  readonly service: string;
+  /** Absent: not encrypted. */
+  readonly tls?: ProbeTls;
+}
+
+/** A command beside a task: in its namespaces, cgroups, folder and account. */
+export interface ScriptTarget {
+  readonly type: "script";
+  /** Of the task, as in ProcSpec. */
+  readonly id: string;
+  /** The task's main process; the pair names it for ever. */
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type ProbeTarget = TcpTarget | HttpTarget | GrpcTarget | ScriptTarget;
 
 export interface ProbeResult {
   readonly passed: boolean;
@@ -23,4 +64,6 @@ export interface ProbeResult {
 export interface Prober {
   /** One check; the answer comes after the return, at the latest after `timeoutMs`. After cancelling it does not come. */
   probe(target: ProbeTarget, timeoutMs: number, done: (result: ProbeResult) => void): Cancel;
+  /** Ends what helps with checks. Checks under way may end without an answer. */
+  stop(): void;
 }

@@ -44,7 +44,8 @@ export function tcp(portLabel: string): HealthCheck {
 
 /** Healthy while a path answers 200 to 399. */
 export function http(portLabel: string, path = "/"): HealthCheck {
-  return { ...checkDefaults, http: { portLabel, path, method: "GET", headers: {}, scheme: "http" } };
+  const plain = { scheme: "http", body: "", tlsSkipVerify: false, tlsServerName: "" };
+  return { ...checkDefaults, http: { portLabel, path, method: "GET", headers: {}, ...plain } };
 }
 
 /** What a framework wants to run. */

@@ -36,7 +36,7 @@ export function buildGroup(
   const network = buildNetwork(block);
   const meta = { ...context.meta, ...block?.textMap("meta") };
   const serviceName = context.groupCount === 1 ? context.jobId : `${context.jobId}-${name}`;
-  const services = { defaultName: serviceName, network };
+  const services = { defaultName: serviceName, network, taskNames: [] };
   const runMsMax = block?.number("max_run_duration");
   if (runMsMax !== undefined && context.type !== "batch" && context.type !== "sysbatch") {
     block?.error("max_run_duration", { code: "job/run-duration", summary: `a ${context.type} job runs without end` });
@@ -47,7 +47,7 @@ export function buildGroup(
     count,
     constraints: block ? buildConstraints(block) : [],
     network,
-    services: block ? buildServices(block, services) : [],
+    services: block ? buildServices(block, { ...services, taskNames: tasks.map(({ label }) => label) }) : [],
     restart: buildRestart(block?.first("restart"), context.type),
     ...(reschedule ? { reschedule } : {}),
     update: buildUpdate(context.job.first("update"), block?.first("update")),

@@ -366,3 +366,53 @@ test.each([
   const { job, diagnostics } = compileJob({ file: "x", text: aJob({ top: `locals {\n${locals}\n}` }) });
   if (!job) expect(diagnostics[0]?.code).toMatch(/^evaluate\/(too-deep|too-long|no-member)$/);
 });
+
+/** A check in a service of the group, with the lines of every check. */
+const withCheck = (check: string, service = 'port = "http"') =>
+  aJob({
+    group: `network {
+  port "http" {}
+}
+service {
+  ${service}
+  check {
+    interval = "10s"
+    timeout = "2s"
+    ${check}
+  }
+}`,
+  });
+
+test("grpc and script checks come through with what they ask, and survive the wire", () => {
+  const grpc = compiled(
+    withCheck('type = "grpc"\ngrpc_service = "shop.Cart"\ngrpc_use_tls = true\ntls_skip_verify = true'),
+  );
+  expect(grpc.groups[0]?.services[0]?.checks[0]).toMatchObject({
+    type: "grpc",
+    name: "grpc check",
+    service: "shop.Cart",
+    tls: true,
+    tlsSkipVerify: true,
+    tlsServerName: "",
+  });
+  const script = compiled(
+    withCheck('type = "script"\ntask = "t"\ncommand = "/bin/check"\nargs = ["--port", "${NOMAD_PORT_http}"]', ""),
+  );
+  expect(script.groups[0]?.services[0]?.checks[0]).toMatchObject({
+    type: "script",
+    task: "t",
+    command: "/bin/check",
+    args: ["--port", "${NOMAD_PORT_http}"],
+  });
+  for (const job of [grpc, script]) expect(decodeJob(canonicalJson(job))).toEqual(job);
+});
+
+test("a check that lacks what it asks by is an error, one that says too much a warning", () => {
+  expect(errors(withCheck('type = "script"'))).toEqual(["10:3 error job/check-command"]);
+  expect(errors(withCheck('type = "grpc"', ""))).toEqual(["10:3 error job/check-port"]);
+  expect(errors(withCheck('type = "script"\ncommand = "true"\ntask = "u"'))[0]).toContain("error job/unknown-task");
+  expect(errors(withCheck('type = "script"\ncommand = "true"\npath = "/"\nport = "http"'))).toEqual([
+    "15:8 warning job/check-attribute",
+    "16:8 warning job/check-attribute",
+  ]);
+});

@@ -37,6 +37,8 @@ test.each([
   [["groups", 0, "tasks", 0, "resources", "cpuMillis"], undefined, "groups[0].tasks[0].resources.cpuMillis"],
   [["groups", 0, "services", 0, "portLabel"], "none", "groups[0].services[0].portLabel"],
   [["groups", 0, "services", 0, "checks", 0, "intervalMs"], 5, "groups[0].services[0].checks[0].intervalMs"],
+  [["groups", 0, "services", 0, "checks", 0, "type"], "carrier pigeon", "groups[0].services[0].checks[0].type"],
+  [["groups", 0, "services", 0, "checks", 0, "task"], "nobody", "groups[0].services[0].checks[0].task"],
   [["groups", 0, "restart", "factor"], 0, "groups[0].restart.factor"],
   [["extra"], 1, "extra"],
   [["schedule"], {}, "schedule"],

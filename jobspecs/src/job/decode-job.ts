@@ -129,7 +129,11 @@ const readGroup = typed((reader): TaskGroup => {
     count: reader.integer("count", 0, 50_000),
     constraints: decodeConstraints(reader),
     network,
-    services: decodeServices(reader, network),
+    services: decodeServices(
+      reader,
+      network,
+      tasks.map((task) => task.name),
+    ),
     restart: decodeRestart(reader.raw("restart"), reader.at("restart")),
     ...(reader.has("reschedule")
       ? { reschedule: decodeReschedule(reader.raw("reschedule"), reader.at("reschedule")) }
@@ -175,7 +179,7 @@ const readTask = (network: Network) =>
       env,
       resources: readResources(reader.raw("resources"), reader.at("resources")),
       constraints: decodeConstraints(reader),
-      services: decodeServices(reader, network),
+      services: decodeServices(reader, network, []),
       ...(reader.has("restart") ? { restart: decodeRestart(reader.raw("restart"), reader.at("restart")) } : {}),
       killTimeoutMs: reader.duration("killTimeoutMs"),
       killSignal: reader.name("killSignal"),

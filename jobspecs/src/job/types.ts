@@ -137,10 +137,12 @@ export interface Service {
   readonly checks: readonly Check[];
 }
 
-export type Check = HttpCheck | TcpCheck;
+export type Check = HttpCheck | TcpCheck | GrpcCheck | ScriptCheck;
 
 interface CheckCommon {
   readonly name: string;
+  /** Of a group's service: the task whose health it is. Absent: the leader's, or the first task's. */
+  readonly task?: string;
   /** Absent: the service's port. */
   readonly portLabel?: string;
   readonly port?: number;
@@ -168,6 +170,24 @@ export interface HttpCheck extends CheckCommon {
 
 export interface TcpCheck extends CheckCommon {
   readonly type: "tcp";
+}
+
+/** Asks grpc.health.v1.Health. */
+export interface GrpcCheck extends CheckCommon {
+  readonly type: "grpc";
+  /** "" asks about the whole server. */
+  readonly service: string;
+  readonly tls: boolean;
+  readonly tlsServerName: string;
+  readonly tlsSkipVerify: boolean;
+}
+
+/** Runs beside the task: with its environment, in its folder, namespaces and cgroups. */
+export interface ScriptCheck extends CheckCommon {
+  readonly type: "script";
+  /** Interpolated, as the arguments are. */
+  readonly command: string;
+  readonly args: readonly string[];
 }
 
 export interface CheckRestart {

@@ -1,4 +1,14 @@
-import type { HostPorts, Prober, Proc, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "@muster/executors";
+import type {
+  HostPorts,
+  ProbeResult,
+  Prober,
+  ProbeTarget,
+  Proc,
+  ProcEvents,
+  ProcExit,
+  ProcSpec,
+  ProcStarted,
+} from "@muster/executors";
 import type { Random } from "@muster/foundation";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
@@ -154,17 +164,34 @@ export class HostProcesses {
     };
   }
 
-  /** Checks of this host's tasks: a port answers while a living command listens on it. */
+  /**
+   * Checks of this host's tasks: a port answers while a living command listens on it; a script does what its arguments
+   * say, beside a living command.
+   */
   proberFor(life: Life): Prober {
     return {
       probe: (target, timeoutMs, done) => {
-        const delayMs = Math.min(timeoutMs, 0.2 + this.#random.next());
-        return this.#world.after(life, delayMs, "probe", () => {
-          const passed = this.#portsHeld().has(target.port);
-          done({ passed, message: passed ? "200 OK" : "connect ECONNREFUSED" });
-        });
+        const delayMs = 0.2 + this.#random.next() + (target.type === "script" ? scriptRunsForMs(target.arguments) : 0);
+        if (delayMs > timeoutMs)
+          return this.#world.after(life, timeoutMs, "probe", () =>
+            done({ passed: false, message: `no answer within ${timeoutMs} ms` }),
+          );
+        return this.#world.after(life, delayMs, "probe", () => done(this.#asked(target)));
       },
+      stop: () => {},
     };
+  }
+
+  #asked(target: ProbeTarget): ProbeResult {
+    if (target.type !== "script") {
+      const passed = this.#portsHeld().has(target.port);
+      return { passed, message: passed ? "200 OK" : "connect ECONNREFUSED" };
+    }
+    const process = this.#processes.get(target.id);
+    if (process?.state !== "running" || process.started?.pid !== target.pid)
+      return { passed: false, message: "the task has ended" };
+    const { exitCode } = behaviourOf(target.arguments);
+    return { passed: exitCode === 0, message: `exit code ${exitCode}` };
   }
 
   /** Ports that living commands of two groups were told to be theirs, bound or not. */
@@ -291,6 +318,11 @@ export class HostProcesses {
       if (process.isListening) for (const port of process.ports) held.set(port, process.started?.pid ?? 0);
     return held;
   }
+}
+
+/** A script that says nothing of its time takes none. */
+function scriptRunsForMs(words: readonly string[]): number {
+  return behaviourOf(words).runsForMs ?? 0;
 }
 
 function groupOf(id: string): string {

@@ -1,9 +1,9 @@
 import { randomInt } from "@muster/foundation";
 import { CheckAction, Health, type HealthCheck, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
-import { findNetwork } from "../../networks/networks.ts";
-import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
+import type { ProbeResult } from "../../world/prober.ts";
 import { beginKill } from "./kill.ts";
-import type { Check, Group, Now, Task } from "./model.ts";
+import type { Check, Now, Task } from "./model.ts";
+import { probeTarget } from "./probe-target.ts";
 import { type Context, report } from "./status.ts";
 
 /** Until a check has passed for the first time it is made more often than its interval says. */
@@ -20,30 +20,6 @@ export function firstChecks(spec: TaskSpec): Check[] {
     passing: false,
     lastMessage: "",
   }));
-}
-
-/** What of a task's checks this agent can't do. */
-export function unsupportedCheck(
-  group: Group,
-  spec: TaskSpec,
-): { state: TaskState; reason: StatusReason; message: string } | undefined {
-  for (const [index, check] of spec.healthChecks.entries()) {
-    const where = `health_checks[${index}]`;
-    if (check.grpc || check.script)
-      return {
-        state: TaskState.TASK_ERROR,
-        reason: StatusReason.REASON_UNSUPPORTED,
-        message: `${where}: this agent makes http and tcp checks only`,
-      };
-    const label = (check.http ?? check.tcp)?.portLabel;
-    if (label !== undefined && group.ports.some((port) => port.label === label)) continue;
-    return {
-      state: TaskState.TASK_ERROR,
-      reason: StatusReason.REASON_TASK_INVALID,
-      message: label === undefined ? `${where}: has no probe` : `${where}: its group has no port "${label}"`,
-    };
-  }
-  return undefined;
 }
 
 /** The checks of a task that runs begin; those of an adopted one are spread, its health is taken as it was. */
@@ -65,29 +41,16 @@ export function runChecks(context: Context, task: Task): void {
     if (check.nextAtMs === undefined || now.monotonicMs < check.nextAtMs) continue;
     if (state.probesUnderWay >= state.config.probesMax) return;
     const spec = task.spec.healthChecks[index] as HealthCheck;
-    const target = probeTarget(task.group, spec);
+    const target = probeTarget(task, spec, state.config);
+    if (!target) {
+      check.nextAtMs = now.monotonicMs + intervalMs(spec);
+      continue;
+    }
     check.nextAtMs = undefined;
-    if (!target) continue;
     state.probesUnderWay++;
     const timeoutMs = spec.timeoutMs || checkDefaults.timeoutMs;
     effects.push({ type: "probe", id: task.id, index, target, timeoutMs });
   }
-}
-
-function probeTarget(group: Group, check: HealthCheck): ProbeTarget | undefined {
-  const port = group.assigned.find(({ label }) => label === (check.http ?? check.tcp)?.portLabel);
-  const network = findNetwork(group.networkMode);
-  if (!port || !network) return undefined;
-  const place = { ip: port.ip, port: port.number };
-  if (!check.http) return { type: "tcp", ...place };
-  return {
-    type: "http",
-    ...place,
-    scheme: check.http.scheme === "https" ? "https" : "http",
-    method: check.http.method || "GET",
-    path: check.http.path || "/",
-    headers: check.http.headers,
-  };
 }
 
 /** Takes in how a check went. */

@@ -5,9 +5,10 @@ import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
 import type { PortHolder } from "../../world/host-ports.ts";
 import { giveBackPorts } from "./group-end.ts";
-import { firstChecks, unsupportedCheck } from "./health.ts";
+import { firstChecks } from "./health.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
+import { unsupportedCheck } from "./probe-target.ts";
 import { type Context, report, sendHead } from "./status.ts";
 
 /** How often dynamic ports are chosen anew when the kernel has those that were chosen. */
@@ -90,7 +91,7 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
     const wrong = driver.validate(spec, config);
     if (wrong !== undefined) return { state: stateOf(wrong.reason), ...wrong, culprit };
-    const check = unsupportedCheck(group, spec);
+    const check = unsupportedCheck(group, spec.healthChecks);
     if (check !== undefined) return { ...check, culprit };
   }
   return undefined;

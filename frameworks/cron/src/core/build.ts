@@ -1,14 +1,13 @@
 import {
-  CheckAction,
   codecOf,
-  type HealthCheck,
   type Need,
   type PlacementConstraint,
   resources,
   type ServiceEndpoint,
   type TaskInfo,
 } from "@muster/framework-sdk";
-import { type Check, interpolate, type Job, type Service, type Task, type TaskGroup } from "@muster/jobspecs";
+import { interpolate, type Job, type Task, type TaskGroup } from "@muster/jobspecs";
+import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
 import type { Instance, LaunchGroup, Run } from "./model.ts";
 
@@ -75,13 +74,8 @@ function whereConstraints(job: Job): PlacementConstraint[] {
 }
 
 function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: Instance, ordinal: number): TaskInfo {
-  // The group's services are those of its leader, or of its first task.
-  const leader = Math.max(
-    0,
-    group.tasks.findIndex(({ leader }) => leader),
-  );
-  const services = ordinal === leader ? [...group.services, ...task.services] : task.services;
-  const checks = services.flatMap((service) => service.checks.map((check) => healthCheck(check, service, group)));
+  const services = ordinal === mainTask(group) ? [...group.services, ...task.services] : task.services;
+  const checks = healthChecks(group, ordinal);
   const fill = (text: string): string => interpolate(text, (name) => knownReference(job, group, task, name));
   const endpoints: ServiceEndpoint[] = services.map((service) => ({
     name: fill(service.name),
@@ -122,32 +116,6 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       meta: { ...task.meta },
     }),
   };
-}
-
-function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCheck {
-  const portLabel = check.portLabel ?? portLabelOf(service, group);
-  const kills = check.checkRestart !== undefined && check.checkRestart.limit > 0;
-  const made: HealthCheck = {
-    name: check.name,
-    intervalMs: check.intervalMs,
-    timeoutMs: check.timeoutMs,
-    failuresMax: kills ? (check.checkRestart?.limit ?? 0) : check.failuresBeforeCritical + 1,
-    action: kills ? CheckAction.CHECK_ACTION_KILL : CheckAction.CHECK_ACTION_REPORT,
-  };
-  if (check.checkRestart) made.graceMs = check.checkRestart.graceMs;
-  if (check.type === "tcp") made.tcp = { portLabel };
-  else {
-    const headers = Object.fromEntries(
-      Object.entries(check.headers).map(([name, values]) => [name, values.join(", ")]),
-    );
-    made.http = { portLabel, path: check.path, method: check.method, headers, scheme: check.protocol };
-  }
-  return made;
-}
-
-function portLabelOf(service: Service, group: TaskGroup): string {
-  if (service.portLabel !== undefined) return service.portLabel;
-  return group.network.ports.find((port) => port.static !== undefined && port.static === service.port)?.label ?? "";
 }
 
 /** What is known of a task before it has an agent. */

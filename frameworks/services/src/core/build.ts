@@ -1,6 +1,7 @@
 import {
   attr,
   codecOf,
+  type HealthCheck,
   type TaskGroup as LaunchGroup,
   type Need,
   type PlacementConstraint,
@@ -11,7 +12,7 @@ import {
   type TaskSpec,
 } from "@muster/framework-sdk";
 import { interpolate, type Job, type Service, type Task, type TaskGroup } from "@muster/jobspecs";
-import { healthChecks, servicePortLabel } from "./checks.ts";
+import { healthChecks, mainTask, servicePortLabel } from "./checks.ts";
 import { idPrefix, makeTaskId } from "./ids.ts";
 
 /** Which instance is to be built. */
@@ -81,6 +82,7 @@ function poolConstraints(job: Job): PlacementConstraint[] {
 
 function taskInfo(job: Job, group: TaskGroup, task: Task, ordinal: number, taskId: string, ref: InstanceRef): TaskInfo {
   const services = servicesOf(group, task, ordinal);
+  const checks = healthChecks(group, ordinal);
   const amounts: Resources = resources(task.resources);
   return {
     taskId,
@@ -94,9 +96,9 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, ordinal: number, taskI
       index: String(ref.index),
       version: String(ref.version),
       // DNS names a task with checks only once they pass.
-      "muster.checks": String(services.reduce((sum, service) => sum + service.checks.length, 0)),
+      "muster.checks": String(checks.length),
     },
-    spec: codecOf("TaskSpec").encode(taskSpec(job, group, task, services, ref.index)),
+    spec: codecOf("TaskSpec").encode(taskSpec(job, group, task, checks, ref.index)),
   };
 }
 
@@ -107,14 +109,7 @@ function servicesOf(group: TaskGroup, task: Task, ordinal: number): readonly Ser
 
 /** Which tasks of a group have health checks, in order. */
 export function checkedTasks(group: TaskGroup): readonly boolean[] {
-  return group.tasks.map((task, ordinal) => servicesOf(group, task, ordinal).some(({ checks }) => checks.length > 0));
-}
-
-function mainTask(group: TaskGroup): number {
-  return Math.max(
-    0,
-    group.tasks.findIndex((task) => task.leader),
-  );
+  return group.tasks.map((_, ordinal) => healthChecks(group, ordinal).length > 0);
 }
 
 function endpoints(
@@ -163,7 +158,7 @@ function knownReference(job: Job, group: TaskGroup, task: Task, index: number, r
   }
 }
 
-function taskSpec(job: Job, group: TaskGroup, task: Task, services: readonly Service[], index: number): TaskSpec {
+function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[], index: number): TaskSpec {
   return {
     driver: task.driver,
     command: task.config.command,
@@ -172,7 +167,7 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, services: readonly Ser
     user: task.user ?? "",
     killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
     logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
-    healthChecks: healthChecks(services, group),
+    healthChecks: checks,
     runTimeMsMax: 0,
     driverConfigJson: "",
     jobName: job.id,

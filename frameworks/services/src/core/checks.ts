@@ -1,13 +1,28 @@
 import { CheckAction, type HealthCheck, invalid } from "@muster/framework-sdk";
 import type { Check, Service, TaskGroup } from "@muster/jobspecs";
 
-/** The health checks of services, as an agent runs them. */
-export function healthChecks(services: readonly Service[], group: TaskGroup): HealthCheck[] {
-  return services.flatMap((service) => service.checks.map((check) => healthCheck(check, service, group)));
+/** The group's task whose services are the group's: its leader, else its first. */
+export function mainTask(group: TaskGroup): number {
+  return Math.max(
+    0,
+    group.tasks.findIndex((task) => task.leader),
+  );
+}
+
+/** The health checks of one task, as an agent runs them: of its own services, and those of its group's that are its. */
+export function healthChecks(group: TaskGroup, ordinal: number): HealthCheck[] {
+  const task = group.tasks[ordinal];
+  const main = group.tasks[mainTask(group)]?.name;
+  const made: HealthCheck[] = [];
+  for (const service of group.services)
+    for (const check of service.checks)
+      if ((check.task ?? main) === task?.name) made.push(healthCheck(check, service, group));
+  for (const service of task?.services ?? [])
+    for (const check of service.checks) made.push(healthCheck(check, service, group));
+  return made;
 }
 
 function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCheck {
-  const portLabel = checkPortLabel(check, service, group) ?? "";
   const restart = check.checkRestart;
   const kills = restart !== undefined && restart.limit > 0;
   const made: HealthCheck = {
@@ -18,13 +33,26 @@ function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCh
     action: kills ? CheckAction.CHECK_ACTION_KILL : CheckAction.CHECK_ACTION_REPORT,
   };
   if (kills) made.graceMs = restart.graceMs;
-  if (check.type === "tcp") made.tcp = { portLabel };
-  else {
-    const headers: Record<string, string> = {};
-    for (const [name, values] of Object.entries(check.headers)) headers[name] = values.join(", ");
-    made.http = { portLabel, path: check.path, method: check.method, headers, scheme: check.protocol };
+  return { ...made, ...probe(check, checkPortLabel(check, service, group) ?? "") };
+}
+
+function probe(check: Check, portLabel: string): Pick<HealthCheck, "http" | "tcp" | "grpc" | "script"> {
+  switch (check.type) {
+    case "tcp":
+      return { tcp: { portLabel } };
+    case "http": {
+      const { path, method, protocol: scheme, body, tlsSkipVerify, tlsServerName } = check;
+      const headers: Record<string, string> = {};
+      for (const [name, values] of Object.entries(check.headers)) headers[name] = values.join(", ");
+      return { http: { portLabel, path, method, headers, scheme, body, tlsSkipVerify, tlsServerName } };
+    }
+    case "grpc": {
+      const { service, tls, tlsSkipVerify, tlsServerName } = check;
+      return { grpc: { portLabel, service, tls, tlsSkipVerify, tlsServerName } };
+    }
+    case "script":
+      return { script: { command: check.command, arguments: [...check.args] } };
   }
-  return made;
 }
 
 /** The label of the group's port that a check asks. */
@@ -53,10 +81,9 @@ export function checkPorts(service: Service, group: TaskGroup, path: string): vo
   if (label !== undefined && !labels.has(label))
     throw invalid(`${path}.portLabel`, `"${label}" is no port of the group`);
   for (const [index, check] of service.checks.entries()) {
+    if (check.type === "script") continue;
     const checked = checkPortLabel(check, service, group);
     if (checked === undefined || !labels.has(checked))
       throw invalid(`${path}.checks[${index}]`, "needs a port of the group to ask");
-    if (check.type === "http" && check.body !== "")
-      throw invalid(`${path}.checks[${index}].body`, "request bodies are not supported");
   }
 }

@@ -1,0 +1,81 @@
+import { type HealthCheck, StatusReason, TaskState } from "@muster/proto";
+import { findNetwork } from "../../networks/networks.ts";
+import type { ProbeTarget, ProbeTls } from "../../world/prober.ts";
+import { taskEnvironment } from "../environment/environment.ts";
+import { createInterpolation } from "../environment/interpolation.ts";
+import type { CoreConfig, Group, Task } from "./model.ts";
+
+export interface CheckRefusal {
+  readonly state: TaskState;
+  readonly reason: StatusReason;
+  readonly message: string;
+}
+
+/** What of a task's checks can never be made. */
+export function unsupportedCheck(group: Group, checks: readonly HealthCheck[]): CheckRefusal | undefined {
+  for (const [index, check] of checks.entries()) {
+    const wrong = problemOf(check, group);
+    if (wrong === undefined) continue;
+    const message = `health_checks[${index}]${wrong}`;
+    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
+  }
+  return undefined;
+}
+
+function problemOf({ http, tcp, grpc, script }: HealthCheck, group: Group): string | undefined {
+  if (script) return script.command === "" ? ".script.command: must not be empty" : undefined;
+  const label = (http ?? tcp ?? grpc)?.portLabel;
+  if (label === undefined) return ": has no probe";
+  return group.ports.some((port) => port.label === label) ? undefined : `: its group has no port "${label}"`;
+}
+
+/** Whom and what a check asks, with what only the agent knows filled in. Undefined: there is nothing to ask yet. */
+export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig): ProbeTarget | undefined {
+  const { group, started } = task;
+  const { http, tcp, grpc, script } = check;
+  if (script) {
+    const network = findNetwork(group.networkMode);
+    if (!started || !network) return undefined;
+    const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
+    return {
+      type: "script",
+      id: task.id,
+      pid: started.pid,
+      startTicks: started.startTicks,
+      command: interpolate(script.command),
+      arguments: script.arguments.map(interpolate),
+      environment,
+    };
+  }
+  const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
+  if (!port) return undefined;
+  const place = { ip: port.ip, port: port.number };
+  if (grpc) return { type: "grpc", ...place, service: grpc.service, ...(grpc.tls ? { tls: tlsOf(grpc) } : {}) };
+  if (!http) return { type: "tcp", ...place };
+  const fill = filler(task, config);
+  return {
+    type: "http",
+    ...place,
+    method: http.method || "GET",
+    path: fill(http.path) || "/",
+    headers: Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, fill(value)])),
+    body: fill(http.body),
+    ...(http.scheme === "https" ? { tls: tlsOf(http) } : {}),
+  };
+}
+
+function tlsOf({ tlsSkipVerify, tlsServerName }: { tlsSkipVerify: boolean; tlsServerName: string }): ProbeTls {
+  return { skipsVerify: tlsSkipVerify, serverName: tlsServerName };
+}
+
+/** Most checks refer to nothing: the task's environment is only made for those that do. */
+function filler(task: Task, config: CoreConfig): (text: string) => string {
+  let interpolate: ((text: string) => string) | undefined;
+  return (text) => {
+    if (!text.includes("${")) return text;
+    const network = findNetwork(task.group.networkMode);
+    if (!network) return text;
+    interpolate ??= createInterpolation(taskEnvironment(task, config, network), task, config).interpolate;
+    return interpolate(text);
+  };
+}
