@@ -23,6 +23,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     refusing: "",
     epochSeen,
     probesUnderWay: 0,
+    healthKills: new Map(),
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },
   };

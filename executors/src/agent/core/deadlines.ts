@@ -1,5 +1,6 @@
 import { StatusReason } from "@muster/proto";
 import { runChecks } from "./health.ts";
+import { forgetKills } from "./health-kills.ts";
 import { beginKill, forceKill } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
@@ -14,6 +15,7 @@ export const tombstonesMax = 1_000;
 export function wake(context: Context): void {
   const { state, now } = context;
   let tombstones = 0;
+  forgetKills(state.healthKills, now.monotonicMs);
   for (const group of state.groups.values()) {
     for (const task of group.tasks) {
       resendHead(context, task);

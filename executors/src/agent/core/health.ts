@@ -1,7 +1,7 @@
 import { randomInt } from "@muster/foundation";
-import { CheckAction, Health, type HealthCheck, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
+import { Health, type HealthCheck, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
 import type { ProbeResult } from "../../world/prober.ts";
-import { beginKill } from "./kill.ts";
+import { killForHealth } from "./health-kills.ts";
 import type { Check, Now, Task } from "./model.ts";
 import { probeTarget } from "./probe-target.ts";
 import { type Context, report } from "./status.ts";
@@ -27,9 +27,10 @@ export function startChecks({ state, now }: Context, task: Task, isAdopted: bool
   for (const [index, check] of task.checks.entries()) {
     const spread = isAdopted ? randomInt(state.random, intervalMs(task.spec.healthChecks[index] as HealthCheck)) : 0;
     check.nextAtMs = now.monotonicMs + spread;
-    if (!isAdopted || task.health !== Health.HEALTH_HEALTHY) continue;
+    if (!isAdopted || task.health === Health.HEALTH_UNSPECIFIED) continue;
+    // It was healthy once, or its grace was over: a restart of the agent gives it no other.
     check.everPassed = true;
-    check.passing = true;
+    check.passing = task.health === Health.HEALTH_HEALTHY;
   }
 }
 
@@ -77,6 +78,7 @@ export function probed(context: Context, id: string, index: number, result: Prob
     if (check.everPassed || isGraceOver(now, task, spec)) check.failures++;
   }
   settleHealth(context, task);
+  actOn(context, task, index);
 }
 
 function isGraceOver(now: Now, task: Task, check: HealthCheck): boolean {
@@ -84,21 +86,33 @@ function isGraceOver(now: Now, task: Task, check: HealthCheck): boolean {
 }
 
 function settleHealth(context: Context, task: Task): void {
-  const failing = task.checks.findIndex((check, index) => check.failures >= failuresMax(task, index));
+  const failing = task.checks.findIndex((_, index) => isFailing(task, index));
   const health =
     failing >= 0
       ? Health.HEALTH_UNHEALTHY
       : task.checks.every((check) => check.everPassed && (check.passing || task.health === Health.HEALTH_HEALTHY))
         ? Health.HEALTH_HEALTHY
         : task.health;
-  if (health === task.health) return;
-  task.health = health;
-  const check = task.spec.healthChecks[failing];
-  const about = check ? `check ${check.name || failing}: ${task.checks[failing]?.lastMessage}` : "";
-  const taskState = task.kill ? TaskState.TASK_KILLING : TaskState.TASK_RUNNING;
-  report(context, task, taskState, { reason: StatusReason.REASON_HEALTH_CHANGED, message: about });
-  if (check?.action === CheckAction.CHECK_ACTION_KILL)
-    beginKill(context, task, { reason: StatusReason.REASON_UNHEALTHY, message: about });
+  if (health !== task.health) {
+    task.health = health;
+    const taskState = task.kill ? TaskState.TASK_KILLING : TaskState.TASK_RUNNING;
+    const message = failing >= 0 ? failureOf(task, failing) : "";
+    report(context, task, taskState, { reason: StatusReason.REASON_HEALTH_CHANGED, message });
+  }
+}
+
+/** Acts on the failure of a check that has just been made. */
+function actOn(context: Context, task: Task, index: number): void {
+  const spec = task.spec.healthChecks[index];
+  if (spec && isFailing(task, index)) killForHealth(context, task, index, intervalMs(spec), failureOf(task, index));
+}
+
+function isFailing(task: Task, index: number): boolean {
+  return (task.checks[index]?.failures ?? 0) >= failuresMax(task, index);
+}
+
+function failureOf(task: Task, index: number): string {
+  return `check ${task.spec.healthChecks[index]?.name || index}: ${task.checks[index]?.lastMessage}`;
 }
 
 function intervalMs(check: HealthCheck): number {

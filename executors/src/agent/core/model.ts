@@ -11,6 +11,7 @@ import type {
 } from "@muster/proto";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ProcStarted } from "../../world/proc.ts";
+import type { HealthKills } from "./health-kills.ts";
 
 /** The two times of one moment: one for durations, one for people and other machines. */
 export interface Now {
@@ -142,6 +143,7 @@ export interface AgentState {
   refusing: "" | "disk" | "draining" | "stopping";
   epochSeen: number;
   probesUnderWay: number;
+  readonly healthKills: HealthKills;
   keyCount: number;
   /** Where the disk stood when it was looked at last. */
   disk: { totalBytes: number; freeBytes: number };
