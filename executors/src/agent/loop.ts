@@ -272,7 +272,9 @@ export class AgentLoop {
       const text = foreign.join(",");
       if (text === this.#foreignPorts || this.#isStopped) return;
       this.#foreignPorts = text;
-      this.#session().sendUpdate({ resources: null, attributes: [], foreignPorts: foreign });
+      // An update tells all attributes: none would mean that there are none any more.
+      const attributes = Object.entries(this.state.config.attributes).map(([name, value]) => ({ name, value }));
+      this.#session().sendUpdate({ resources: null, attributes, foreignPorts: foreign });
     });
   }
 }

@@ -1,5 +1,7 @@
+import { silentLog, systemClock } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { hostWorld } from "../host-world.ts";
 import { AgentFixture } from "./agent-fixture.test.support.ts";
 
 const fixture = AgentFixture.use(beforeEach, afterEach);
@@ -71,4 +73,25 @@ test("a description that is no TaskSpec, or names a driver that is not there, is
     StatusReason.REASON_UNSUPPORTED,
     StatusReason.REASON_TASK_INVALID,
   ]);
+});
+
+test("ports of strangers are told to each master, with all attributes: an update without them would take them away", async () => {
+  const world = hostWorld({ dataFolder: fixture.dataFolder, clock: systemClock, log: silentLog });
+  const hostPorts = { ...world.hostPorts, scan: (done: (ports: number[]) => void) => void setImmediate(done, [4711]) };
+  await fixture.agent({}, { ...world, hostPorts });
+  const { master } = fixture;
+  const updates = () => master.requests.flatMap(({ update }) => (update ? [update] : []));
+  const { attributes = [] } = master.requests[0]?.registration ?? {};
+  expect(attributes).not.toEqual([]);
+  await master.until(() => updates().length === 1, "an update");
+  const { address } = master;
+  await master.stop();
+  await master.start(address);
+  await master.until(() => updates().length === 2, "an update for the next master");
+  for (const update of updates()) {
+    expect(update.foreignPorts).toEqual([4711]);
+    expect(update.attributes.map(({ name, value }) => [name, value])).toEqual(
+      attributes.map(({ name, value }) => [name, value]),
+    );
+  }
 });
