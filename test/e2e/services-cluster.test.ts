@@ -156,3 +156,47 @@ test("case 37: a task that ignores TERM is killed when its 30 s are over, and wh
     lab.until(() => lab.tasks()[0]?.status?.state === TaskState.TASK_KILLED);
   }
 });
+
+test("case 16: an update whose new instances never become healthy is taken back after ten minutes, with all healthy throughout", () => {
+  const lab = new Lab({ frameworks: ["services"] }).start();
+  const version = (args: string[]) =>
+    service("web", {
+      count: 4,
+      args,
+      group: `network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type     = "tcp"
+        interval = "5s"
+        timeout  = "2s"
+      }
+    }`,
+    });
+  lab.submit(version(["serve", "listen"]));
+  const healthy = () => running(lab, "web").filter(({ status }) => status?.health === Health.HEALTH_HEALTHY).length;
+  lab.until(() => healthy() === 4);
+  lab.run(30_000);
+  lab.submit(version(["serve"]));
+  const history = () => lab.call("Jobs.History", { name: "web" }).versions.map((one) => [one.version, one.cause]);
+  const sinceMs = lab.nowMs;
+  while (lab.nowMs - sinceMs < 595_000) {
+    lab.run(1_000);
+    expect(healthy()).toBe(4);
+  }
+  expect(history()).toEqual([
+    [2, "run"],
+    [1, "run"],
+  ]);
+  while (lab.nowMs - sinceMs < 660_000) {
+    lab.run(1_000);
+    expect(healthy()).toBe(4);
+  }
+  expect(history()[0]).toEqual([3, "revert"]);
+  expect(lab.alive().map(({ spec }) => spec.arguments)).toEqual(Array(4).fill(["serve", "listen"]));
+  lab.run(1_800_000);
+  expect(history()).toHaveLength(3);
+  expect(healthy()).toBe(4);
+});

@@ -11,7 +11,15 @@ import {
 import { canonicalJson } from "@muster/jobspecs";
 import type { JobEntry, Now, ServicesState } from "./core/model.ts";
 import { planRun } from "./core/plan.ts";
-import { checkVersion, commit, type Proposal, proposeVersion, readSubmission, scaledJob } from "./core/proposals.ts";
+import {
+  checkVersion,
+  commit,
+  lastGood,
+  type Proposal,
+  proposeVersion,
+  readSubmission,
+  scaledJob,
+} from "./core/proposals.ts";
 import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/report.ts";
 import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
 
@@ -35,6 +43,7 @@ export interface CallContext {
 export class JobCalls {
   readonly #context: CallContext;
   readonly #queues = new Map<string, (() => void)[]>();
+  readonly #takingBack = new Set<string>();
 
   constructor(context: CallContext) {
     this.#context = context;
@@ -148,6 +157,25 @@ export class JobCalls {
         };
       },
     };
+  }
+
+  /** An update that made no progress in its time: the job goes back to the last version that was healthy. */
+  takeBack(name: string): void {
+    if (this.#takingBack.has(name)) return;
+    this.#takingBack.add(name);
+    const over = (): void => void this.#takingBack.delete(name);
+    const nobody: Replier<never> = { send: () => {}, end: () => {}, refuse: over };
+    this.#change(name, nobody, (apply) => {
+      const entry = this.#find(name);
+      const good = entry.isOverdue ? lastGood(entry) : undefined;
+      if (good === undefined) {
+        apply(undefined, over);
+        return;
+      }
+      const { definition, source } = good.record;
+      const made = { job: good.job, definition, source, cause: "revert" } as const;
+      apply(proposeVersion(this.#context.state, name, made, this.#context.now()), over);
+    });
   }
 
   #find(name: string): JobEntry {

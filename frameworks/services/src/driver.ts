@@ -22,6 +22,7 @@ import {
 import { JobCalls } from "./calls.ts";
 import { launchWants } from "./core/launching.ts";
 import { emptyState, type JobEntry, type Now, type ServicesState, type Want } from "./core/model.ts";
+import { lastGood } from "./core/proposals.ts";
 import {
   epochKey,
   forgetJob,
@@ -78,6 +79,7 @@ class Framework implements Services {
   readonly #view: ClusterView;
   readonly #jobs: JobServer;
   readonly #interest: RoleInterest;
+  readonly #calls: JobCalls;
   readonly #watchers = new Map<string, Set<Replier<JobsWatchResponse>>>();
   readonly #wants = new Map<string, readonly Want[]>();
   readonly #wakes = new Map<string, number>();
@@ -132,7 +134,7 @@ class Framework implements Services {
     );
     this.#interest = new RoleInterest(this.#scheduler, roles);
     this.#view = createClusterView(runtime, { address }, () => this.#viewChanged());
-    const calls = new JobCalls({
+    this.#calls = new JobCalls({
       state: this.state,
       roles,
       now: () => this.#now(),
@@ -142,7 +144,7 @@ class Framework implements Services {
       watchers: (job) => this.#watchersOf(job),
       dropWatchers: (job) => this.#watchers.delete(job),
     });
-    this.#jobs = createJobServer(runtime, { address, jobTypes }, calls.handlers());
+    this.#jobs = createJobServer(runtime, { address, jobTypes }, this.#calls.handlers());
   }
 
   start(): void {
@@ -279,6 +281,7 @@ class Framework implements Services {
       entry.current.record.stable = true;
       this.#keep(name, [versionWrite(name, entry.current.record)]);
     }
+    if (entry.isOverdue && lastGood(entry)) this.#calls.takeBack(name);
     if (entry.isPurged && entry.instances.size === 0 && this.state.isReconciled) this.#purge(entry);
   }
 

@@ -131,6 +131,10 @@ export interface JobEntry {
   current: JobVersionEntry;
   /** Older ones, newest first. */
   history: JobVersionEntry[];
+  /** How far the current version has come, and since when it has come no further; undefined: nobody has looked. */
+  progress: { settledCount: number; sinceMs: number } | undefined;
+  /** The current version came no further for as long as it may. */
+  isOverdue: boolean;
   /** Made by this process: no task of an earlier one can exist. */
   isNew: boolean;
   readonly instances: Map<string, Instance>;

@@ -56,6 +56,8 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     restarts: new Map(),
     waiting: new Map(),
     systemIndexes: new Map(present?.systemIndexes ?? []),
+    progress: undefined,
+    isOverdue: false,
   };
 }
 

@@ -111,6 +111,19 @@ function outlived(present: JobEntry): JobVersionEntry[] {
   return unused.slice(-forgottenMax);
 }
 
+/**
+ * The version that an update without progress goes back to: the last one that was healthy as a whole. None, if that is
+ * made of the same, or if going back is what makes no progress.
+ */
+export function lastGood(entry: JobEntry): JobVersionEntry | undefined {
+  const { record, templates, job } = entry.current;
+  if (entry.isStopped || record.stable || record.cause === "revert") return undefined;
+  const good = entry.history.find((one) => one.record.stable);
+  if (good === undefined || !job.groups.some((group) => group.update.autoRevert)) return undefined;
+  const isSame = [...templates].every(([group, template]) => good.templates.get(group) === template);
+  return isSame && good.templates.size === templates.size ? undefined : good;
+}
+
 /** The change is durable: it holds from now on. */
 export function commit(state: ServicesState, proposal: Proposal, stateVersion: number): JobEntry {
   const { name, current, isStopped, isPurged } = proposal;
@@ -128,6 +141,8 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       restarts: new Map(),
       waiting: new Map(),
       systemIndexes: new Map(),
+      progress: undefined,
+      isOverdue: false,
     };
     state.jobs.set(name, entry);
   } else {
@@ -137,6 +152,8 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
     entry.stateVersion = stateVersion;
     entry.isStopped = isStopped;
     entry.isPurged = isPurged;
+    entry.progress = undefined;
+    entry.isOverdue = false;
     for (const key of [...entry.restarts.keys()]) {
       const group = key.slice(0, key.lastIndexOf("/"));
       if (current.templates.get(group) !== before.templates.get(group) || isStopped) entry.restarts.delete(key);

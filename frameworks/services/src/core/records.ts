@@ -112,6 +112,8 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     restarts: new Map(),
     waiting: new Map(),
     systemIndexes: new Map(),
+    progress: undefined,
+    isOverdue: false,
   };
   state.jobs.set(name, entry);
   registerPrefixes(state, entry);

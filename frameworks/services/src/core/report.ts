@@ -104,6 +104,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
   if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
+  if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
   lines.push(...restartMessages(entry, now));
   return {
     summary: jobSummary(entry, around.agents),

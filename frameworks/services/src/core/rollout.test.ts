@@ -196,6 +196,25 @@ test("case 17: an old instance ends only after its successor's check has passed"
   expect(allNew(world)).toBe(true);
 });
 
+test("a version that comes no further for ten minutes is overdue until it does, and one that was healthy never is", () => {
+  const world = healthy(3, batch(1));
+  world.settle();
+  world.advance(3_000, 500);
+  world.entry("web").current.record.stable = true;
+  world.run(jobText("web", { count: 3, group: batch(1), task: changed }));
+  world.advance(590_000, 1_000);
+  expect(world.entry("web").isOverdue).toBe(false);
+  world.advance(20_000, 1_000);
+  expect(world.entry("web").isOverdue).toBe(true);
+  world.advance(60_000, 1_000, () => world.startAll(HEALTH_HEALTHY));
+  expect(world.entry("web").isOverdue).toBe(false);
+  world.entry("web").current.record.stable = true;
+  world.fail(world.launched.at(-1) ?? "");
+  world.agents.clear();
+  world.advance(1_200_000, 10_000);
+  expect(world.entry("web").isOverdue).toBe(false);
+});
+
 test("case 18: an old instance that dies in the middle of an update is replaced by the new version", () => {
   const world = healthy(4, batch(1));
   world.run(jobText("web", { count: 4, group: batch(1), task: changed }));

@@ -26,6 +26,8 @@ export interface JobPlan {
   readonly wants: Want[];
   /** To be looked at again at that moment (`monotonicMs`) even if nothing happens; undefined: no need. */
   wakeAtMs: number | undefined;
+  /** How many slots are. */
+  settledCount: number;
   /** Every slot is filled by a settled instance of the current version. */
   isStable: boolean;
 }
@@ -37,7 +39,14 @@ export function planJob(
   now: Now,
   agents: ReadonlyMap<string, ClusterAgent>,
 ): JobPlan {
-  const plan: JobPlan = { kills: [], ends: [], wants: [], wakeAtMs: undefined, isStable: !entry.isStopped };
+  const plan: JobPlan = {
+    kills: [],
+    ends: [],
+    wants: [],
+    wakeAtMs: undefined,
+    settledCount: 0,
+    isStable: !entry.isStopped,
+  };
   const byGroup = new Map<string, Instance[]>();
   for (const instance of entry.instances.values()) {
     if (instance.isKilling) continue;
@@ -51,7 +60,26 @@ export function planJob(
     byGroup.delete(group.name);
   }
   for (const instances of byGroup.values()) plan.kills.push(...instances);
+  watchProgress(state, entry, plan, now);
   return plan;
+}
+
+/** An update that comes no further for as long as it may has failed. A version that was healthy once is no update. */
+function watchProgress(state: ServicesState, entry: JobEntry, plan: JobPlan, now: Now): void {
+  const { record, job } = entry.current;
+  const deadlines = job.groups.map((group) => group.update.progressDeadlineMs).filter((ms) => ms > 0);
+  const isKnown = state.isReconciled || entry.isNew;
+  if (entry.isStopped || record.stable || plan.isStable) {
+    entry.isOverdue = false;
+    return;
+  }
+  if (!isKnown || deadlines.length === 0) return;
+  const { progress } = entry;
+  if (progress === undefined || plan.settledCount > progress.settledCount)
+    entry.progress = { settledCount: plan.settledCount, sinceMs: now.monotonicMs };
+  const endsAtMs = (entry.progress?.sinceMs ?? 0) + Math.min(...deadlines);
+  if (now.monotonicMs >= endsAtMs) entry.isOverdue = true;
+  else if (plan.wakeAtMs === undefined || endsAtMs < plan.wakeAtMs) plan.wakeAtMs = endsAtMs;
 }
 
 /** One of its tasks has ended, also if that was before this process: what is left of it is of no use. */
@@ -99,7 +127,9 @@ class GroupPlanner {
     const waiting = views.filter((view) => view.current === undefined && view.old.length === 0);
     for (const view of waiting) this.#want(view.slot);
     if (views.some((view) => view.old.length > 0)) this.#update(views, waiting.length);
-    if (views.some((view) => view.old.length > 0 || !this.#isSettled(view.current))) this.#plan.isStable = false;
+    const settled = views.filter((view) => view.old.length === 0 && this.#isSettled(view.current));
+    this.#plan.settledCount += settled.length;
+    if (settled.length < views.length) this.#plan.isStable = false;
     const keys = new Set(views.map((view) => slotKey(this.#group.name, view.slot.index)));
     for (const key of this.#entry.waiting.keys())
       if (key.startsWith(`${this.#group.name}/`) && !keys.has(key)) this.#entry.waiting.delete(key);
