@@ -3,8 +3,10 @@
 # closed by a zero byte.
 my ($folder) = @ARGV;
 my %nr_by_arch = (
-  x64   => { fsync => 74, setsid => 112, prctl => 157, gettimeofday => 96,  pidfd_open => 434 },
-  arm64 => { fsync => 82, setsid => 157, prctl => 167, gettimeofday => 169, pidfd_open => 434 },
+  x64   => { fsync => 74, setsid => 112, prctl => 157, gettimeofday => 96,  pidfd_open => 434,
+             mount => 165, sethostname => 170, unshare => 272, setns => 308 },
+  arm64 => { fsync => 82, setsid => 157, prctl => 167, gettimeofday => 169, pidfd_open => 434,
+             mount => 40,  sethostname => 161, unshare => 97,  setns => 268 },
 );
 my (%spec, @args, %env);
 open(my $in, '<', "$folder/spec") or die "spec: $!";
@@ -78,6 +80,22 @@ $SIG{CHLD} = \&reap;
 
 sub fail { syswrite($exec_write, join("\t", $_[0], $! + 0, "$!")); kill 'KILL', $$; }
 
+# The network of the task's group, with its own host name and its own files of names in place of the host's.
+sub join_network {
+  sysopen(my $namespace, $spec{netns}, 0) or fail('network namespace');
+  syscall($nr->{setns}, fileno($namespace), 0x40000000) == 0 or fail('network namespace');
+  # CLONE_NEWNS | CLONE_NEWUTS; then MS_REC | MS_SLAVE: mounts of the host go on to arrive, ours stay here.
+  syscall($nr->{unshare}, 0x04020000) == 0 or fail('namespaces');
+  my $root = '/';
+  syscall($nr->{mount}, 0, $root, 0, 0x84000, 0) == 0 or fail('mounts');
+  for my $name (qw(hosts hostname resolv.conf)) {
+    my ($from, $to) = ("$spec{net_files}/$name", "/etc/$name");
+    next unless -e $to;
+    syscall($nr->{mount}, $from, $to, 0, 0x1000, 0) == 0 or fail($to);    # MS_BIND
+  }
+  syscall($nr->{sethostname}, $spec{hostname}, length $spec{hostname}) == 0 or fail('host name');
+}
+
 $pid = fork();
 final_event(at => now_ms(), failed => "fork\t" . ($! + 0) . "\t$!") unless defined $pid;
 if ($pid == 0) {
@@ -85,6 +103,7 @@ if ($pid == 0) {
   syscall($nr->{setsid});
   open(STDIN, '<', '/dev/null');
   open(STDOUT, '>&', $out_write) && open(STDERR, '>&', $err_write) or fail('output');
+  join_network() if defined $spec{netns};
   chdir($spec{cwd}) or fail('chdir');
   if (defined $spec{uid}) {
     $! = 0;

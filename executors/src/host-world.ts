@@ -4,6 +4,8 @@ import type { AgentDeps } from "./agent/agent.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeProber } from "./health/node-prober.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
+import { kernelNets } from "./networks/kernel/kernel-nets.ts";
+import { noNetworkBuilder } from "./networks/none/builder.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeDisk } from "./world/node-disk.ts";
@@ -13,6 +15,8 @@ export interface HostWorldOptions {
   readonly dataFolder: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether groups can have networks of their own: the agent is root and has the tools. */
+  readonly hasNets?: boolean;
 }
 
 /** The real disk, processes and ports: what an agent needs beside clock, chance, transport and log. */
@@ -20,7 +24,8 @@ export function hostWorld({
   dataFolder,
   clock,
   log,
-}: HostWorldOptions): Pick<AgentDeps, "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner"> {
+  hasNets = false,
+}: HostWorldOptions): Pick<AgentDeps, "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "nets"> {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   return {
     disk: nodeDisk(dataFolder, log),
@@ -29,5 +34,6 @@ export function hostWorld({
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
     execRunner: nodeExecRunner(dataFolder),
+    ...(hasNets ? { nets: kernelNets({ dataFolder, log, builders: [noNetworkBuilder] }) } : {}),
   };
 }

@@ -6,6 +6,7 @@ export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";
+export type { NetEvents, NetReady, NetSpec, Nets } from "./world/nets.ts";
 export type {
   GrpcTarget,
   HttpTarget,

@@ -26,6 +26,7 @@ export type {
   Job,
   JobType,
   Network,
+  NetworkDns,
   NetworkMode,
   NetworkPort,
   Overlap,

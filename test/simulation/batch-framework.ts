@@ -268,7 +268,7 @@ function groupOf(item: Item): TaskGroup {
   return {
     ...emptyMessage("TaskGroup"),
     launchId: record?.launchId ?? "",
-    networkMode: "host",
+    networkMode: work.portLabels.length === 0 ? "none" : "host",
     ports: work.portLabels.map((label) => ({ ...emptyMessage("PortRequest"), label })),
     tasks: work.tasks.map((words, index) => ({
       ...emptyMessage("TaskInfo"),

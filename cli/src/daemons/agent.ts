@@ -26,7 +26,7 @@ export const run: CommandModule["run"] = (invocation) => {
         random: systemRandom,
         transport,
         log,
-        ...hostWorld({ dataFolder, clock: systemClock, log }),
+        ...hostWorld({ dataFolder, clock: systemClock, log, hasNets: host.networkModes.includes("none") }),
         failed: (error) => lifecycle.fail(error),
       },
       {

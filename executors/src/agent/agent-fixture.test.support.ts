@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
@@ -32,6 +32,22 @@ export class AgentFixture {
       rmSync(fixture.dataFolder, { recursive: true, force: true });
     });
     return fixture;
+  }
+
+  /** Starts an agent whose groups can have networks of these modes. Needs root. */
+  agentWithNets(networkModes: readonly string[], config: Partial<AgentConfig> = {}): Promise<Agent> {
+    const world = hostWorld({ dataFolder: this.dataFolder, clock: systemClock, log: silentLog, hasNets: true });
+    return this.agent({ host: { ...this.#config().host, networkModes }, ...config }, world);
+  }
+
+  /** What a task has written to its standard output so far. */
+  outputOf(taskId: string): string {
+    const tasks = join(this.dataFolder, "tasks");
+    for (const group of readdirSync(tasks))
+      for (const index of readdirSync(join(tasks, group)).filter((name) => /^\d+$/.test(name)))
+        if (readFileSync(join(tasks, group, index, "state"), "latin1").includes(`"taskId":"${taskId}"`))
+          return readFileSync(join(tasks, group, index, "logs", "stdout.0"), "utf8");
+    throw new Error(`no task ${taskId}`);
   }
 
   /** Starts an agent and waits until it is registered. */

@@ -11,6 +11,7 @@ import {
 import type { Registration } from "@muster/proto";
 import type { Disk, DiskWrite } from "../world/disk.ts";
 import type { HostPorts } from "../world/host-ports.ts";
+import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
 import type { ExecRunner, LogReader } from "../world/task-files.ts";
@@ -32,6 +33,8 @@ export interface AgentDeps {
   readonly hostPorts: HostPorts;
   readonly prober: Prober;
   readonly log: Log;
+  /** Absent: groups can have the host's network alone. */
+  readonly nets?: Nets;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Absent: Tasks.Logs answers "unsupported". */
@@ -105,6 +108,7 @@ class RunningAgent implements Agent {
     this.#session.stop(isLeaving, () => {
       this.#deps.proc.stop();
       this.#deps.prober.stop();
+      this.#deps.nets?.stop();
       if (this.#loop) this.#loop.stop(done);
       else this.#deps.clock.after(0, done);
     });
@@ -168,6 +172,7 @@ class RunningAgent implements Agent {
     const loop = new AgentLoop(this.#deps, state, () => this.#session);
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
+    this.#deps.nets?.start(loop.netEvents);
     loop.post({ type: "recovered", groups: loaded.groups });
     this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
     this.#session.start();
@@ -187,6 +192,7 @@ class RunningAgent implements Agent {
       networkModes: new Set(config.host.networkModes),
       mayChangeUser: config.host.mayChangeUser,
       tasksMax: config.tasksMax,
+      addressesMax: config.addressesMax,
       probesMax: config.probesMax,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,

@@ -36,6 +36,8 @@ export interface AgentConfig {
   readonly taskEnvironment?: Readonly<Record<string, string>>;
   /** Tasks that may live at once. Default: 1,000. */
   readonly tasksMax?: number;
+  /** Groups that can have an address of their own at once. Default: 4,000. */
+  readonly addressesMax?: number;
   /** Health checks under way at once. Default: 8. */
   readonly probesMax?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
@@ -58,6 +60,7 @@ export const agentDefaults = {
   portReuseAfterMs: 60_000,
   taskEnvironment: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
   tasksMax: 1_000,
+  addressesMax: 4_000,
   probesMax: 8,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,

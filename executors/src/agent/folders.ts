@@ -28,6 +28,11 @@ export function taskFolders(dataFolder: string, id: string): TaskFolders {
   };
 }
 
+/** What the tasks of a group see as /etc/hosts, /etc/hostname and /etc/resolv.conf. */
+export function netFolder(dataFolder: string, group: string): string {
+  return `${dataFolder}/tasks/${group}/net`;
+}
+
 export function groupOf(id: string): string {
   return id.slice(0, id.lastIndexOf("."));
 }

@@ -2,6 +2,7 @@ import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
 import type { ConnectResponse, TaskReport } from "@muster/proto";
 import type { Disk } from "../world/disk.ts";
 import type { HostPorts } from "../world/host-ports.ts";
+import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc, ProcEvents } from "../world/proc.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
@@ -29,6 +30,8 @@ export interface LoopDeps {
   readonly hostPorts: HostPorts;
   readonly prober: Prober;
   readonly log: Log;
+  /** Absent: groups can have the host's network alone. */
+  readonly nets?: Nets;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
 }
@@ -79,6 +82,13 @@ export class AgentLoop {
     exited: (id, exit) => this.post({ type: "exited", id, exit }),
     lost: (id) => this.post({ type: "supervisor-lost", id }),
     absent: (id) => this.post({ type: "absent", id }),
+  };
+
+  /** What is to be told to `Nets`. */
+  readonly netEvents: NetEvents = {
+    ready: (key, ready) => this.post({ type: "net-ready", key, ready }),
+    failed: (key, message) => this.post({ type: "net-failed", key, message }),
+    gone: (key) => this.post({ type: "net-gone", key }),
   };
 
   /** Calls back when the task's process has ended; gives how to stop that. */
@@ -202,7 +212,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -217,6 +227,16 @@ export class AgentLoop {
         return;
       case "forget":
         this.#writer.forget(effect.group);
+        return;
+      case "keep-nets":
+        nets?.keep(effect.keys);
+        return;
+      case "build-net":
+        if (nets) nets.build(effect.spec);
+        else this.#withoutNets(effect.spec.key);
+        return;
+      case "remove-net":
+        nets?.remove(effect.spec);
         return;
       case "spawn":
         proc.spawn(effect.spec);
@@ -242,6 +262,12 @@ export class AgentLoop {
         log[effect.level](effect.fields, effect.message);
         return;
     }
+  }
+
+  /** A group of an earlier life of the agent, which could do more. */
+  #withoutNets(key: string): void {
+    const message = "this agent can't make networks any more";
+    this.#deps.clock.after(0, () => this.post({ type: "net-failed", key, message }));
   }
 
   /** One timer for everything that has a time. */

@@ -1,5 +1,13 @@
 import { codecOf, emptyMessage, type GrpcServer, type Outlet, serveGrpc, silentLog } from "@muster/foundation";
-import type { ConnectRequest, ConnectResponse, PortRequest, TaskReport, TaskSpec, TaskStatus } from "@muster/proto";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  GroupNetwork,
+  PortRequest,
+  TaskReport,
+  TaskSpec,
+  TaskStatus,
+} from "@muster/proto";
 import { emptySpec } from "./empty.ts";
 
 export interface LaunchWish {
@@ -7,6 +15,8 @@ export interface LaunchWish {
   launchId?: string;
   spec?: Partial<TaskSpec>;
   ports?: Partial<PortRequest>[];
+  networkMode?: string;
+  network?: GroupNetwork;
 }
 
 /** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
@@ -66,24 +76,27 @@ export class ScriptedMaster {
 
   launch(...wishes: LaunchWish[]): void {
     this.say({
-      launches: wishes.map(({ taskId, launchId = `launch-${taskId}`, spec = {}, ports = [] }) => ({
-        frameworkId: "framework-1",
-        frameworkName: "services",
-        role: "web",
-        group: {
-          launchId,
-          networkMode: "",
-          ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
-          tasks: [
-            {
-              ...emptyMessage("TaskInfo"),
-              taskId,
-              name: taskId,
-              spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...spec }),
-            },
-          ],
-        },
-      })),
+      launches: wishes.map(
+        ({ taskId, launchId = `launch-${taskId}`, spec = {}, ports = [], networkMode = "", network = null }) => ({
+          frameworkId: "framework-1",
+          frameworkName: "services",
+          role: "web",
+          group: {
+            launchId,
+            networkMode,
+            network,
+            ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
+            tasks: [
+              {
+                ...emptyMessage("TaskInfo"),
+                taskId,
+                name: taskId,
+                spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...spec }),
+              },
+            ],
+          },
+        }),
+      ),
     });
   }
 

@@ -1,6 +1,16 @@
+import { isIP } from "node:net";
 import { codecOf, resources } from "@muster/foundation";
-import type { GrpcProbe, HealthCheck, HttpProbe, Launch, PortRequest, TaskInfo, TaskSpec } from "@muster/proto";
-import type { LaunchRequest } from "./core/model.ts";
+import type {
+  GroupNetwork,
+  GrpcProbe,
+  HealthCheck,
+  HttpProbe,
+  Launch,
+  PortRequest,
+  TaskInfo,
+  TaskSpec,
+} from "@muster/proto";
+import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { emptySpec } from "./empty.ts";
 
 /** Bytes of a task's description. */
@@ -18,13 +28,14 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
   const group = launch.group;
   if (!group || launch.frameworkId === "" || group.launchId === "" || group.tasks.length === 0) return undefined;
   if (group.tasks.some((task) => task.taskId === "")) return undefined;
-  const groupProblem = problemOfGroup(group.tasks, group.ports);
+  const groupProblem = problemOfGroup(group.tasks, group.ports) || problemOfNetwork(group.network);
   return {
     frameworkId: launch.frameworkId,
     frameworkName: launch.frameworkName,
     role: launch.role,
     launchId: group.launchId,
     networkMode: group.networkMode || "host",
+    network: copyNetwork(group.network),
     ports: group.ports.slice(0, portsMax).map(copyPort),
     tasks: group.tasks.slice(0, tasksPerGroupMax).map((task) => {
       const { spec, problem } = specFromBytes(task.spec);
@@ -40,6 +51,27 @@ function problemOfGroup(tasks: readonly TaskInfo[], ports: readonly PortRequest[
   if (new Set(ports.map((port) => port.label)).size < ports.length) return "ports: two have the same label";
   const wrong = ports.find((port) => port.number > 65_535 || port.to > 65_535);
   return wrong ? `ports: "${wrong.label}" has a number above 65535` : "";
+}
+
+function copyNetwork(network: GroupNetwork | null): GroupNetwork {
+  if (!network) return plainNetwork;
+  const { hostname, dnsServers, dnsSearches, dnsOptions } = network;
+  return { hostname, dnsServers: [...dnsServers], dnsSearches: [...dnsSearches], dnsOptions: [...dnsOptions] };
+}
+
+/** Words that are written into files which programs read line by line. */
+function problemOfNetwork(network: GroupNetwork | null): string {
+  if (!network) return "";
+  const { hostname, dnsServers, dnsSearches, dnsOptions } = network;
+  if (hostname !== "" && !/^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/.test(hostname))
+    return `network.hostname: "${hostname}" is no host name of at most 63 letters, digits, dots and dashes`;
+  const server = dnsServers.find((address) => isIP(address) === 0);
+  if (server !== undefined) return `network.dns_servers: "${server}" is no address`;
+  const word = [...dnsSearches, ...dnsOptions].find((text) => !/^[\x21-\x7e]{1,253}$/.test(text));
+  if (word !== undefined) return `network: "${word}" can't stand in resolv.conf`;
+  if (dnsServers.length > 3) return "network.dns_servers: resolvers heed at most 3";
+  if (dnsSearches.length > 32 || dnsOptions.length > 32) return "network: at most 32 search domains and 32 options";
+  return "";
 }
 
 function copyPort(port: PortRequest): PortRequest {

@@ -1,9 +1,15 @@
 import type { AssignedPort } from "@muster/proto";
 
-/** A way for tasks to be reached. Pure for as long as a mode needs nothing of the kernel. */
+/** A way for tasks to be reached. Pure: what it needs of the kernel is made by `Nets`. */
 export interface Network {
   /** As it stands in TaskGroup.network_mode; a family such as "cni/NAME" by its first part. */
   readonly name: string;
+  /** Whether groups have a network namespace of their own. */
+  readonly hasNamespace: boolean;
+  /** Whether each group takes one of the agent's own addresses. */
+  readonly takesAddress: boolean;
+  /** Whether groups can have ports at all. */
+  readonly hasPorts: boolean;
   /** Whether a port request may name another port inside than outside. */
   readonly mapsPorts: boolean;
   /** The port on which a task itself listens. */

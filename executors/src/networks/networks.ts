@@ -1,7 +1,8 @@
 import { hostNetwork } from "./host/index.ts";
 import type { Network } from "./network.ts";
+import { noNetwork } from "./none/index.ts";
 
-const networks: readonly Network[] = [hostNetwork];
+const networks: readonly Network[] = [hostNetwork, noNetwork];
 
 /** The mode of that name, or of that family. */
 export function findNetwork(mode: string): Network | undefined {

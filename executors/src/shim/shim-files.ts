@@ -14,6 +14,10 @@ export function shimSpec(spec: ProcSpec, workFolder: string, events: string, acc
   ];
   if (account)
     fields.push(`uid=${account.uid}`, `gid=${account.gid}`, `groups=${account.groups.join(" ") || account.gid}`);
+  if (spec.network) {
+    const { namespace, hostname, filesFolder } = spec.network;
+    fields.push(`netns=${namespace}`, `hostname=${hostname}`, `net_files=${filesFolder}`);
+  }
   for (const argument of spec.arguments) fields.push(`arg=${argument}`);
   for (const [name, value] of Object.entries(spec.environment)) fields.push(`env=${name}=${value}`);
   return fields.map((field) => `${field}\0`).join("");

@@ -8,6 +8,17 @@ export interface ProcSpec {
   readonly user: string;
   readonly logFileBytesMax: number;
   readonly logFilesMax: number;
+  /** The network that it joins; undefined: the host's. */
+  readonly network: ProcNetwork | undefined;
+}
+
+/** A network of its own, and what a command sees of it. */
+export interface ProcNetwork {
+  /** Path of the pinned network namespace. */
+  readonly namespace: string;
+  readonly hostname: string;
+  /** Absolute path of the folder whose files hosts, hostname and resolv.conf stand in for those of /etc. */
+  readonly filesFolder: string;
 }
 
 /** Which process a task is. A pid alone says nothing: it may have been given to another since. */

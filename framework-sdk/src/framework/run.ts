@@ -12,6 +12,7 @@ import { isTerminal } from "../scheduler/task-states.ts";
 import type { Scheduler } from "../scheduler/types.ts";
 import type { Action, Actions, FrameworkContext, FrameworkDefinition, FrameworkTask } from "./define.ts";
 import { FrameworkMemory } from "./memory.ts";
+import { groupNetwork } from "./network.ts";
 import { Retries } from "./retries.ts";
 import { type TaskTemplate, templatePorts, templateResources, templateSpec } from "./tasks.ts";
 
@@ -279,6 +280,7 @@ class Runner<S> implements FrameworkRun<S> {
       ],
       ports,
       networkMode: "host",
+      network: groupNetwork(),
     };
   }
 

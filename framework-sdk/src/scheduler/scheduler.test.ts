@@ -134,6 +134,7 @@ const group = (taskId: string) => ({
   tasks: [{ ...emptyMessage("TaskInfo"), taskId }],
   ports: [],
   networkMode: "",
+  network: null,
 });
 
 test("a durable framework's id is in State before it subscribes, and the same after a restart", async () => {

@@ -1,4 +1,13 @@
-import type { JobType, Network, NetworkPort, TaskGroup } from "../job/types.ts";
+import { isIP } from "node:net";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import {
+  type JobType,
+  type Network,
+  type NetworkDns,
+  type NetworkPort,
+  networkModes,
+  type TaskGroup,
+} from "../job/types.ts";
 import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
@@ -81,12 +90,13 @@ function refuseTaskNames(tasks: readonly DecodedBlock[]): void {
 function buildNetwork(group: DecodedBlock | undefined): Network {
   const block = group?.first("network");
   if (!block) return { mode: "host", ports: [] };
-  const mode = block.text("mode") ?? "host";
-  if (mode !== "host") {
+  const text = block.text("mode") ?? "host";
+  const mode = networkModes.find((one) => one === text) ?? "host";
+  if (mode !== text) {
     block.error("mode", {
       code: "job/network-mode",
-      summary: `network mode "${mode}" is not available in this release`,
-      hint: 'use mode = "host"',
+      summary: `network mode "${text}" is not available in this release`,
+      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge" or "none"',
     });
   }
   const ports: NetworkPort[] = [];
@@ -108,5 +118,26 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
       ...(to === undefined ? {} : { to }),
     });
   }
-  return { mode: "host", ports };
+  if (mode === "none" && ports.length > 0) {
+    block.error("mode", {
+      code: "job/network-mode",
+      summary: 'a group in network mode "none" can have no ports',
+      hint: 'use mode = "bridge" for a network of its own with ports',
+    });
+  }
+  const hostname = block.text("hostname");
+  const dns = block.first("dns");
+  return {
+    mode,
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(dns === undefined ? {} : { dns: buildDns(dns) }),
+    ports,
+  };
+}
+
+function buildDns(block: DecodedBlock): NetworkDns {
+  const servers = block.texts("servers") ?? [];
+  const wrong = servers.find((server) => isIP(server) === 0);
+  if (wrong !== undefined) block.error("servers", { code: "job/bad-address", summary: `"${wrong}" is no address` });
+  return { servers, searches: block.texts("searches") ?? [], options: block.texts("options") ?? [] };
 }

@@ -6,7 +6,9 @@ import {
   type Job,
   jobSchema,
   type Network,
+  type NetworkDns,
   type NetworkPort,
+  networkModes,
   overlaps,
   type Schedule,
   type Task,
@@ -113,8 +115,21 @@ const readNetwork = typed((reader): Network => {
     ports.map((port) => port.label),
     reader.at("ports"),
   );
-  return { mode: reader.oneOf("mode", ["host"]), ports };
+  return {
+    mode: reader.oneOf("mode", networkModes),
+    ...(reader.has("hostname") ? { hostname: reader.text("hostname") } : {}),
+    ...(reader.has("dns") ? { dns: readDns(reader.raw("dns"), reader.at("dns")) } : {}),
+    ports,
+  };
 });
+
+const readDns = typed(
+  (reader): NetworkDns => ({
+    servers: reader.texts("servers"),
+    searches: reader.texts("searches"),
+    options: reader.texts("options"),
+  }),
+);
 
 const readGroup = typed((reader): TaskGroup => {
   const network = readNetwork(reader.raw("network"), reader.at("network"));

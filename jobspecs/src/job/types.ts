@@ -108,12 +108,26 @@ export interface TaskLogs {
   readonly fileSizeMiB: number;
 }
 
-export type NetworkMode = "host";
+/** host: the host's own. bridge: a network of its own behind the agent's bridge. none: loopback alone. */
+export type NetworkMode = "host" | "bridge" | "none";
+
+export const networkModes: readonly NetworkMode[] = ["host", "bridge", "none"];
 
 export interface Network {
   readonly mode: NetworkMode;
+  /** Name of the host inside; absent: made from the task's id. Has no meaning in mode host. */
+  readonly hostname?: string;
+  /** Absent: the resolver of the agent's host. Has no meaning in mode host. */
+  readonly dns?: NetworkDns;
   /** Labels are unique within the group. */
   readonly ports: readonly NetworkPort[];
+}
+
+export interface NetworkDns {
+  /** Addresses. */
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
 }
 
 export interface NetworkPort {

@@ -22,10 +22,18 @@ const portBlock: BlockSchema = block("A port of the group.", {
   },
 });
 
+const dnsBlock: BlockSchema = block("Resolver of the group; the host's.", {
+  attributes: {
+    servers: works("strings", "Addresses of name servers."),
+    searches: works("strings", "Domains in which short names are looked for."),
+    options: works("strings", "Options of the resolver."),
+  },
+});
+
 const networkBlock: BlockSchema = block("Network of the group.", {
   attributes: {
-    mode: works("string", "host."),
-    hostname: refused("Name of the host inside.", later),
+    mode: works("string", "host, bridge or none; host."),
+    hostname: works("string", "Name of the host inside; made from the task's id."),
     mbits: warned("Old bandwidth.", "has no meaning since Nomad 0.12"),
     device: warned("Old device.", "has no meaning since Nomad 0.12"),
     cidr: warned("Old address range.", "has no meaning since Nomad 0.12"),
@@ -33,7 +41,7 @@ const networkBlock: BlockSchema = block("Network of the group.", {
   },
   blocks: {
     port: portBlock,
-    dns: refusedBlock("Own resolver.", later),
+    dns: dnsBlock,
     cni: refusedBlock("Arguments for CNI.", later),
     reserved_ports: refusedBlock("Old static ports.", 'write port "label" { static = n }'),
   },

@@ -1,6 +1,7 @@
 import { createAgent, type HostFacts, type ProcSpec } from "@muster/executors";
 import { type Log, resources } from "@muster/foundation";
 import { HostDisk } from "../world/disk.ts";
+import { HostNets } from "../world/host-nets.ts";
 import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
 import type { Life } from "../world/life.ts";
 import type { Network } from "../world/network.ts";
@@ -27,6 +28,7 @@ export class AgentHost {
   readonly address: string;
   readonly disk: HostDisk;
   readonly processes: HostProcesses;
+  readonly nets: HostNets;
   readonly program: Program;
   readonly #world: World;
   readonly #network: Network;
@@ -41,6 +43,7 @@ export class AgentHost {
     this.#options = options;
     this.disk = new HostDisk(world, this.name);
     this.processes = new HostProcesses(world, this.name, options.behave);
+    this.nets = new HostNets(world, this.name, this.processes);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
 
@@ -55,6 +58,7 @@ export class AgentHost {
         proc: this.processes.openFor(life),
         hostPorts: this.processes.portsFor(life),
         prober: this.processes.proberFor(life),
+        nets: this.nets.openFor(life),
         log,
         // As the daemon does: an agent that can't begin exits, and its supervisor tries again.
         failed: () => this.#world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash()),
@@ -87,7 +91,7 @@ export class AgentHost {
         { name: "rack", value: `rack-${index % 2}` },
       ],
       drivers: ["process"],
-      networkModes: ["host"],
+      networkModes: ["host", "none"],
       unavailable: [],
       mayChangeUser: false,
     };

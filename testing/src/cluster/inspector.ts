@@ -81,7 +81,7 @@ export class Inspector {
   inspect(): Violation[] {
     const view = this.#cluster.master.view();
     const found = view === undefined ? [] : [noOverCommit, resourcesConserved].flatMap((check) => check(view));
-    return [...found, ...this.#hostPorts(), ...this.#more.flatMap((check) => check())];
+    return [...found, ...this.#hostPorts(), ...this.#networks(), ...this.#more.flatMap((check) => check())];
   }
 
   #started(agent: AgentHost, process: HostProcess): void {
@@ -104,6 +104,14 @@ export class Inspector {
         .map(({ port, ids }) =>
           violation("port-twice", agent.name, `processes ${ids.join(" and ")} have port ${port}`),
         ),
+    );
+  }
+
+  #networks(): Violation[] {
+    return this.#cluster.agents.flatMap((agent) =>
+      agent.nets.clashes
+        .splice(0)
+        .map((key) => violation("network-gone", key, `${agent.name}: taken away under its tasks`)),
     );
   }
 }

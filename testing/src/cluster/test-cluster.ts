@@ -113,6 +113,7 @@ function agentOf(cluster: SimCluster, index: number): TestAgent {
     kill: () => void host.program.crash(),
     crash: () => {
       host.processes.reboot();
+      host.nets.reboot();
       host.program.crash("power", bootMs);
     },
     disconnect: () => {

@@ -1,6 +1,7 @@
 import type { Cancel, Random } from "@muster/foundation";
 import type { Program } from "../cluster/program.ts";
 import type { HostDisk } from "../world/disk.ts";
+import type { HostNets } from "../world/host-nets.ts";
 import type { HostProcesses } from "../world/host-processes.ts";
 import { calmLinks, type LinkFaults, type Links } from "../world/links.ts";
 import { calmStore, type StoreFaults, type StoreGround } from "../world/store.ts";
@@ -22,7 +23,10 @@ export interface Sufferers {
   readonly hits: Hits;
   readonly programs: readonly Program[];
   /** Hosts of agents, by name of the program. */
-  readonly hosts: ReadonlyMap<string, { readonly disk: HostDisk; readonly processes: HostProcesses }>;
+  readonly hosts: ReadonlyMap<
+    string,
+    { readonly disk: HostDisk; readonly processes: HostProcesses; readonly nets: HostNets }
+  >;
   readonly store: StoreGround;
 }
 
@@ -99,7 +103,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
   const host = sufferers.hosts.get(name);
   const program = sufferers.programs.find((candidate) => candidate.name === name);
   if (host === undefined || program === undefined) return [];
-  const { disk, processes } = host;
+  const { disk, processes, nets } = host;
   const of = (fault: string, inflict: Affliction["inflict"]): Affliction => ({
     fault,
     component: "agent",
@@ -109,6 +113,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
   return [
     of("reboot", () => {
       processes.reboot();
+      nets.reboot();
       return program.crash("power", random.next() * bootMsMax);
     }),
     {

@@ -4,7 +4,16 @@ import { HostProcesses } from "./host-processes.ts";
 import { World } from "./world.ts";
 
 function aSpec(id: string, words: string[], environment: Record<string, string> = {}): ProcSpec {
-  return { id, command: "x", arguments: words, environment, user: "", logFileBytesMax: 1, logFilesMax: 1 };
+  return {
+    id,
+    command: "x",
+    arguments: words,
+    environment,
+    user: "",
+    logFileBytesMax: 1,
+    network: undefined,
+    logFilesMax: 1,
+  };
 }
 
 function watch(log: string[]) {

@@ -143,8 +143,10 @@ function intentRecord(state: AgentState, group: Group): IntentRecord {
     frameworkName: group.frameworkName,
     role: group.role,
     networkMode: group.networkMode,
+    network: group.network,
     ports: group.ports,
     assigned: group.assigned,
+    addressIndex: group.addressIndex,
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

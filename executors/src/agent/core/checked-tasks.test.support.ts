@@ -4,7 +4,7 @@ import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { createState } from "./create-state.ts";
 import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
-import type { AgentState, CoreConfig, FoundGroup, Now } from "./model.ts";
+import { type AgentState, type CoreConfig, type FoundGroup, type Now, plainNetwork } from "./model.ts";
 import { stateRecord } from "./recover.ts";
 import { step } from "./step.ts";
 
@@ -20,6 +20,7 @@ const config: CoreConfig = {
   networkModes: new Set(["host"]),
   mayChangeUser: false,
   tasksMax: 1_000,
+  addressesMax: 10,
   probesMax: 8,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
@@ -69,6 +70,7 @@ export class CheckedTasks {
         role: "web",
         launchId: `launch-${taskId}`,
         networkMode: "host",
+        network: plainNetwork,
         ports: [{ label: "http", number: 0, to: 0, protocol: "", hostNetwork: "" }],
         tasks: [{ info: { ...emptyTaskInfo, taskId }, spec, problem: "" }],
       },

@@ -1,4 +1,5 @@
 import type { Random } from "@muster/foundation";
+import { createAddressPool } from "../../networks/address-pool.ts";
 import { createPorts } from "../../ports/allocator.ts";
 import type { AgentState, CoreConfig } from "./model.ts";
 
@@ -14,6 +15,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     config,
     random,
     ports: createPorts(range.first, range.last, range.reuseAfterMs),
+    addresses: createAddressPool(config.addressesMax),
     groups: new Map(),
     launches: new Map(),
     tasks: new Map(),

@@ -38,6 +38,7 @@ export function wake(context: Context): void {
 
 /** When a group may be forgotten, in milliseconds since the epoch; undefined while something of it is open. */
 function tombstoneEnd(group: Group): number | undefined {
+  if (group.net.name === "removing") return undefined;
   let end = 0;
   for (const task of group.tasks) {
     if (task.phase !== "ended" || task.acknowledgedAt === undefined) return undefined;

@@ -1,6 +1,7 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { PortHolder, PortQuestion } from "../../world/host-ports.ts";
+import type { NetReady, NetSpec } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
@@ -15,6 +16,9 @@ export type AgentInput =
   | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
   | { readonly type: "launch"; readonly launch: LaunchRequest }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
+  | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
+  | { readonly type: "net-failed"; readonly key: string; readonly message: string }
+  | { readonly type: "net-gone"; readonly key: string }
   | { readonly type: "durable"; readonly purpose: Purpose }
   | { readonly type: "not-durable"; readonly purpose: Purpose; readonly failure: DiskFailure }
   | { readonly type: "space"; readonly space: DiskSpace }
@@ -50,6 +54,9 @@ export type AgentEffect =
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "forget"; readonly group: Group }
+  | { readonly type: "keep-nets"; readonly keys: ReadonlySet<string> }
+  | { readonly type: "build-net"; readonly spec: NetSpec }
+  | { readonly type: "remove-net"; readonly spec: NetSpec }
   | { readonly type: "spawn"; readonly spec: ProcSpec }
   | { readonly type: "adopt"; readonly id: string; readonly bootId: string }
   | { readonly type: "signal"; readonly id: string; readonly signal: string }

@@ -1,11 +1,36 @@
+import { releaseAddress } from "../../networks/address-pool.ts";
 import { releasePorts } from "../../ports/allocator.ts";
 import type { Group } from "./model.ts";
+import { netSpec } from "./net.ts";
 import type { Context } from "./status.ts";
 
-/** Returns the ports of a group of which nothing runs any more. Doing it twice changes nothing. */
-export function giveBackPorts({ state, now }: Context, group: Group): void {
+/**
+ * Nothing of a group runs any more: its network goes, and with it its ports and its address. They are not given to others
+ * before nothing of the network is left. Doing it twice changes nothing.
+ */
+export function closeGroup(context: Context, group: Group): void {
+  if (group.net.name === "host" || group.net.name === "gone") {
+    giveBack(context, group);
+    return;
+  }
+  if (group.net.name === "removing") return;
+  group.net = { name: "removing" };
+  context.effects.push({ type: "remove-net", spec: netSpec(group) });
+}
+
+/** Nothing is left of the network that a group had. */
+export function netGone(context: Context, key: string): void {
+  const group = context.state.groups.get(key);
+  if (group?.net.name !== "removing") return;
+  group.net = { name: "gone" };
+  giveBack(context, group);
+}
+
+/** Returns the ports and the address of a group. Doing it twice changes nothing. */
+export function giveBack({ state, now }: Context, group: Group): void {
   if (group.released) return;
   group.released = true;
   const numbers = [...group.assigned.map(({ number }) => number), ...group.ports.map(({ number }) => number)];
   releasePorts(state.ports, group.key, numbers, now.monotonicMs);
+  releaseAddress(state.addresses, group.addressIndex, group.key);
 }

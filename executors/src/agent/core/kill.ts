@@ -1,5 +1,5 @@
 import { StatusReason, TaskState } from "@muster/proto";
-import { giveBackPorts } from "./group-end.ts";
+import { closeGroup, giveBack } from "./group-end.ts";
 import type { Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { type Context, report } from "./status.ts";
@@ -72,12 +72,12 @@ function endBeforeStart(context: Context, task: Task, wish: KillWish): void {
   // While the kernel is asked about ports nothing is on the disk yet, and nothing needs to be.
   if (group.phase === "ports") {
     group.phase = "refused";
-    giveBackPorts(context, group);
+    giveBack(context, group);
   }
   const isShutdown = wish.reason === StatusReason.REASON_AGENT_SHUTDOWN;
   const reason = isShutdown ? wish.reason : StatusReason.REASON_KILLED_DURING_LAUNCH;
   report(context, task, TaskState.TASK_KILLED, { reason, message: wish.message });
-  if (group.tasks.every((other) => other.phase === "ended")) giveBackPorts(context, group);
+  if (group.tasks.every((other) => other.phase === "ended")) closeGroup(context, group);
 }
 
 /** Sends the first signal, and sets the time of the last one. */

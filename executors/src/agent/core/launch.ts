@@ -1,13 +1,16 @@
 import { type AssignedPort, Health, type PortRequest, StatusReason, TaskState } from "@muster/proto";
 import { findDriver } from "../../drivers/drivers.ts";
+import { takeAddress } from "../../networks/address-pool.ts";
 import { findNetwork } from "../../networks/networks.ts";
 import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
 import type { PortHolder } from "../../world/host-ports.ts";
-import { giveBackPorts } from "./group-end.ts";
+import type { NetReady } from "../../world/nets.ts";
+import { closeGroup, giveBack } from "./group-end.ts";
 import { firstChecks } from "./health.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
+import { netSpec } from "./net.ts";
 import { unsupportedCheck } from "./probe-target.ts";
 import { type Context, report, sendHead } from "./status.ts";
 
@@ -86,6 +89,10 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
   const network = config.networkModes.has(group.networkMode) ? findNetwork(group.networkMode) : undefined;
   if (!network) return unsupported(`network mode ${group.networkMode} is not available on this agent`);
+  if (!network.hasPorts && group.ports.length > 0) {
+    const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
+    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
+  }
   for (const [culprit, { spec }] of group.tasks.entries()) {
     const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
     if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
@@ -143,8 +150,11 @@ function addGroup({ state, now }: Context, request: LaunchRequest): Group {
     frameworkName: request.frameworkName,
     role: request.role,
     networkMode: request.networkMode,
+    network: request.network,
     ports: request.ports,
     assigned: [],
+    addressIndex: 0,
+    net: { name: "host" },
     phase: "ports",
     tasks: [],
     refusedPorts: new Set(),
@@ -207,7 +217,7 @@ export function removeGroup(state: AgentState, group: Group): void {
 /** Ends a group that was never started. */
 export function refuse(context: Context, group: Group, refusal: Refusal): void {
   group.phase = "refused";
-  giveBackPorts(context, group);
+  giveBack(context, group);
   const { culprit } = refusal;
   for (const [index, task] of group.tasks.entries()) {
     if (culprit === undefined || culprit === index) report(context, task, refusal.state, refusal);
@@ -221,7 +231,7 @@ export function refuse(context: Context, group: Group, refusal: Refusal): void {
 /** Takes what the group asks for from our own books, then asks the kernel. */
 function choosePorts(context: Context, group: Group): void {
   if (group.ports.length === 0) {
-    persistIntent(context, group);
+    recordLaunch(context, group);
     return;
   }
   group.assigned = [];
@@ -262,7 +272,7 @@ export function portsChecked(context: Context, key: string, taken: readonly Port
   if (group?.phase !== "ports") return;
   if (group.tasks.every((task) => task.phase === "ended")) return;
   if (taken.length === 0) {
-    persistIntent(context, group);
+    recordLaunch(context, group);
     return;
   }
   for (const { port } of taken) group.refusedPorts.add(port);
@@ -273,12 +283,23 @@ export function portsChecked(context: Context, key: string, taken: readonly Port
     refuse(context, group, dropped(StatusReason.REASON_PORT_IN_USE, message));
     return;
   }
-  giveBackPorts(context, group);
+  giveBack(context, group);
   group.released = false;
   choosePorts(context, group);
 }
 
-function persistIntent(context: Context, group: Group): void {
+/** All that the group is to have is known: it is written down before anything of it is made. */
+function recordLaunch(context: Context, group: Group): void {
+  if (findNetwork(group.networkMode)?.takesAddress) {
+    const { addresses } = context.state;
+    const index = takeAddress(addresses, group.key);
+    if (index === undefined) {
+      const message = `none of the agent's ${addresses.count} addresses for tasks is free; stop tasks, or give it a larger subnet`;
+      refuse(context, group, dropped(StatusReason.REASON_RESOURCES_MISSING, message));
+      return;
+    }
+    group.addressIndex = index;
+  }
   group.phase = "intent";
   context.effects.push({ type: "persist-intent", key: group.key, purpose: { type: "launch", key: group.key } });
   // In the same commit: a started group without a status would leave its framework in the dark about its ports.
@@ -289,8 +310,51 @@ function persistIntent(context: Context, group: Group): void {
 export function intentDurable(context: Context, key: string): void {
   const group = context.state.groups.get(key);
   if (group?.phase !== "intent") return;
+  // Killed while its record was written.
+  if (group.tasks.every((task) => task.phase === "ended")) return;
+  if (findNetwork(group.networkMode)?.hasNamespace) {
+    group.phase = "network";
+    buildNet(context, group);
+  } else spawnAll(context, group);
+}
+
+export function buildNet(context: Context, group: Group): void {
+  group.net = { name: "building" };
+  context.effects.push({ type: "build-net", spec: netSpec(group) });
+}
+
+/** The group's network is there: its tasks are started, or after a restart looked for. */
+export function netReady(context: Context, key: string, ready: NetReady): void {
+  const group = context.state.groups.get(key);
+  if (group?.net.name !== "building") return;
+  group.net = { name: "ready", ...ready };
+  if (group.phase === "network") spawnAll(context, group);
+  else adoptAll(context, group);
+}
+
+export function netFailed(context: Context, key: string, message: string): void {
+  const group = context.state.groups.get(key);
+  if (group?.net.name !== "building") return;
+  if (group.phase === "network") {
+    group.net = { name: "gone" };
+    const news = { reason: StatusReason.REASON_LAUNCH_FAILED, message: `network ${group.networkMode}: ${message}` };
+    for (const task of group.tasks) report(context, task, TaskState.TASK_FAILED, news);
+    closeGroup(context, group);
+  } else {
+    // What runs may still be of use, and says itself how it ends.
+    group.net = { name: "broken", reason: message };
+    adoptAll(context, group);
+  }
+}
+
+function spawnAll(context: Context, group: Group): void {
   group.phase = "launched";
   for (const task of group.tasks) spawn(context, task);
+}
+
+export function adoptAll(context: Context, group: Group): void {
+  for (const task of group.tasks)
+    if (task.phase === "starting") context.effects.push({ type: "adopt", id: task.id, bootId: task.bootId });
 }
 
 /** Starts a task; doing it again after a crash is harmless, since a shim starts only if it is the first. */

@@ -1,6 +1,7 @@
 import type { Random } from "@muster/foundation";
 import type {
   AssignedPort,
+  GroupNetwork,
   Health,
   PortRequest,
   Resources,
@@ -9,6 +10,7 @@ import type {
   TaskSpec,
   TaskStatus,
 } from "@muster/proto";
+import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ProcStarted } from "../../world/proc.ts";
 import type { HealthKills } from "./health-kills.ts";
@@ -36,6 +38,8 @@ export interface CoreConfig {
   /** Whether tasks may name an account to run under. */
   readonly mayChangeUser: boolean;
   readonly tasksMax: number;
+  /** Groups that can have an address of their own at once. */
+  readonly addressesMax: number;
   readonly probesMax: number;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
@@ -100,10 +104,21 @@ export interface Task {
 }
 
 /**
- * ports: the kernel is asked about its ports. intent: its record is being made durable. launched: its tasks were
- * spawned. refused: it was never started; only its terminal statuses are kept, in memory.
+ * ports: the kernel is asked about its ports. intent: its record is being made durable. network: its network is being
+ * made. launched: its tasks were spawned, or are being looked for. refused: it was never started; only its terminal
+ * statuses are kept, in memory.
  */
-export type GroupPhase = "ports" | "intent" | "launched" | "refused";
+export type GroupPhase = "ports" | "intent" | "network" | "launched" | "refused";
+
+/**
+ * host: it uses the host's, or has none yet. building: it is being made, or made sure of after a restart. ready: its
+ * namespace is pinned. broken: it could not be made sure of after a restart. removing: nothing runs in it any more. gone:
+ * nothing of it is left.
+ */
+export type GroupNet =
+  | { readonly name: "host" | "building" | "removing" | "gone" }
+  | { readonly name: "ready"; readonly namespace: string; readonly ips: readonly string[] }
+  | { readonly name: "broken"; readonly reason: string };
 
 export interface Group {
   readonly key: string;
@@ -112,15 +127,19 @@ export interface Group {
   readonly frameworkName: string;
   readonly role: string;
   readonly networkMode: string;
+  readonly network: GroupNetwork;
   readonly ports: readonly PortRequest[];
   assigned: AssignedPort[];
+  /** Which of the agent's addresses it has; 0: none. */
+  addressIndex: number;
+  net: GroupNet;
   phase: GroupPhase;
   readonly tasks: Task[];
   /** Dynamic ports that the kernel refused while the group's ports were looked for. */
   readonly refusedPorts: Set<number>;
   /** Its intent could not be read: whatever still runs is ended. */
   readonly damaged: boolean;
-  /** Ports are given back. */
+  /** Ports and address are given back. */
   released: boolean;
 }
 
@@ -128,6 +147,7 @@ export interface AgentState {
   readonly config: CoreConfig;
   readonly random: Random;
   readonly ports: Ports;
+  readonly addresses: AddressPool;
   /** By key. */
   readonly groups: Map<string, Group>;
   /** Keys by framework and launch id. */
@@ -156,6 +176,7 @@ export interface LaunchRequest {
   readonly role: string;
   readonly launchId: string;
   readonly networkMode: string;
+  readonly network: GroupNetwork;
   readonly ports: readonly PortRequest[];
   /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
   readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
@@ -171,8 +192,11 @@ export interface IntentRecord {
   readonly frameworkName: string;
   readonly role: string;
   readonly networkMode: string;
+  /** Absent in records of agents that knew the host's network alone. */
+  readonly network?: GroupNetwork;
   readonly ports: readonly PortRequest[];
   readonly assigned: readonly AssignedPort[];
+  readonly addressIndex?: number;
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 
@@ -202,6 +226,8 @@ export interface FoundGroup {
   /** By index of the task. */
   readonly states: ReadonlyMap<number, StateRecord>;
 }
+
+export const plainNetwork: GroupNetwork = { hostname: "", dnsServers: [], dnsSearches: [], dnsOptions: [] };
 
 export const noTaskResources: Resources = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, portCount: 0, custom: {} };
 

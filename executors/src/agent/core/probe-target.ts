@@ -1,9 +1,10 @@
-import { type HealthCheck, StatusReason, TaskState } from "@muster/proto";
+import { type AssignedPort, type HealthCheck, StatusReason, TaskState } from "@muster/proto";
 import { findNetwork } from "../../networks/networks.ts";
 import type { ProbeTarget, ProbeTls } from "../../world/prober.ts";
 import { taskEnvironment } from "../environment/environment.ts";
 import { createInterpolation } from "../environment/interpolation.ts";
 import type { CoreConfig, Group, Task } from "./model.ts";
+import { ownIps } from "./net.ts";
 
 export interface CheckRefusal {
   readonly state: TaskState;
@@ -49,7 +50,7 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
   }
   const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
   if (!port) return undefined;
-  const place = { ip: port.ip, port: port.number };
+  const place = placeOf(group, port);
   if (grpc) return { type: "grpc", ...place, service: grpc.service, ...(grpc.tls ? { tls: tlsOf(grpc) } : {}) };
   if (!http) return { type: "tcp", ...place };
   const fill = filler(task, config);
@@ -62,6 +63,14 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
     body: fill(http.body),
     ...(http.scheme === "https" ? { tls: tlsOf(http) } : {}),
   };
+}
+
+/** A group with an address of its own is asked there: the host reaches it, and no map of ports stands in between. */
+function placeOf(group: Group, port: AssignedPort): { ip: string; port: number } {
+  const [ownIp] = ownIps(group);
+  const network = findNetwork(group.networkMode);
+  if (ownIp === undefined || !network) return { ip: port.ip, port: port.number };
+  return { ip: ownIp, port: network.portInside(port) };
 }
 
 function tlsOf({ tlsSkipVerify, tlsServerName }: { tlsSkipVerify: boolean; tlsServerName: string }): ProbeTls {

@@ -1,9 +1,9 @@
 import { Health, StatusReason, TaskState } from "@muster/proto";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
-import { giveBackPorts } from "./group-end.ts";
+import { closeGroup } from "./group-end.ts";
 import { startChecks } from "./health.ts";
 import { beginKill, carryOutKill } from "./kill.ts";
-import type { Task } from "./model.ts";
+import type { Group, Task } from "./model.ts";
 import { type Context, type News, report } from "./status.ts";
 
 /** The command's program runs. */
@@ -60,6 +60,11 @@ function damaged(news: News): [TaskState, News] {
   return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_CHECKPOINT_DAMAGED, message }];
 }
 
+function netBroken({ networkMode, net }: Group): [TaskState, News] {
+  const message = `network ${networkMode}: ${net.name === "broken" ? net.reason : ""}`;
+  return [TaskState.TASK_FAILED, { reason: StatusReason.REASON_LAUNCH_FAILED, message }];
+}
+
 export function supervisorLost(context: Context, id: string): void {
   endTask(context, id, () => [
     TaskState.TASK_FAILED,
@@ -78,6 +83,7 @@ export function absent(context: Context, id: string, respawn: (task: Task) => vo
       { reason: StatusReason.REASON_AGENT_REBOOTED, message: "the machine was restarted" },
     ]);
   else if (task.started) endTask(context, id, () => damaged({}));
+  else if (task.group.net.name === "broken") endTask(context, id, () => netBroken(task.group));
   else {
     // The agent died between the intent and the shim: the launch goes on where it stood.
     task.phase = "preparing";
@@ -98,7 +104,7 @@ function endTask(context: Context, id: string, outcome: (task: Task) => [TaskSta
   endGroup(context, task, taskState);
 }
 
-/** A task that did not end well takes its group with it; the ports go back with the last one. */
+/** A task that did not end well takes its group with it; the group is closed with the last one. */
 function endGroup(context: Context, ended: Task, taskState: TaskState): void {
   const { group } = ended;
   if (taskState !== TaskState.TASK_FINISHED)
@@ -107,5 +113,5 @@ function endGroup(context: Context, ended: Task, taskState: TaskState): void {
         reason: StatusReason.REASON_TASK_GROUP_ENDED,
         message: `task ${ended.info.taskId} of its group ended`,
       });
-  if (group.tasks.every((task) => task.phase === "ended")) giveBackPorts(context, group);
+  if (group.tasks.every((task) => task.phase === "ended")) closeGroup(context, group);
 }

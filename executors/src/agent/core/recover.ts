@@ -1,7 +1,9 @@
+import { takeThisAddress } from "../../networks/address-pool.ts";
+import { findNetwork } from "../../networks/networks.ts";
 import { takePort } from "../../ports/allocator.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
-import { indexGroup, newTask } from "./launch.ts";
-import type { FoundGroup, Group, StateRecord, Task } from "./model.ts";
+import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
+import { type FoundGroup, type Group, plainNetwork, type StateRecord, type Task } from "./model.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
 
 /**
@@ -10,19 +12,24 @@ import { type Context, resendDelayMsFirst } from "./status.ts";
  */
 export function recover(context: Context, found: readonly FoundGroup[]): void {
   const { state } = context;
+  const open: Group[] = [];
   for (const one of found) {
     const group = rebuildGroup(context, one);
     if (!group) continue;
     indexGroup(state, group);
-    const isOver = group.tasks.every((task) => task.phase === "ended");
-    group.released = isOver;
-    if (!isOver) for (const port of group.assigned) takePort(state.ports, port.number, port.protocol, group.key);
-    for (const task of group.tasks) {
-      if (task.phase === "ended") continue;
-      task.phase = "starting";
-      context.effects.push({ type: "adopt", id: task.id, bootId: task.bootId });
+    if (group.tasks.every((task) => task.phase === "ended")) {
+      group.released = true;
+      continue;
     }
+    open.push(group);
+    for (const port of group.assigned) takePort(state.ports, port.number, port.protocol, group.key);
+    takeThisAddress(state.addresses, group.addressIndex, group.key);
+    for (const task of group.tasks) if (task.phase !== "ended") task.phase = "starting";
   }
+  context.effects.push({ type: "keep-nets", keys: new Set(open.map(({ key }) => key)) });
+  for (const group of open)
+    if (findNetwork(group.networkMode)?.hasNamespace) buildNet(context, group);
+    else adoptAll(context, group);
 }
 
 function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
@@ -36,8 +43,11 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     frameworkName: intent?.frameworkName ?? "",
     role: intent?.role ?? "",
     networkMode: intent?.networkMode ?? "host",
+    network: intent?.network ?? plainNetwork,
     ports: intent?.ports ?? [],
     assigned: [...(intent?.assigned ?? [])],
+    addressIndex: intent?.addressIndex ?? 0,
+    net: { name: "host" },
     phase: "launched",
     tasks: [],
     refusedPorts: new Set(),

@@ -1,6 +1,7 @@
 import { StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
 import type { AgentEffect } from "./effects.ts";
 import type { AgentState, Now, Task } from "./model.ts";
+import { ownIps } from "./net.ts";
 
 /** Statuses of one task that wait for acknowledgement. Beyond, changes of health in the middle are left out. */
 export const statusesPerTaskMax = 64;
@@ -110,7 +111,7 @@ function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, n
     at: news.at ?? now.epochMs,
     health: task.health,
     signal: news.signal ?? "",
-    container: { pid: task.started?.pid ?? 0, ips: [], ports: task.group.assigned },
+    container: { pid: task.started?.pid ?? 0, ips: [...ownIps(task.group)], ports: task.group.assigned },
   };
   if (news.exitCode !== undefined) status.exitCode = news.exitCode;
   return status;

@@ -6,7 +6,7 @@ import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { createState } from "./create-state.ts";
 import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput, Purpose } from "./effects.ts";
-import type { AgentState, CoreConfig, FoundGroup, LaunchRequest } from "./model.ts";
+import { type AgentState, type CoreConfig, type FoundGroup, type LaunchRequest, plainNetwork } from "./model.ts";
 import { stateRecord } from "./recover.ts";
 import { isTerminal } from "./status.ts";
 import { step } from "./step.ts";
@@ -20,9 +20,10 @@ const config: CoreConfig = {
   attributes: {},
   taskEnvironment: { PATH: "/bin" },
   drivers: new Set(["process"]),
-  networkModes: new Set(["host"]),
+  networkModes: new Set(["host", "none"]),
   mayChangeUser: false,
   tasksMax: 100,
+  addressesMax: 10,
   probesMax: 2,
   diskFreeBytesMin: 64 * 2 ** 20,
   diskFreeFractionMin: 0.05,
@@ -40,6 +41,7 @@ function aLaunch(taskId: string, fields: Partial<LaunchRequest> = {}): LaunchReq
     role: "web",
     launchId: `launch-${taskId}`,
     networkMode: "host",
+    network: plainNetwork,
     ports: [port],
     tasks: [{ info: { ...emptyTaskInfo, taskId }, spec: { ...emptySpec(), command: "serve" }, problem: "" }],
     ...fields,
@@ -55,6 +57,10 @@ class Play {
   readonly spawned: string[] = [];
   readonly running = new Set<string>();
   readonly durableIntents = new Set<string>();
+  /** Keys of the groups that have a network of their own now. */
+  readonly nets = new Set<string>();
+  /** Whether the next network can be made. */
+  canBuild = true;
 
   input(input: AgentInput): void {
     const now = { monotonicMs: this.nowMs, epochMs: 1_700_000_000_000 + this.nowMs };
@@ -69,13 +75,30 @@ class Play {
     const [effect] = this.waiting.splice(index % Math.max(1, this.waiting.length), 1);
     if (!effect) return;
     if (effect.type === "check-ports") this.input({ type: "ports-checked", key: effect.key, taken: [] });
-    else if (effect.type === "persist-intent" || effect.type === "persist-state") this.settle(effect.purpose);
+    else if (effect.type === "build-net") this.#build(effect.spec.key);
+    else if (effect.type === "remove-net") {
+      const { key } = effect.spec;
+      expect([...this.running].filter((id) => id.startsWith(`${key}.`))).toEqual([]);
+      this.nets.delete(key);
+      this.input({ type: "net-gone", key });
+    } else if (effect.type === "keep-nets") {
+      for (const key of [...this.nets]) if (!effect.keys.has(key)) this.nets.delete(key);
+    } else if (effect.type === "persist-intent" || effect.type === "persist-state") this.settle(effect.purpose);
     else if (effect.type === "spawn") {
       this.spawned.push(effect.spec.id);
+      const key = effect.spec.id.slice(0, effect.spec.id.lastIndexOf("."));
+      if (effect.spec.network) expect(this.nets.has(key)).toBe(true);
       this.running.add(effect.spec.id);
       const started = { pid: 7, startTicks: 1, shimPid: 6, shimStartTicks: 1, at: this.nowMs };
       this.input({ type: "started", id: effect.spec.id, started });
     } else if (effect.type === "kill" || effect.type === "signal") this.exit(effect.id, undefined, "SIGKILL");
+  }
+
+  #build(key: string): void {
+    if (this.canBuild || this.nets.has(key)) {
+      this.nets.add(key);
+      this.input({ type: "net-ready", key, ready: { namespace: `/run/netns/${key}`, ips: [] } });
+    } else this.input({ type: "net-failed", key, message: "no room" });
   }
 
   settle(purpose: Purpose | undefined): void {
@@ -102,6 +125,46 @@ test("nothing is spawned and nothing is told before the intent is durable", () =
   expect(play.sent).toEqual([]);
   play.answer(0);
   expect(play.waiting.map(({ type }) => type)).toContain("spawn");
+});
+
+test("a task starts when its network is there, and the network goes when its last task has ended", () => {
+  const play = new Play();
+  play.input({ type: "registered" });
+  const [task] = aLaunch("a").tasks;
+  if (!task) throw new Error("no task");
+  const tasks = ["a", "b"].map((taskId) => ({ ...task, info: { ...task.info, taskId } }));
+  play.input({ type: "launch", launch: aLaunch("a", { networkMode: "none", ports: [], tasks }) });
+  while (play.waiting.some(({ type }) => type.startsWith("persist"))) play.answer(0);
+  expect(play.waiting.map(({ type }) => type)).toEqual(["build-net"]);
+  play.answerAll();
+  expect([play.spawned.length, play.nets.size]).toEqual([2, 1]);
+  play.exit(play.spawned[0] ?? "", 0);
+  play.answerAll();
+  expect(play.nets.size).toBe(1);
+  play.exit(play.spawned[1] ?? "", 0);
+  play.answerAll();
+  expect(play.nets.size).toBe(0);
+});
+
+test("case 16: a network that can't be made fails the launch with the reason, and holds nothing", () => {
+  const play = new Play();
+  play.canBuild = false;
+  play.input({ type: "registered" });
+  play.input({ type: "launch", launch: aLaunch("web", { networkMode: "none", ports: [] }) });
+  play.answerAll();
+  expect(play.state.named.get("f/web")?.[0]?.latest).toMatchObject({
+    state: TaskState.TASK_FAILED,
+    reason: StatusReason.REASON_LAUNCH_FAILED,
+    message: "network none: no room",
+  });
+  expect([play.spawned, play.nets.size, play.state.addresses.held.size]).toEqual([[], 0, 0]);
+});
+
+test("ports in a mode that has none are told as a mistake of the job", () => {
+  const play = new Play();
+  play.input({ type: "registered" });
+  play.input({ type: "launch", launch: aLaunch("web", { networkMode: "none" }) });
+  expect(play.sent[0]).toMatchObject({ state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID });
 });
 
 test("a launch that can't be recorded is dropped for the disk, and its ports are free again", () => {
@@ -212,6 +275,8 @@ const moves = fc.array(
         task: fc.nat(3),
         launch: fc.nat(2),
         fixed: fc.boolean(),
+        hasNet: fc.boolean(),
+        canBuild: fc.boolean(),
       }),
     },
     { weight: 10, arbitrary: fc.record({ do: fc.constant("answer" as const), index: fc.nat(5) }) },
@@ -253,7 +318,11 @@ test("case 18: whatever happens in whatever order, crashes included, the agent k
       for (const move of list) {
         if (move.do === "launch") {
           const port = { label: "http", number: move.fixed ? 80 : 0, to: 0, protocol: "tcp", hostNetwork: "" };
-          const launch = aLaunch(`t${move.task}`, { launchId: `l${move.task}-${move.launch}`, ports: [port] });
+          play.canBuild = move.canBuild;
+          const launch = aLaunch(`t${move.task}`, {
+            launchId: `l${move.task}-${move.launch}`,
+            ...(move.hasNet ? { networkMode: "none", ports: [] } : { ports: [port] }),
+          });
           play.input({ type: "launch", launch });
         } else if (move.do === "answer") play.answer(move.index);
         else if (move.do === "kill")
@@ -301,7 +370,11 @@ function crash(play: Play): void {
   play.waiting.length = 0;
   play.state = aState();
   play.input({ type: "recovered", groups });
-  const adopts = play.waiting.splice(0);
+  // Networks are made sure of first; what they held is looked for afterwards.
+  const adopts: AgentEffect[] = [];
+  while (play.waiting.length > 0)
+    if (play.waiting[0]?.type === "adopt") adopts.push(...play.waiting.splice(0, 1));
+    else play.answer(0);
   for (const effect of adopts) {
     if (effect.type !== "adopt") play.waiting.push(effect);
     else if (play.running.has(effect.id)) {

@@ -1,9 +1,10 @@
 import { StatusReason } from "@muster/proto";
 import { wake } from "./deadlines.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
+import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { beginKill, killNamed } from "./kill.ts";
-import { intentDurable, intentNotDurable, launch, portsChecked, spawn } from "./launch.ts";
+import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked, spawn } from "./launch.ts";
 import type { AgentState, Now } from "./model.ts";
 import { absent, exited, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
@@ -26,6 +27,15 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "ports-checked":
       portsChecked(context, input.key, input.taken);
+      return;
+    case "net-ready":
+      netReady(context, input.key, input.ready);
+      return;
+    case "net-failed":
+      netFailed(context, input.key, input.message);
+      return;
+    case "net-gone":
+      netGone(context, input.key);
       return;
     case "durable":
       durable(context, input);

@@ -4,9 +4,9 @@ import { arch, availableParallelism, hostname, networkInterfaces, platform, rele
 import { delimiter, join } from "node:path";
 import type { Attribute, Resources, Unavailable } from "@muster/proto";
 import { driverNames } from "../../drivers/drivers.ts";
-import { networkModeNames } from "../../networks/networks.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
 import type { HostFacts } from "../config.ts";
+import { findNetworkModes } from "./network-modes.ts";
 
 /** What tasks may use of the host, where the figures found are not to be taken. */
 export interface FingerprintOptions {
@@ -74,14 +74,15 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     "node.class": "",
     ...options.attributes,
   };
+  const networks = await findNetworkModes();
   return {
     host: {
       ip: options.ip ?? firstAddress(),
       resources,
       attributes: toAttributes(found),
       drivers: hasPerl ? driverNames : [],
-      networkModes: networkModeNames,
-      unavailable: unavailable(hasPerl, found),
+      networkModes: networks.modes,
+      unavailable: [...unavailable(hasPerl, found), ...networks.unavailable],
       mayChangeUser: process.getuid?.() === 0,
     },
     warnings: portWarnings(options.dynamicPortFirst ?? 20_000, options.dynamicPortLast ?? 32_000),
@@ -117,10 +118,6 @@ function unavailable(hasPerl: boolean, found: Readonly<Record<string, string>>):
         ? "this version of the agent lacks it, and neither crun nor runc was found: apt-get install crun"
         : "this version of the agent lacks it",
   });
-  for (const name of ["bridge", "none", "overlay"])
-    lacking.push({ name: `network/${name}`, reason: "this version of the agent lacks it; use host" });
-  const cni = found["cni.folder"] === undefined ? "; plugins: apt-get install containernetworking-plugins" : "";
-  lacking.push({ name: "network/cni", reason: `this version of the agent lacks it; use host${cni}` });
   return lacking;
 }
 

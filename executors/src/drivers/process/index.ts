@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { procNetwork } from "../../agent/core/net.ts";
 import { taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import type { Driver } from "../driver.ts";
@@ -28,6 +29,7 @@ export const processDriver: Driver = {
       user: interpolate(task.spec.user),
       logFileBytesMax: task.spec.logPolicy?.fileBytesMax || logFileBytesDefault,
       logFilesMax: task.spec.logPolicy?.filesMax || logFilesDefault,
+      network: procNetwork(task.group, config.dataFolder),
     };
   },
 };

@@ -1,5 +1,6 @@
 import {
   codecOf,
+  groupNetwork,
   type Need,
   type PlacementConstraint,
   resources,
@@ -49,6 +50,7 @@ export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup
       hostNetwork: "",
     })),
     networkMode: group.network.mode,
+    network: groupNetwork(group.network),
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   attr,
   codecOf,
+  groupNetwork,
   type HealthCheck,
   type TaskGroup as LaunchGroup,
   type Need,
@@ -41,6 +42,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
       hostNetwork: "",
     })),
     networkMode: group.network.mode,
+    network: groupNetwork(group.network),
   };
 }
 

@@ -1,0 +1,13 @@
+import type { NetBuilder } from "../kernel/net-builder.ts";
+import { runTool } from "../kernel/run-tool.ts";
+
+/** Loopback alone. */
+export const noNetworkBuilder: NetBuilder = {
+  mode: "none",
+  build: async (_spec, namespace) => {
+    await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+    return [];
+  },
+  remove: async () => {},
+  keep: async () => {},
+};

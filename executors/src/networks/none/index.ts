@@ -1,0 +1,11 @@
+import type { Network } from "../network.ts";
+
+/** A namespace with loopback alone: tasks of a group reach one another, and nobody else reaches them. */
+export const noNetwork: Network = {
+  name: "none",
+  hasNamespace: true,
+  takesAddress: false,
+  hasPorts: false,
+  mapsPorts: false,
+  portInside: (port) => port.to,
+};

@@ -1,0 +1,70 @@
+import { readdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { TaskState } from "@muster/proto";
+import { afterEach, beforeEach, expect } from "vitest";
+import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { Namespaces } from "../../executors/src/networks/kernel/namespaces.ts";
+import { testWith } from "./machine.ts";
+
+const fixture = AgentFixture.use(beforeEach, afterEach);
+const { TASK_RUNNING, TASK_FINISHED, TASK_KILLED } = TaskState;
+const nsfs = 0x6e736673;
+
+function pins(): string[] {
+  const prefix = new Namespaces(fixture.dataFolder).nameOf("");
+  return readdirSync("/run/netns").filter((name) => name.startsWith(prefix));
+}
+
+const answering = `
+  use Socket;
+  for ([PF_INET, pack_sockaddr_in(7777, inet_aton("127.0.0.1"))],
+       [PF_INET6, pack_sockaddr_in6(7777, Socket::inet_pton(AF_INET6, "::1"))]) {
+    socket(my $server, $_->[0], SOCK_STREAM, 0);
+    bind($server, $_->[1]) && listen($server, 1) or die $!;
+    socket(my $client, $_->[0], SOCK_STREAM, 0);
+    print connect($client, $_->[1]) ? "answers\\n" : "silent\\n";
+  }`;
+
+testWith(["ip"], "case 1: in mode none a task sees loopback alone, and both its addresses answer", async () => {
+  await fixture.agentWithNets(["host", "none"]);
+  const script = `tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '; perl -e '${answering}'; hostname; cat /etc/hostname
+    grep -c "$(hostname)" /etc/hosts`;
+  const spec = { command: "sh", arguments: ["-c", script] };
+  fixture.master.launch({ taskId: "web.alone.0.1-1", networkMode: "none", spec });
+  await fixture.master.untilState("web.alone.0.1-1", TASK_FINISHED);
+  const name = "web-alone-0-1-1";
+  expect(fixture.outputOf("web.alone.0.1-1").trim().split("\n")).toEqual(["lo", "answers", "answers", name, name, "1"]);
+  await expect.poll(pins).toEqual([]);
+});
+
+testWith(["ip"], "an agent that starts again finds the network of a task as it was", async () => {
+  const first = await fixture.agentWithNets(["host", "none"]);
+  const spec = { command: "sleep", arguments: ["1000"] };
+  fixture.master.launch({ taskId: "stays", networkMode: "none", spec });
+  await fixture.master.untilState("stays", TASK_RUNNING);
+  const [pin = ""] = pins();
+  const { ino } = statSync(`/run/netns/${pin}`);
+  await fixture.stop(first, "leave");
+  await fixture.agentWithNets(["host", "none"]);
+  expect(statSync(`/run/netns/${pin}`).ino).toBe(ino);
+  fixture.master.kill("stays", 0);
+  await fixture.master.untilState("stays", TASK_KILLED);
+  await expect.poll(pins).toEqual([]);
+});
+
+testWith(
+  ["ip"],
+  "case 24: a plain file where a pin should be, as a crash leaves it, gives way to a namespace",
+  async () => {
+    const namespaces = new Namespaces(fixture.dataFolder);
+    await namespaces.ensure("other");
+    try {
+      writeFileSync(namespaces.pathOf("key"), "");
+      expect(await namespaces.ensure("key")).toBe(false);
+      expect(statfsSync(namespaces.pathOf("key")).type).toBe(nsfs);
+      expect(await namespaces.ensure("key")).toBe(true);
+    } finally {
+      for (const key of await namespaces.keys()) await namespaces.remove(key);
+    }
+    expect(pins()).toEqual([]);
+  },
+);

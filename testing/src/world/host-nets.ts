@@ -1,0 +1,77 @@
+import type { NetEvents, NetSpec, Nets } from "@muster/executors";
+import type { Random } from "@muster/foundation";
+import type { HostProcesses } from "./host-processes.ts";
+import type { Life } from "./life.ts";
+import type { World } from "./world.ts";
+
+/** One making in so many fails, as that of a network whose subnet is taken would. */
+const failureOdds = 200;
+
+/** The networks of groups on one host. They outlive the agent's process, and end with the host's power. */
+export class HostNets {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #processes: HostProcesses;
+  readonly #made = new Set<string>();
+  /** Groups whose network was taken away under a living command. */
+  readonly clashes: string[] = [];
+  #watcher: { readonly life: Life; readonly events: NetEvents } | undefined;
+
+  constructor(world: World, host: string, processes: HostProcesses) {
+    this.#world = world;
+    this.#random = world.random(`nets/${host}`);
+    this.#processes = processes;
+  }
+
+  reboot(): void {
+    this.#made.clear();
+    this.#watcher = undefined;
+  }
+
+  /** Keys of the groups that have a network now. */
+  made(): string[] {
+    return [...this.#made];
+  }
+
+  openFor(life: Life): Nets {
+    return {
+      start: (events) => {
+        this.#watcher = { life, events };
+      },
+      keep: (keys) => {
+        for (const key of [...this.#made]) if (!keys.has(key)) this.#unmake(key);
+      },
+      build: (spec) => this.#build(life, spec),
+      remove: ({ key }) => {
+        this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
+          this.#unmake(key);
+          this.#tell(life, (events) => events.gone(key));
+        });
+      },
+      stop: () => {
+        if (this.#watcher?.life === life) this.#watcher = undefined;
+      },
+    };
+  }
+
+  #build(life: Life, { key }: NetSpec): void {
+    const isThere = this.#made.has(key);
+    this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
+      if (!isThere && this.#random.next() * failureOdds < 1) {
+        this.#tell(life, (events) => events.failed(key, "no room in the subnet"));
+        return;
+      }
+      this.#made.add(key);
+      this.#tell(life, (events) => events.ready(key, { namespace: `/run/netns/${key}`, ips: [] }));
+    });
+  }
+
+  #unmake(key: string): void {
+    if (!this.#made.delete(key)) return;
+    if (this.#processes.alive().some(({ spec }) => spec.id.startsWith(`${key}.`))) this.clashes.push(key);
+  }
+
+  #tell(life: Life, say: (events: NetEvents) => void): void {
+    if (this.#watcher?.life === life) say(this.#watcher.events);
+  }
+}
