@@ -25,7 +25,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: "executors/src/agent/core/launch.ts",
         search: 'group.phase = "launched";',
-        replace: 'group.phase = "launched"; giveBackPorts(context, group);',
+        replace: 'group.phase = "launched"; giveBack(context, group);',
       },
     ],
     rules: ["port-twice"],
