@@ -7,15 +7,20 @@ import { periodicJobs } from "./jobs.ts";
  */
 export class CronWatch {
   readonly #runs = new Map<string, HostProcess[]>();
+  readonly #lastAtMs = new Map<string, number>();
 
-  get runCount(): number {
-    return this.#runs.size;
+  /** Periodic jobs of which nothing has run since then: what is never run is never run twice either. */
+  silentSince(atMs: number): Violation[] {
+    return [...periodicJobs]
+      .filter((job) => (this.#lastAtMs.get(job) ?? 0) < atMs)
+      .map((job) => violation("never-run", job, `nothing of it has run since ${atMs / 1_000} s`));
   }
 
-  started(process: HostProcess): Violation[] {
+  started(process: HostProcess, nowMs: number): Violation[] {
     const { environment } = process.spec;
     const job = environment["MUSTER_JOB_NAME"] ?? "";
     if (!periodicJobs.has(job)) return [];
+    this.#lastAtMs.set(job, nowMs);
     const run = runOf(environment["MUSTER_TASK_ID"] ?? "");
     const before = this.#runs.get(run) ?? [];
     this.#runs.set(run, [...before, process]);

@@ -59,7 +59,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
   });
   cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
   const crons = new CronWatch();
-  inspector.onStart = (process) => cluster.violations.add(crons.started(process));
+  inspector.onStart = (process) => cluster.violations.add(crons.started(process, cluster.world.nowMs));
   const nemesis = new Nemesis(
     cluster.world,
     afflictionsOf({
@@ -90,7 +90,8 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
   try {
     run(phasesMs.convergedBy);
     run(phasesMs.ends);
-    if (cluster.world.nowMs >= phasesMs.ends) cluster.violations.add(finalChecks(cluster, inspector));
+    if (cluster.world.nowMs >= phasesMs.ends)
+      cluster.violations.add([...finalChecks(cluster, inspector), ...crons.silentSince(phasesMs.chaosEnds)]);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     cluster.violations.add([violation("bug", error.who, String((error.cause as Error)?.stack ?? error.message))]);
