@@ -84,6 +84,18 @@ test("nothing is launched for a job of an earlier process before all its tasks a
   expect(world.launched).toEqual(["new.g.0.2-1", "web.g.0.2-2", "web.g.1.2-3"]);
 });
 
+test("a clock that is set back makes no wait longer than it was to be", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web"));
+  world.settle();
+  world.fail(world.launched.at(-1) ?? "");
+  world.now = { ...world.now, epochMs: world.now.epochMs - 3_600_000 };
+  world.settle();
+  expect(world.launched).toHaveLength(1);
+  world.advance(1_100);
+  expect(world.launched).toHaveLength(2);
+});
+
 test("a task of an unknown job is remembered to be ended", () => {
   const world = new SmallWorld(anAgent("a"));
   world.tell("gone.g.0.1-1", TaskState.TASK_RUNNING, { agentId: "a" });

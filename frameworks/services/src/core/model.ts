@@ -46,6 +46,8 @@ export interface RestartState {
   rescheduleCount: number;
   /** Not before then, milliseconds since the epoch; 0: at once. */
   nextTryAt: number;
+  /** How long that wait was when it began, milliseconds: a clock that is set back must not make it longer. */
+  delayMs: number;
   /** No more tries: why. */
   givenUp: string | undefined;
   /** The version that failed: another begins anew. */

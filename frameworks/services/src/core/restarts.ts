@@ -25,6 +25,7 @@ export function freshRestarts(version: number): RestartState {
     failedAt: [],
     rescheduleCount: 0,
     nextTryAt: 0,
+    delayMs: 0,
     givenUp: undefined,
     version,
     restartCount: 0,
@@ -62,12 +63,12 @@ export function recordFailure(
   if (state.failedAt.length > failuresKeptMax) state.failedAt.shift();
   const usedUp = policy.attempts !== undefined && state.failedAt.length > policy.attempts;
   if (!usedUp) {
-    state.nextTryAt = nowMs + delayOf(policy, state.failureCount);
+    tryAfter(state, delayOf(policy, state.failureCount), nowMs);
     return;
   }
   if (policy.mode === "delay") {
     const first = state.failedAt[0] ?? nowMs;
-    state.nextTryAt = Math.max(nowMs + policy.firstDelayMs, first + (policy.intervalMs ?? 0));
+    tryAfter(state, Math.max(policy.firstDelayMs, first + (policy.intervalMs ?? 0) - nowMs), nowMs);
     return;
   }
   reschedule(state, group.reschedule ?? rescheduleDefault, nowMs);
@@ -77,7 +78,18 @@ export function recordFailure(
 export function recordDrop(state: RestartState, nowMs: number): void {
   const delayMs = state.dropCount === 0 ? 0 : Math.min(dropDelayMsFirst * 2 ** (state.dropCount - 1), dropDelayMsMax);
   state.dropCount++;
+  tryAfter(state, delayMs, nowMs);
+}
+
+function tryAfter(state: RestartState, delayMs: number, nowMs: number): void {
+  state.delayMs = delayMs;
   state.nextTryAt = nowMs + delayMs;
+}
+
+/** How long the next try still waits. A clock that was set back in between starts the wait anew, at most. */
+export function remainingDelayMs(state: RestartState, nowMs: number): number {
+  if (state.nextTryAt - nowMs > state.delayMs) state.nextTryAt = nowMs + state.delayMs;
+  return Math.max(0, state.nextTryAt - nowMs);
 }
 
 /** How long restart `count` (from 1) waits. */
@@ -97,7 +109,7 @@ function reschedule(state: RestartState, policy: ReschedulePolicy, nowMs: number
   }
   state.failedAt = [];
   const most = policy.maxDelayMs > 0 ? policy.maxDelayMs : Number.POSITIVE_INFINITY;
-  state.nextTryAt = nowMs + Math.min(growth(policy, count), most);
+  tryAfter(state, Math.min(growth(policy, count), most), nowMs);
 }
 
 function growth({ delayMs, delayFunction }: ReschedulePolicy, count: number): number {

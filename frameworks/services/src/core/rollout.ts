@@ -11,6 +11,7 @@ import {
   slotKey,
   type Want,
 } from "./model.ts";
+import { remainingDelayMs } from "./restarts.ts";
 import { systemKey } from "./statuses.ts";
 
 /** An instance whose agent has not answered for so long is replaced. */
@@ -186,7 +187,7 @@ class GroupPlanner {
     if (!this.#state.isReconciled && !entry.isNew) return false;
     const restarts = entry.restarts.get(key);
     if (restarts?.givenUp !== undefined) return false;
-    const delayMs = (restarts?.nextTryAt ?? 0) - this.#now.epochMs;
+    const delayMs = restarts ? remainingDelayMs(restarts, this.#now.epochMs) : 0;
     if (delayMs > 0) {
       this.#wakeAt(this.#now.monotonicMs + delayMs);
       return false;
