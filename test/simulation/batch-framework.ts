@@ -122,7 +122,8 @@ export class BatchFramework {
         if (item === undefined) continue;
         item.record = decodeItem(value);
         item.version = version;
-        item.phase = item.record.isDone ? "done" : "unsure";
+        // Of an attempt whose ends are all known nothing more will be told.
+        item.phase = item.record.isDone ? "done" : hasEnded(item) ? "waiting" : "unsure";
         this.#index(item);
       }
       this.#scheduler.start();
@@ -165,7 +166,9 @@ export class BatchFramework {
 
   #due(): Item[] {
     const nowMs = this.#runtime.clock.monotonicMs();
-    return [...this.#items.values()].filter(({ phase, work }) => phase === "waiting" && work.releasedAtMs <= nowMs);
+    return [...this.#items.values()].filter(
+      ({ phase, isWriting, work }) => phase === "waiting" && !isWriting && work.releasedAtMs <= nowMs,
+    );
   }
 
   /** Records the attempts, then launches them on the offer, which is kept out of other hands meanwhile. */
@@ -199,6 +202,8 @@ export class BatchFramework {
     }
     if (item.phase === "unsure") item.phase = "launched";
     if (!isTerminal(status.state) || item.record.ends[status.taskId] !== undefined) return undefined;
+    // Given up, and its successor is being recorded: this word comes too late.
+    if (item.phase === "recording") return undefined;
     this.#recordEnd(item, status);
     return "later";
   }
@@ -227,7 +232,7 @@ export class BatchFramework {
       for (const status of acknowledged) this.#scheduler.acknowledge(status);
       if (item.unacknowledged.length > 0) this.#write(item);
       else if (record.isDone) item.phase = "done";
-      else if (taskIdsOf(item).every((taskId) => record.ends[taskId] !== undefined)) this.#again(item);
+      else if (hasEnded(item)) this.#again(item);
     });
   }
 
@@ -255,6 +260,11 @@ function newAttempt(item: Item): ItemRecord {
 
 function taskIdsOf({ work, record }: Item): string[] {
   return work.tasks.map((_, index) => `batch.${work.number}.${index}.${record?.attempt ?? 0}`);
+}
+
+/** Every task of the present attempt has ended, well or not. */
+function hasEnded(item: Item): boolean {
+  return taskIdsOf(item).every((taskId) => item.record?.ends[taskId] !== undefined);
 }
 
 function totalOf(work: WorkItem): Resources {
