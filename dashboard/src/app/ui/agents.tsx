@@ -25,7 +25,7 @@ export function Agents({ view }: { view: View }): VNode {
       </div>
       {agents.length === 0 ? (
         <Empty>
-          No agent has registered. Agents run the tasks; start one with <code>muster agent</code>
+          No agent has registered. Agents run the tasks; start one with <code>muster daemon agent</code>
         </Empty>
       ) : (
         <table class="agents" aria-rowcount={agents.length} style={{ "--row": `${height}px` }}>
