@@ -199,6 +199,22 @@ test(`${killsWhileScalingCount} more while a job is scaled to and fro: it ends w
   }
 });
 
+test("case 12: fifty tasks run on while their agents are killed and started again, and are known within five seconds", async () => {
+  const before = await swarm.settled(30_000);
+  const { agents } = cluster.ready();
+  for (const { pid } of agents) process.kill(pid, "SIGKILL");
+  const areBack = (): boolean =>
+    cluster.ready().agents.every(({ pid }) => pid > 0 && !agents.some((dead) => dead.pid === pid));
+  await until("the agents are started again", recoveryMs, areBack);
+  await until("each task is known to run", 5_000, async () => {
+    const all = await cluster.json<{ name: string; state: string; tasks: number }[]>("agent", "list");
+    return all.every(({ state }) => state === "registered") && all.reduce((sum, { tasks }) => sum + tasks, 0) >= 50;
+  });
+  const after = await swarm.settled(5_000);
+  expect(after.instances).toEqual(before.instances);
+  expect(swarm.processes(jobName)).toEqual(new Map(before.instances.map(({ id, pid }) => [id, [pid]])));
+});
+
 test("what is to end before a new master has heard the agents ends once they are back", async () => {
   await swarm.startMoving();
   const { master, agents } = cluster.ready();

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decode, encode, type RecordType, type StringAnswer } from "dns-packet";
+import { type Running, reading } from "./running.ts";
 
 export const program = fileURLToPath(new URL("../../cli/bin/muster.js", import.meta.url));
 
@@ -126,6 +127,13 @@ export class DevCluster {
   /** `muster …` against this cluster. */
   muster(...args: string[]): Promise<Finished> {
     return muster(args, { MUSTER_ADDR: this.masterAddress }, this.folder);
+  }
+
+  /** `muster …` against this cluster, which goes on until it ends by itself or by a signal. */
+  spawn(...args: string[]): Running {
+    const env = { ...process.env, MUSTER_ADDR: this.masterAddress };
+    const options = { cwd: this.folder, env, stdio: ["ignore", "pipe", "pipe"] as "pipe"[] };
+    return reading(spawn(process.execPath, [program, ...args], options));
   }
 
   /** The data of `muster … --json`. */

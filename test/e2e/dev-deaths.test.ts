@@ -69,13 +69,13 @@ class Clients {
 const components: readonly (readonly [string, (ready: Ready) => number])[] = [
   ["the master", (ready) => ready.master.pid],
   ["the agent", (ready) => ready.agents[0]?.pid ?? 0],
-  ["the framework", (ready) => ready.frameworks[0]?.pid ?? 0],
+  ["case 59: the framework", (ready) => ready.frameworks[0]?.pid ?? 0],
   ["DNS", (ready) => ready.dns.pid],
   ["the dashboard's edge", (ready) => ready.dashboard.pid],
 ];
 
 test.each(components)(
-  "%s killed with SIGKILL comes back, and no client of the service notices",
+  "%s killed with SIGKILL comes back, its tasks run on, and no client of the service notices",
   async (name, pidOf) => {
     const before = await cluster.job("web");
     const clients = new Clients();
