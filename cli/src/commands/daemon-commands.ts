@@ -90,6 +90,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--listen <host:port>", help: "for UDP and TCP (default: 127.0.0.1:8053)" },
       { flags: "--http <host:port>", help: "its HTTP API (default: 127.0.0.1:8123)" },
       { flags: "--domain <domain>", help: "the zone that it answers for (default: muster)" },
+      { flags: "--tells-version <true|false>", help: "answers version.bind and hostname.bind (default: false)" },
     ],
     ["daemon dns", "daemon dns --listen 10.0.0.1:53 --master 10.0.0.1:5050", "daemon dns --domain cluster.example"],
     () => import("../daemons/dns.ts"),

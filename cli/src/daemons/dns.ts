@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { createDiscovery, serveDns, serveHttp } from "@muster/discovery";
 import { createMetrics, grpcTransport, systemClock, systemRandom } from "@muster/foundation";
 import { usageError } from "../cli-error.ts";
@@ -17,7 +18,16 @@ export const run: CommandModule["run"] = (invocation) => {
     const transport = grpcTransport();
     const discovery = createDiscovery(
       { clock: systemClock, random: systemRandom, transport, log },
-      { masterAddress: settings.master, domain: settings.domain, serverIp: dnsPlace.host },
+      {
+        masterAddress: settings.master,
+        domain: settings.domain,
+        serverIp: dnsPlace.host,
+        ...(settings.tellsVersion
+          ? {
+              chaosTexts: { "version.bind": `muster ${version}`, "hostname.bind": hostname(), "id.server": hostname() },
+            }
+          : {}),
+      },
     );
     let listeners = 0;
     const listening = (result: { ok: true; value: { port: number } } | { ok: false; error: Error }): void => {

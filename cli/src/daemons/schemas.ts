@@ -1,4 +1,4 @@
-import { integerOption, textOption } from "@muster/foundation";
+import { flagOption, integerOption, textOption } from "@muster/foundation";
 
 const logLevel = textOption("info", "least important lines that are logged", ["debug", "info", "warn", "error"]);
 const master = textOption("127.0.0.1:5050", "gRPC address of the master");
@@ -28,6 +28,7 @@ export const schemas = {
     listen: textOption("127.0.0.1:8053", "host and port for UDP and TCP"),
     http: textOption("127.0.0.1:8123", "host and port of its HTTP API"),
     domain: textOption("muster", "the zone that it answers for"),
+    tellsVersion: flagOption(false, "answers version.bind and hostname.bind with the program's and the host's name"),
     master,
     logLevel,
   },

@@ -79,7 +79,7 @@ test("wherever the framework dies, no target is run twice and none is lost", () 
   }
 });
 
-test("case 65: after an hour away the latest target is run, the others are missed", () => {
+test("after an hour away the latest target is run, the others are missed", () => {
   const world = startedWorld();
   world.submit(aJob("minutely", every("R/2026-06-01T00:00:30Z/PT1M")));
   world.run(minuteMs);
@@ -260,7 +260,7 @@ test("case 72: a retry that waits keeps its time through a crash; what a user ki
   expect(world.runs("killed")).toMatchObject([{ phase: "killed", attemptCount: 1 }]);
 });
 
-test("case 73: a run on an agent that does not answer is tried elsewhere after five minutes, and the old task killed", () => {
+test("a run on an agent that does not answer is tried elsewhere after five minutes, and the old task killed", () => {
   const world = startedWorld();
   world.behave = () => ({ forMs: hourMs });
   world.submit(aJob("lost"));
@@ -399,7 +399,7 @@ test("case 86: a thousand jobs that are due at midnight start over the minutes o
   for (const day of some.offsets) expect(day).toEqual(first.slice(0, 50));
 }, 60_000);
 
-test("case 78: a forced run leaves count and schedule as they are, and does not overlap", () => {
+test("a forced run leaves count and schedule as they are, and does not overlap", () => {
   const world = startedWorld();
   world.behave = () => ({ forMs: 5 * secondMs });
   world.submit(aJob("thrice", every("R3/2026-06-01T00:01:00Z/PT1M")));
