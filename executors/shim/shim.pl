@@ -133,13 +133,26 @@ if ($failure ne '') {
 event('started', 0, pid => $pid, start => start_ticks($pid), shim => $$, shim_start => start_ticks($$), at => now_ms());
 my $pidfd = syscall($nr->{pidfd_open}, $pid, 0);
 
-# Files are numbered upwards and never renamed, so that a reader can go from one to the next without a gap.
+# Files are numbered upwards and never renamed, so that a reader can go from one to the next without a gap. Beside each
+# stands when its bytes came: "times.NAME.NUMBER".
 sub log_open {
   my ($log) = @_;
-  close $log->{file} if $log->{file};
+  for (qw(file times)) { close $log->{$_} if $log->{$_} }
   # 0101 is O_WRONLY | O_CREAT; 02000 is O_APPEND.
   sysopen($log->{file}, "$folder/logs/$log->{name}.$log->{number}", 02101, 0644) or $log->{file} = undef;
+  sysopen($log->{times}, "$folder/logs/times.$log->{name}.$log->{number}", 02101, 0644) or $log->{times} = undef;
   $log->{size} = $log->{file} ? -s $log->{file} : 0;
+  ($log->{second}, $log->{step}, $log->{entries}) = (0, 1, 0);
+}
+
+# Three numbers of 8 bytes: the bytes from the first on came at or after the second and before the third, in ms. At most
+# one entry a second, and after each 4,096 entries half as often, so that the times of a file stay small beside it.
+sub log_time {
+  my ($log, $second) = @_;
+  my $now = now_ms();
+  $log->{second} = $second;
+  syswrite($log->{times}, pack('Q<3', $log->{size}, $now, ($second + $log->{step}) * 1000)) if $log->{times};
+  $log->{step} *= 2 if ++$log->{entries} % 4096 == 0;
 }
 
 sub log_write {
@@ -149,9 +162,12 @@ sub log_write {
     if ($log->{size} >= $spec{log_bytes}) {
       $log->{number}++;
       log_open($log);
-      unlink "$folder/logs/$log->{name}." . ($log->{number} - $spec{log_files});
+      my $old = $log->{number} - $spec{log_files};
+      unlink "$folder/logs/$log->{name}.$old", "$folder/logs/times.$log->{name}.$old";
     }
     return unless $log->{file};
+    my $second = time;
+    log_time($log, $second) if $second >= $log->{second} + $log->{step} || $second < $log->{second};
     my $room = $spec{log_bytes} - $log->{size};
     my $part = length($data) - $at < $room ? length($data) - $at : $room;
     my $count = syswrite($log->{file}, $data, $part, $at);

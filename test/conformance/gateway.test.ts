@@ -232,7 +232,7 @@ test("logs and exec of a task are piped from its agent, also after its end", asy
       {
         "Tasks.Logs": (request, outlet) => {
           seen.push(`${request.frameworkId} ${request.taskId}`);
-          outlet.send({ stream: 1, data: Buffer.from("hello") });
+          outlet.send({ stream: 1, data: Buffer.from("hello"), writtenAt: 0, gap: false });
           outlet.end();
           return { receive: () => {}, drained: () => {}, closed: () => {} };
         },

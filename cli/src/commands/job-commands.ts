@@ -1,7 +1,7 @@
 import type { CommandSpec, OptionSpec } from "../command.ts";
 import { exitCode } from "../exit-codes.ts";
 import { callExits, localExits, waitExits } from "./exits.ts";
-import { execDetails, execExitNotes, execExits, execOptions } from "./task-commands.ts";
+import { execDetails, execExitNotes, execExits, execOptions, logDetails, logOptions } from "./task-commands.ts";
 
 const variables: readonly OptionSpec[] = [
   { flags: "--var <name=value>", help: "set a variable of the jobspec; may be repeated", repeat: true },
@@ -155,17 +155,14 @@ const inspecting: readonly CommandSpec[] = [
   {
     path: "job logs",
     summary: "print what the tasks of a job write",
-    details: "Of several instances each line begins with the instance's name.",
+    details: `Of several instances each line begins with the instance's name.\n${logDetails}`,
     arguments: [nameArgument],
-    options: [
-      { flags: "-f, --follow", help: "go on with what comes" },
-      { flags: "-n, --tail <lines>", help: "only the last so many lines of each instance" },
-      { flags: "--stdout", help: "only standard output" },
-      { flags: "--stderr", help: "only standard error" },
-      { flags: "--since <duration>", help: "only what was written in the last so long" },
-      { flags: "--instance <instance>", help: "only this instance, also one that has ended" },
+    options: [...logOptions, { flags: "--instance <instance>", help: "only this instance, also one that has ended" }],
+    examples: [
+      "job logs -f web",
+      "job logs --stderr -n 20 --instance web.web.0 web",
+      "job logs --since 10m --grep '(?i)error|timeout' --timestamps web",
     ],
-    examples: ["job logs web", "job logs -f web", "job logs --stderr -n 20 --instance web.web.0 web"],
     capability: "task:logs",
     exits: [...callExits, exitCode.interrupted],
     schema: "muster.job.logs/1",

@@ -17,7 +17,29 @@ export const execExitNotes: readonly string[] = [
   "1   failed",
 ];
 
+export const logDetails =
+  "Times are known to the second: --since may show a second too much, always in whole lines. In a file that grew for more\n" +
+  "than an hour they are known to two seconds, then four, and so on. A pattern has JavaScript's notation, without\n" +
+  "references and look-around.";
+export const logOptions: readonly OptionSpec[] = [
+  { flags: "-f, --follow", help: "go on with what comes, until the task ends" },
+  { flags: "-n, --tail <lines>", help: "only the last so many lines of each output; with --grep of those that match" },
+  {
+    flags: "--since <when>",
+    help: "only what was written in the last so long (90s, 1h30m), or since a time (RFC 3339)",
+  },
+  { flags: "--grep <pattern>", help: 'only lines that match a regular expression; "(?i)" before it ignores case' },
+  { flags: "--timestamps", help: "begin each line with the time at which it was written, to the second" },
+  { flags: "--stdout", help: "only standard output" },
+  { flags: "--stderr", help: "only standard error" },
+];
+
 const taskArgument = { name: "<task>", help: "id of the task, or a beginning that only it has" };
+
+const frameworkOption: OptionSpec = {
+  flags: "--framework <framework>",
+  help: "the task of this framework, by id or name, where several have one of that id",
+};
 
 /** `muster task …` */
 export const taskCommands: readonly CommandSpec[] = [
@@ -37,11 +59,27 @@ export const taskCommands: readonly CommandSpec[] = [
     load: () => import("./task-list.ts"),
   },
   {
+    path: "task logs",
+    summary: "print what a task writes or wrote",
+    details: logDetails,
+    arguments: [taskArgument],
+    options: [...logOptions, frameworkOption],
+    examples: [
+      "task logs -f web.web.0",
+      "task logs --stderr -n 20 web.web.0",
+      "task logs --since 2030-01-31T12:00:00Z --grep '^GET .* 5\\d\\d' web.web.0",
+    ],
+    capability: "task:logs",
+    exits: [...callExits, exitCode.interrupted],
+    schema: "muster.task.logs/1",
+    load: () => import("./task/logs.ts"),
+  },
+  {
     path: "task exec",
     summary: "run a command beside a task, in its surroundings",
     details: execDetails,
     arguments: [taskArgument, { name: "<command...>", help: "program and arguments, best after --" }],
-    options: execOptions,
+    options: [...execOptions, frameworkOption],
     examples: [
       "task exec web.web.0 -- sh",
       "task exec -T web.web.0 -- env",

@@ -1,6 +1,9 @@
-import { type Cancel, type FollowHandler, MusterError } from "@muster/foundation";
-import { LogStream } from "@muster/proto";
-import type { LogReader, OutputStream } from "../world/task-files.ts";
+import { type Cancel, type FollowHandler, invalid, MusterError, type Outlet } from "@muster/foundation";
+import { LogStream, type LogsRequest, type LogsResponse } from "@muster/proto";
+import { GrepSink } from "../logs/grep/grep-sink.ts";
+import { Matcher } from "../logs/grep/matcher.ts";
+import { PatternError } from "../logs/grep/parse.ts";
+import type { LogReader, LogSink, OutputStream } from "../world/task-files.ts";
 import type { Task } from "./core/model.ts";
 import type { AgentLoop } from "./loop.ts";
 
@@ -12,28 +15,25 @@ export function logsHandler(
 ): FollowHandler<"Tasks.Logs"> {
   return (request, outlet) => {
     const task = find(request.frameworkId, request.taskId);
-    const refusal = task instanceof MusterError ? task : whyNot(request.since, reader);
-    if (refusal || task instanceof MusterError || !reader) {
-      outlet.end(refusal);
+    const matcher = matcherOf(request.grep);
+    const refusal = task instanceof MusterError ? task : matcher instanceof MusterError ? matcher : undefined;
+    if (refusal || task instanceof MusterError || matcher instanceof MusterError || !reader) {
+      outlet.end(refusal ?? new MusterError("unsupported", "this agent keeps no output of tasks"));
       return { receive: () => {}, drained: () => {}, closed: () => {} };
     }
     const question = {
       id: task.id,
       streams: streamsOf(request.stream),
       follow: request.follow,
-      tailLines: request.tailLines,
+      // The last lines that match may be any of all.
+      tailLines: matcher ? undefined : request.tailLines,
+      since: request.since,
+      timestamps: request.timestamps,
       ended: () => task.phase === "ended",
     };
     let forget: Cancel | undefined;
-    const reading = reader.read(question, {
-      ready: () => outlet.ready(),
-      data: (stream, data) =>
-        outlet.send({ stream: stream === "stdout" ? LogStream.LOG_STREAM_STDOUT : LogStream.LOG_STREAM_STDERR, data }),
-      end: (error) => {
-        forget?.();
-        outlet.end(error);
-      },
-    });
+    const answers = answersTo(request, outlet, () => forget?.());
+    const reading = reader.read(question, matcher ? new GrepSink(matcher, request.tailLines, answers) : answers);
     // The end of the task is the end of its output: a follower looks once more, and is done.
     forget = loop()?.whenEnded(task.id, () => reading.drained());
     const closed = (): void => {
@@ -44,11 +44,35 @@ export function logsHandler(
   };
 }
 
-function whyNot(since: number, reader: LogReader | undefined): MusterError | undefined {
-  if (!reader) return new MusterError("unsupported", "this agent keeps no output of tasks");
-  if (since > 0)
-    return new MusterError("unsupported", "since: lines have no times; use tail_lines", { field: "since" });
-  return undefined;
+/** Undefined if all lines are wanted. */
+function matcherOf(pattern: string): Matcher | MusterError | undefined {
+  if (pattern === "") return undefined;
+  try {
+    return new Matcher(pattern);
+  } catch (error) {
+    if (error instanceof PatternError) return invalid("grep", error.message);
+    throw error;
+  }
+}
+
+function answersTo(request: LogsRequest, outlet: Outlet<LogsResponse>, ended: () => void): LogSink {
+  const gaps = new Set<OutputStream>();
+  return {
+    ready: () => outlet.ready(),
+    data: (stream, data, at) =>
+      outlet.send({
+        stream: stream === "stdout" ? LogStream.LOG_STREAM_STDOUT : LogStream.LOG_STREAM_STDERR,
+        data,
+        writtenAt: request.timestamps ? at : 0,
+        gap: gaps.delete(stream),
+      }),
+    lost: (stream) => gaps.add(stream),
+    caughtUp: () => {},
+    end: (error) => {
+      ended();
+      outlet.end(error);
+    },
+  };
 }
 
 function streamsOf(stream: LogStream): readonly OutputStream[] {

@@ -115,9 +115,62 @@ test("case 59: 100 MB of output with the agent away leave at most the kept files
   const kept = readdirSync(folder).filter((name) => name.startsWith("stdout"));
   expect(kept.length).toBeLessThanOrEqual(3);
   expect(kept.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)).toBeLessThanOrEqual(30_000_000);
+  expect(readdirSync(folder).filter((name) => name.startsWith("times.stdout")).length).toBe(kept.length);
   const { answers } = logs(agent, { taskId: "loud", stream: 1, tailLines: 1 });
   await answers.until(() => answers.over !== undefined);
   expect(text(answers)).toBe("the end\n");
+});
+
+test("what was written since a moment is found by the times that the shim has noted, and lines bear them", async () => {
+  const agent = await fixture.agent();
+  const begunAt = Date.now();
+  fixture.master.launch({ taskId: "slow", spec: shell("printf 'early\\nhal'; sleep 1.6; printf 'f\\nlate\\n'") });
+  await fixture.master.untilState("slow", TaskState.TASK_FINISHED);
+  const endedAt = fixture.master.of("slow").at(-1)?.at ?? 0;
+  const whole = logs(agent, { taskId: "slow", timestamps: true }).answers;
+  await whole.until(() => whole.over !== undefined);
+  expect(whole.messages.map(({ data }) => data.toString())).toEqual(["early\nhal", "f\nlate\n"]);
+  const [first, second] = whole.messages.map(({ writtenAt }) => writtenAt);
+  expect(first).toBeGreaterThanOrEqual(begunAt);
+  expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_500);
+  // What is still in the pipe when the task ends is read right after.
+  expect(second).toBeLessThanOrEqual(endedAt + 1_000);
+  const lately = logs(agent, { taskId: "slow", since: endedAt - 200 }).answers;
+  await lately.until(() => lately.over !== undefined);
+  expect(text(lately)).toBe("half\nlate\n");
+  const future = logs(agent, { taskId: "slow", since: endedAt + 60_000 }).answers;
+  await future.until(() => future.over !== undefined);
+  expect(text(future)).toBe("");
+});
+
+test("only lines that match come, of a stream as it grows too, and the last of them on request", async () => {
+  const agent = await fixture.agent();
+  fixture.master.launch({ taskId: "much", spec: shell("seq 1 200000; sleep 0.3; printf 'end 7'") });
+  await fixture.master.untilState("much", TaskState.TASK_RUNNING);
+  const following = logs(agent, { taskId: "much", grep: "^(1|9)+$|end", follow: true }).answers;
+  await following.until(() => following.over !== undefined);
+  const wanted = Array.from({ length: 200_000 }, (_, i) => String(i + 1)).filter((line) => /^(1|9)+$/.test(line));
+  expect(text(following)).toBe(`${wanted.join("\n")}\nend 7`);
+  const last = logs(agent, { taskId: "much", grep: "99$", tailLines: 2 }).answers;
+  await last.until(() => last.over !== undefined);
+  expect(text(last)).toBe("199899\n199999\n");
+  expect(logs(agent, { taskId: "much", grep: "(" }).answers.over?.error?.field).toBe("grep");
+});
+
+test("a follower that is overtaken by rotation is told that output is missing", async () => {
+  const agent = await fixture.agent();
+  const spec = { ...shell("echo first; sleep 0.5; seq 1 2000"), logPolicy: { fileBytesMax: 2_000, filesMax: 2 } };
+  fixture.master.launch({ taskId: "fast", spec });
+  await fixture.master.untilState("fast", TaskState.TASK_RUNNING);
+  const { answers, inlet } = logs(agent, { taskId: "fast", stream: 1, follow: true });
+  await answers.until(() => text(answers) === "first\n");
+  answers.isReady = false;
+  await fixture.master.untilState("fast", TaskState.TASK_FINISHED);
+  answers.isReady = true;
+  inlet.drained();
+  await answers.until(() => answers.over !== undefined);
+  expect(text(answers)).toMatch(/^first\n1\n[\s\S]*1999\n2000\n$/);
+  expect(answers.messages.filter(({ gap }) => gap)).toHaveLength(1);
 });
 
 test("a reader that is behind is waited for", async () => {
@@ -177,7 +230,7 @@ test("case 61: a command with a terminal has one on every descriptor, of the siz
   const agent = await fixture.agent();
   fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
   await fixture.master.untilState("host", TaskState.TASK_RUNNING);
-  const script = "test -t 0 && test -t 1 && test -t 2 && echo all; stty size; trap 'stty size' WINCH; read _; exit 3";
+  const script = "trap 'stty size' WINCH; test -t 0 && test -t 1 && test -t 2 && echo all; stty size; read _; exit 3";
   const { answers, inlet } = exec(agent, "host", ["sh", "-c", script], { columns: 101, rows: 33 });
   await answers.until(() => output(answers).includes("33 101"));
   expect(output(answers)).toBe("all\r\n33 101\r\n");
@@ -192,7 +245,7 @@ test("Ctrl-C and Ctrl-D in a terminal reach what runs there, and output is whole
   const agent = await fixture.agent();
   fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
   await fixture.master.untilState("host", TaskState.TASK_RUNNING);
-  const interrupted = exec(agent, "host", ["sh", "-c", "echo ready; sleep 300"], { columns: 80, rows: 24 });
+  const interrupted = exec(agent, "host", ["sh", "-c", "echo ready; exec sleep 300"], { columns: 80, rows: 24 });
   await interrupted.answers.until(() => output(interrupted.answers).includes("ready"));
   type(interrupted.inlet, "\x03");
   await interrupted.answers.until(() => interrupted.answers.over !== undefined);

@@ -2,43 +2,48 @@ import { type FSWatcher, promises as fs, watch } from "node:fs";
 import { MusterError } from "@muster/foundation";
 import { taskFolders } from "../agent/folders.ts";
 import type { LogQuestion, LogReader, LogReading, LogSink, OutputStream } from "../world/task-files.ts";
+import { chunkBytes, LogFolder, type LogPlace, laterPlace } from "./log-folder.ts";
+import { cutByTime, type GrowingTimes } from "./log-times.ts";
 
-/** Bytes read at a time. */
-const chunkBytes = 64 * 1024;
 /** A follower looks again so often, in case the kernel's notice was lost. */
 const lookAgainMs = 2_000;
 /** Lines that may be asked for from the end. */
 export const tailLinesMax = 100_000;
 
 /**
- * Reads the files that shims write: "<stream>.<number>", numbered upwards and never renamed. So a reader that has come
- * to the end of one goes on with the next that is there, and rotation can neither lose nor repeat a line.
+ * Reads the files that shims write. A reader that has come to the end of one goes on with the next that is there, and
+ * holds the one that it reads open, so that rotation can neither lose nor repeat a line of it.
  */
 export function nodeLogReader(dataFolder: string): LogReader {
   return {
-    read: (question, sink) => new Reading(taskFolders(dataFolder, question.id).logs, question, sink),
+    read: (question, sink) => new Reading(new LogFolder(taskFolders(dataFolder, question.id).logs), question, sink),
   };
 }
 
-interface Place {
+/** How far one stream has been read. */
+interface Cursor {
   readonly stream: OutputStream;
   number: number;
   offset: number;
+  file: fs.FileHandle | undefined;
+  times: GrowingTimes | undefined;
+  /** Whether something is lost if the file is not there any more. */
+  isAwaited: boolean;
 }
 
 class Reading implements LogReading {
-  readonly #folder: string;
+  readonly #folder: LogFolder;
   readonly #question: LogQuestion;
   readonly #sink: LogSink;
   readonly #buffer = Buffer.allocUnsafe(chunkBytes);
-  #places: Place[] | undefined;
+  #cursors: Cursor[] | undefined;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isReading = false;
   #isAskedAgain = false;
   #isOver = false;
 
-  constructor(folder: string, question: LogQuestion, sink: LogSink) {
+  constructor(folder: LogFolder, question: LogQuestion, sink: LogSink) {
     this.#folder = folder;
     this.#question = question;
     this.#sink = sink;
@@ -54,6 +59,11 @@ class Reading implements LogReading {
     this.#isOver = true;
     this.#watcher?.close();
     clearInterval(this.#timer);
+    if (!this.#isReading) this.#closeFiles();
+  }
+
+  #closeFiles(): void {
+    for (const cursor of this.#cursors ?? []) void release(cursor);
   }
 
   #watch(): void {
@@ -67,7 +77,7 @@ class Reading implements LogReading {
   #watchFolder(): void {
     if (this.#watcher) return;
     try {
-      this.#watcher = watch(this.#folder, () => this.#readOn());
+      this.#watcher = watch(this.#folder.path, () => this.#readOn());
       this.#watcher.on("error", () => {});
     } catch {
       // The folder comes with the start of the task; until then looking again has to do.
@@ -88,9 +98,14 @@ class Reading implements LogReading {
     this.#pass().then(
       () => {
         this.#isReading = false;
-        if (this.#isAskedAgain && this.#sink.ready()) this.#readOn();
+        if (this.#isOver) this.#closeFiles();
+        else if (this.#isAskedAgain && this.#sink.ready()) this.#readOn();
       },
-      (error) => this.#end(new MusterError("internal", "the output could not be read", { cause: error })),
+      (error) => {
+        this.#isReading = false;
+        this.#end(new MusterError("internal", "the output could not be read", { cause: error }));
+        this.#closeFiles();
+      },
     );
   }
 
@@ -98,102 +113,75 @@ class Reading implements LogReading {
     this.#isAskedAgain = false;
     // Asked before reading: what was written before the end is then read in this pass.
     const isEnded = this.#question.ended();
-    this.#places ??= await this.#findPlaces();
-    for (const place of this.#places) {
+    this.#cursors ??= await this.#findCursors();
+    for (const cursor of this.#cursors) {
       while (!this.#isOver) {
         // The sink calls back when it has room; then reading goes on from here.
         if (!this.#sink.ready()) return;
-        if (!(await this.#readChunk(place))) break;
+        if (!(await this.#readChunk(cursor)) && !(await this.#nextFile(cursor))) break;
       }
     }
+    if (this.#isOver) return;
+    this.#sink.caughtUp();
     if (!this.#question.follow || isEnded) this.#end();
   }
 
-  async #findPlaces(): Promise<Place[]> {
-    const places: Place[] = [];
+  async #findCursors(): Promise<Cursor[]> {
+    const cursors: Cursor[] = [];
     for (const stream of this.#question.streams) {
-      const numbers = await this.#numbers(stream);
-      const { tailLines } = this.#question;
-      places.push(
-        tailLines === undefined
-          ? { stream, number: numbers[0] ?? 0, offset: 0 }
-          : await this.#findTail(stream, numbers, Math.min(tailLines, tailLinesMax)),
-      );
+      const numbers = await this.#folder.numbers(stream);
+      const { tailLines, since } = this.#question;
+      let place: LogPlace = { number: numbers[0] ?? 0, offset: 0 };
+      if (since > 0) place = laterPlace(place, await this.#folder.findSince(stream, numbers, since));
+      if (tailLines !== undefined)
+        place = laterPlace(place, await this.#folder.findTail(stream, numbers, Math.min(tailLines, tailLinesMax)));
+      cursors.push({ stream, ...place, file: undefined, times: undefined, isAwaited: numbers.length > 0 });
     }
-    return places;
-  }
-
-  async #numbers(stream: OutputStream): Promise<number[]> {
-    const names: string[] = await fs.readdir(this.#folder).catch(() => []);
-    return names
-      .filter((name) => name.startsWith(`${stream}.`))
-      .map((name) => Number(name.slice(stream.length + 1)))
-      .filter(Number.isInteger)
-      .sort((a, b) => a - b);
-  }
-
-  /** Where the last so many lines begin. Reads backwards, no more than needed. */
-  async #findTail(stream: OutputStream, numbers: readonly number[], lines: number): Promise<Place> {
-    let left = lines;
-    let isLastByte = true;
-    for (const number of [...numbers].reverse()) {
-      const file = await fs.open(this.#path({ stream, number, offset: 0 })).catch(() => undefined);
-      if (!file) continue;
-      try {
-        let end = (await file.stat()).size;
-        if (lines === 0) return { stream, number, offset: end };
-        while (end > 0) {
-          const begin = Math.max(0, end - chunkBytes);
-          const { bytesRead } = await file.read(this.#buffer, 0, end - begin, begin);
-          for (let i = bytesRead - 1; i >= 0; i--) {
-            // The newline at the very end closes the last line, it does not begin another.
-            if (this.#buffer[i] === 10 && !isLastByte && --left === 0) return { stream, number, offset: begin + i + 1 };
-            isLastByte = false;
-          }
-          end = begin;
-        }
-      } finally {
-        await file.close();
-      }
-    }
-    return { stream, number: numbers[0] ?? 0, offset: 0 };
+    return cursors;
   }
 
   /** False at the end of what there is. */
-  async #readChunk(place: Place): Promise<boolean> {
-    const file = await fs.open(this.#path(place)).catch((error: NodeJS.ErrnoException) => {
+  async #readChunk(cursor: Cursor): Promise<boolean> {
+    if (!cursor.file) await this.#open(cursor);
+    if (!cursor.file) return false;
+    const { bytesRead } = await cursor.file.read(this.#buffer, 0, chunkBytes, cursor.offset);
+    if (bytesRead === 0) return false;
+    const bytes = Buffer.from(this.#buffer.subarray(0, bytesRead));
+    // Read after the bytes: a shim notes the time of bytes before it writes them.
+    const times = cursor.times ? await cursor.times.read() : [];
+    for (const piece of cutByTime(bytes, cursor.offset, times))
+      if (!this.#isOver) this.#sink.data(cursor.stream, piece.bytes, piece.at);
+    cursor.offset += bytesRead;
+    return true;
+  }
+
+  async #open(cursor: Cursor): Promise<void> {
+    const { stream, number } = cursor;
+    cursor.file = await fs.open(this.#folder.file(stream, number)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
-    let count = 0;
-    if (file) {
-      try {
-        count = (await file.read(this.#buffer, 0, chunkBytes, place.offset)).bytesRead;
-      } finally {
-        await file.close();
-      }
-    }
-    if (count === 0) return this.#nextFile(place);
-    place.offset += count;
-    if (!this.#isOver) this.#sink.data(place.stream, Buffer.from(this.#buffer.subarray(0, count)));
-    return true;
+    if (cursor.file && this.#question.timestamps) cursor.times = this.#folder.times(stream, number);
   }
 
   /** A file is complete once there is one of a higher number; what came to it before that is read first. */
-  async #nextFile(place: Place): Promise<boolean> {
-    const next = (await this.#numbers(place.stream)).find((number) => number > place.number);
+  async #nextFile(cursor: Cursor): Promise<boolean> {
+    const next = (await this.#folder.numbers(cursor.stream)).find((number) => number > cursor.number);
     if (next === undefined) return false;
-    const size = await fs.stat(this.#path(place)).then(
-      (stat) => stat.size,
-      () => 0,
-    );
-    if (size > place.offset) return true;
-    place.number = next;
-    place.offset = 0;
+    if (cursor.file && (await cursor.file.stat()).size > cursor.offset) return true;
+    if (!this.#isOver && (next > cursor.number + 1 || (!cursor.file && cursor.isAwaited)))
+      this.#sink.lost(cursor.stream);
+    await release(cursor);
+    cursor.number = next;
+    cursor.offset = 0;
+    cursor.isAwaited = true;
     return true;
   }
+}
 
-  #path({ stream, number }: Place): string {
-    return `${this.#folder}/${stream}.${number}`;
-  }
+async function release(cursor: Cursor): Promise<void> {
+  const { file } = cursor;
+  cursor.file = undefined;
+  cursor.times = undefined;
+  await file?.close();
 }

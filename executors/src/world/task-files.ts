@@ -8,6 +8,10 @@ export interface LogQuestion {
   readonly follow: boolean;
   /** Only the last so many lines of each stream; undefined: all that is kept. */
   readonly tailLines: number | undefined;
+  /** Only what came then or later, in milliseconds since the epoch; 0: all that is kept. */
+  readonly since: number;
+  /** Whether pieces are to be cut where the known time changes, and to bear it. */
+  readonly timestamps: boolean;
   /** Whether the task has ended, so that following can end once everything was read. */
   ended(): boolean;
 }
@@ -15,7 +19,12 @@ export interface LogQuestion {
 /** Takes output in. `ready` false asks the reader to wait for `drained`. */
 export interface LogSink {
   ready(): boolean;
-  data(stream: OutputStream, bytes: Buffer): void;
+  /** `at`: the earliest moment at which the bytes may have come, in milliseconds since the epoch; 0 if not known. */
+  data(stream: OutputStream, bytes: Buffer, at: number): void;
+  /** Output that came before the next was deleted before it could be read. */
+  lost(stream: OutputStream): void;
+  /** Everything that there was has been read. More may follow. */
+  caughtUp(): void;
   end(error?: MusterError): void;
 }
 

@@ -14,3 +14,9 @@ test("without a prefix the bytes pass as they came", () => {
   const prefixer = new LinePrefixer("");
   expect(prefixer.add(Buffer.from("a\nb")) + prefixer.end()).toBe("a\nb");
 });
+
+test("a line bears the time of the piece in which it began", () => {
+  const prefixer = new LinePrefixer("web.0 | ");
+  const printed = prefixer.add(Buffer.from("a\nb"), "1 ") + prefixer.add(Buffer.from("c\nd\ne"), "2 ") + prefixer.end();
+  expect(printed).toBe("web.0 | 1 a\nweb.0 | 1 bc\nweb.0 | 2 d\nweb.0 | 2 e\n");
+});

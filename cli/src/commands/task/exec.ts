@@ -6,6 +6,6 @@ import { findTask } from "./find.ts";
 export const run: CommandModule["run"] = (invocation) =>
   withClient(invocation, async (client) => {
     const [given = "", ...command] = invocation.args;
-    const { frameworkId, taskId } = await findTask(client, given);
+    const { frameworkId, taskId } = await findTask(client, given, invocation.options.text("framework"));
     return runBeside(client, invocation, { frameworkId, taskId, name: taskId, command });
   });
