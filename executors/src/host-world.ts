@@ -2,12 +2,14 @@ import { mkdirSync } from "node:fs";
 import type { Clock, Log } from "@muster/foundation";
 import type { AgentDeps } from "./agent/agent.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
+import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
 import { kernelNets } from "./networks/kernel/kernel-nets.ts";
 import { noNetworkBuilder } from "./networks/none/builder.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
+import { nodeTaskMeter } from "./stats/node-task-meter.ts";
 import { nodeDisk } from "./world/node-disk.ts";
 
 export interface HostWorldOptions {
@@ -25,7 +27,10 @@ export function hostWorld({
   clock,
   log,
   hasNets = false,
-}: HostWorldOptions): Pick<AgentDeps, "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "nets"> {
+}: HostWorldOptions): Pick<
+  AgentDeps,
+  "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets"
+> {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   return {
     disk: nodeDisk(dataFolder, log),
@@ -34,6 +39,8 @@ export function hostWorld({
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
     execRunner: nodeExecRunner(dataFolder),
+    taskFiles: nodeTaskFiles(dataFolder),
+    taskMeter: nodeTaskMeter(),
     ...(hasNets ? { nets: kernelNets({ dataFolder, log, builders: [noNetworkBuilder] }) } : {}),
   };
 }

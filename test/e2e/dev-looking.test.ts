@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { accessSync, constants, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { DevCluster, program, until } from "./dev-cluster.ts";
@@ -139,4 +140,58 @@ test("logs of a job and of one task are chosen by pattern, time and count, and b
   expect([future.code, future.stdout]).toEqual([0, ""]);
   const wrong = await cluster.muster("task", "logs", "talk", "--grep", "(a");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('grep: "(" without ")"')]);
+});
+
+test("a task's files are listed, printed and fetched, and its use is measured", async () => {
+  const made = await cluster.muster(
+    "job",
+    "exec",
+    "talk",
+    "--",
+    "sh",
+    "-c",
+    "head -c 20000000 /dev/urandom > local/big; md5sum < local/big",
+  );
+  const listed = await cluster.json<{ name: string; kind: string; sizeBytes: number }[]>(
+    "task",
+    "files",
+    "talk",
+    "local",
+  );
+  expect(listed).toMatchObject([{ name: "big", kind: "file", sizeBytes: 20_000_000 }]);
+  const fetched = await cluster.muster("task", "files", "talk", "local/big", "--download");
+  expect([fetched.code, fetched.stdout]).toEqual([0, "wrote big (20000000 bytes)\n"]);
+  const sum = createHash("md5")
+    .update(readFileSync(join(cluster.folder, "big")))
+    .digest("hex");
+  expect(made.stdout).toBe(`${sum}  -\n`);
+  expect((await cluster.muster("task", "files", "talk", "local/big", "--download")).code).toBe(1);
+  const secret = await cluster.muster("task", "files", "talk", "secrets/x", "--cat");
+  expect([secret.code, secret.stderr]).toEqual([4, expect.stringContaining("secrets")]);
+  const use = await cluster.json<{ processCount: number; memoryBytes: number }>("task", "stats", "talk");
+  expect(use.processCount).toBe(1);
+  expect(use.memoryBytes).toBeGreaterThan(50_000);
+});
+
+test("a task is described and ended by its id, and its framework places another", async () => {
+  const [task] = await cluster.json<{ id: string }[]>("task", "list");
+  const id = task?.id ?? "";
+  const status = await cluster.muster("task", "status", id);
+  expect([status.code, status.stdout]).toEqual([
+    0,
+    expect.stringMatching(/● running[\s\S]*\nframework {2}services, role/),
+  ]);
+  const unasked = await cluster.muster("task", "kill", id);
+  expect([unasked.code, unasked.stderr]).toEqual([64, expect.stringContaining("--yes")]);
+  const killed = await cluster.muster("task", "kill", "--yes", "--grace", "100ms", "--timeout", "20s", id);
+  expect([killed.code, killed.stdout]).toEqual([0, `task ${id} has ended\n`]);
+  const ended = await cluster.json<{ state: string }>("task", "status", id);
+  expect(ended.state).toBe("TASK_KILLED");
+  expect((await cluster.muster("task", "kill", "--yes", id)).code).toBe(1);
+  await until("another in its place", 20_000, async () => {
+    const tasks = await cluster.json<{ id: string; state: string }[]>("task", "list");
+    return tasks.some((other) => other.id !== id && other.state === "TASK_RUNNING");
+  });
+  const wrong = await cluster.muster("task", "status", "tolk");
+  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("no task tolk")]);
 });

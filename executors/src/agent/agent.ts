@@ -14,7 +14,7 @@ import type { HostPorts } from "../world/host-ports.ts";
 import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
-import type { ExecRunner, LogReader } from "../world/task-files.ts";
+import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
 import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
 import { encodeRecord } from "./checkpoint/record.ts";
 import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
@@ -41,12 +41,16 @@ export interface AgentDeps {
   readonly logReader?: LogReader;
   /** Absent: Tasks.Exec answers "unsupported". */
   readonly execRunner?: ExecRunner;
+  /** Absent: Tasks.ListFiles and Tasks.ReadFile answer "unsupported". */
+  readonly taskFiles?: TaskFiles;
+  /** Absent: Tasks.Stats answers "unsupported". */
+  readonly taskMeter?: TaskMeter;
   /** Called if the agent can't begin, for instance since its disk can't be read. Default: the log says so. */
   readonly failed?: (error: MusterError) => void;
 }
 
 export interface Agent {
-  /** Tasks.Logs, Tasks.Exec, Tasks.Kill. */
+  /** Tasks.Logs, Tasks.Exec, Tasks.Kill, Tasks.ListFiles, Tasks.ReadFile, Tasks.Stats. */
   readonly handlers: Handlers;
   start(): void;
   /**

@@ -1,15 +1,19 @@
 import { type Handlers, MusterError } from "@muster/foundation";
 import { StatusReason } from "@muster/proto";
-import type { ExecRunner, LogReader } from "../world/task-files.ts";
+import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
 import type { CompleteConfig } from "./config.ts";
 import type { AgentState, Task } from "./core/model.ts";
 import { execHandler } from "./exec-handler.ts";
+import { filesHandlers } from "./files-handlers.ts";
 import { logsHandler } from "./logs-handler.ts";
 import type { AgentLoop } from "./loop.ts";
+import { statsHandler } from "./stats-handler.ts";
 
 export interface TaskFilesDeps {
   readonly logReader?: LogReader;
   readonly execRunner?: ExecRunner;
+  readonly taskFiles?: TaskFiles;
+  readonly taskMeter?: TaskMeter;
 }
 
 /** What the agent serves itself. The loop is absent until its records have been read. */
@@ -39,6 +43,8 @@ export function tasksHandlers(
     },
     "Tasks.Logs": logsHandler(find, loop, deps.logReader),
     "Tasks.Exec": execHandler(find, loop, deps.execRunner, config.execSessionsMax),
+    ...filesHandlers(find, deps.taskFiles),
+    "Tasks.Stats": statsHandler(find, deps.taskMeter),
   };
 }
 

@@ -83,3 +83,58 @@ export interface ExecSession {
 export interface ExecRunner {
   run(question: ExecQuestion, events: ExecEvents): ExecSession;
 }
+
+/** What stands in a folder of a task. */
+export interface TaskFile {
+  readonly name: string;
+  readonly kind: "file" | "folder" | "link" | "other";
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch. */
+  readonly changedAt: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Of a link; else empty. */
+  readonly target: string;
+}
+
+/** Takes a file in, piece by piece. `ready` false asks the reader to wait for `drained`. */
+export interface FileSink {
+  ready(): boolean;
+  data(bytes: Buffer, sizeBytes: number, identity: string): void;
+  end(error?: MusterError): void;
+}
+
+/**
+ * The folders that tasks work in. Nothing outside of them is ever shown, whatever links a task makes while it is looked
+ * at, nor are its secrets. Answers come by callback, after the call has returned.
+ */
+export interface TaskFiles {
+  /** A folder's files whose names come after `after`, in order, at most `countMax`; or the one file that `path` names. */
+  list(
+    question: { readonly id: string; readonly path: string; readonly after: string; readonly countMax: number },
+    done: (files: readonly TaskFile[], more: boolean, error: MusterError | undefined) => void,
+  ): void;
+  /** A file's bytes from `offset` on, at most `length` and no more than it had when it was opened. */
+  read(
+    question: { readonly id: string; readonly path: string; readonly offset: number; readonly length: number },
+    sink: FileSink,
+  ): LogReading;
+}
+
+export interface TaskUse {
+  /** Thousandths of a core. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly processCount: number;
+  readonly windowMs: number;
+  readonly memorySource: "cgroup" | "pss" | "rss";
+}
+
+/** Measures what a task uses, when it is asked and at no other time. */
+export interface TaskMeter {
+  /** The answer comes after the return; undefined if the task has ended meanwhile. */
+  measure(
+    question: { readonly id: string; readonly pid: number; readonly shimPid: number },
+    done: (use: TaskUse | undefined) => void,
+  ): void;
+}
