@@ -31,8 +31,25 @@ sub refuse { tell_failure(@_); exit 1 }
 
 # Opened before the task's surroundings are entered: its own /proc and /sys may not be there, or show other things.
 open(my $children, '<', "/proc/self/task/$$/children");
+open(my $stat_file, '<', "/proc/$spec{pid}/stat") or refuse('task');
 my @cgroup_files = map { open(my $file, '>', $_) or refuse('cgroup'); $file } @cgroups;
+my ($own, $theirs) = (status('self'), status($spec{pid}));
 enter() if @namespaces;
+$! = 3;                                   # ESRCH: the pid may be another's by now
+refuse('task') if start_ticks() != $spec{start};
+
+sub status {
+  open(my $in, '<', "/proc/$_[0]/status") or refuse('task');
+  return { map { /^(\w+):\s*(.*)$/ ? ($1 => $2) : () } <$in> };
+}
+
+sub start_ticks {
+  seek($stat_file, 0, 0);
+  my $line = <$stat_file> // return -1;
+  $line =~ s/^.*\) //s;
+  my @fields = split / /, $line;
+  return $fields[0] eq 'Z' ? -1 : $fields[19];
+}
 
 sub enter {
   my ($root, $folder);
@@ -45,6 +62,25 @@ sub enter {
   delete $spec{cwd};
 }
 
+# Takes on the account of the task's process, and no more rights than that may ever have. Only root can and need.
+sub become {
+  return if $> != 0;
+  my $lost = bits($own->{CapBnd}) & ~bits($theirs->{CapBnd});
+  for my $capability (0 .. 63) {          # PR_CAPBSET_DROP
+    syscall($nr->{prctl}, 24, $capability, 0, 0, 0) if $lost >> $capability & 1;
+  }
+  my ($uid, $gid) = map { (split ' ', $theirs->{$_})[1] } qw(Uid Gid);
+  my $groups = $theirs->{Groups} =~ s/\s+$//r;
+  $! = 0;
+  $) = "$gid " . ($groups eq '' ? $gid : $groups);
+  $( = $gid;
+  ($<, $>) = ($uid, $uid);
+  fail('user') if $< != $uid || $> != $uid || $( + 0 != $gid;
+  syscall($nr->{prctl}, 38, 1, 0, 0, 0) if ($theirs->{NoNewPrivs} // 0) == 1;    # PR_SET_NO_NEW_PRIVS
+}
+
+sub bits { return hex(substr($_[0], -16, 8)) << 32 | hex(substr($_[0], -8)) }
+
 my ($terminal, $command_side);
 sub resize { ioctl($terminal, 0x5414, pack('S4', $_[1], $_[0], 0, 0)) if $terminal }    # TIOCSWINSZ: lines, columns
 if ($spec{tty}) {
@@ -54,7 +90,7 @@ if ($spec{tty}) {
   ioctl($terminal, 0x40045431, $unlocked) && ioctl($terminal, 0x80045430, $number) or refuse('terminal');    # TIOCSPTLCK, TIOCGPTN
   my $path = '/dev/pts/' . unpack('i', $number);
   sysopen($command_side, $path, 0402) or refuse("terminal $path");
-  chown($spec{uid}, -1, $path) if defined $spec{uid};
+  chown((split ' ', $theirs->{Uid})[1], -1, $path) if $> == 0;
   resize(split / /, $spec{size});
 }
 
@@ -72,13 +108,7 @@ if ($pid == 0) {
   }
   for (@cgroup_files) { defined(syswrite($_, '0')) or fail('cgroup') }
   if (defined $spec{cwd}) { chdir($spec{cwd}) or fail('chdir') }
-  if (defined $spec{uid}) {
-    $! = 0;
-    $) = "$spec{gid} $spec{groups}";
-    $( = $spec{gid};
-    ($<, $>) = ($spec{uid}, $spec{uid});
-    fail('user') if $< != $spec{uid} || $> != $spec{uid} || $( + 0 != $spec{gid};
-  }
+  become();
   %ENV = %env;
   exec { $command[0] } @command or fail('exec');
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { nodeExecRunner } from "../../executors/src/exec/node-exec-runner.ts";
+import { startTicks } from "../../executors/src/shim/processes.ts";
 
 const isRoot = process.getuid?.() === 0;
 const cleanups: (() => void)[] = [];
@@ -43,9 +44,9 @@ function beside(pid: number, script: string, isTerminal = false): Promise<string
       {
         id: "g.0",
         pid,
+        startTicks: startTicks(pid) ?? 0,
         command: ["sh", "-c", script],
         environment: { PATH: process.env["PATH"] ?? "" },
-        user: "",
         terminal: isTerminal ? { columns: 70, rows: 20 } : undefined,
       },
       {

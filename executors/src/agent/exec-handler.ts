@@ -125,7 +125,7 @@ function runSession(
   const driver = findDriver(task.spec.driver);
   const network = findNetwork(task.group.networkMode);
   if (!driver || !network) return undefined;
-  const { environment, user } = driver.plan(task, config, network);
+  const { environment } = driver.plan(task, config, network);
   const send = (fields: Partial<ExecResponse>): void => {
     outlet.send({ ...emptyMessage("ExecResponse"), ...fields });
     if (!outlet.ready()) session.pause();
@@ -134,9 +134,9 @@ function runSession(
     {
       id: task.id,
       pid: task.started?.pid ?? 0,
+      startTicks: task.started?.startTicks ?? 0,
       command: [...start.command],
       environment: { ...environment, ...start.environment },
-      user,
       terminal: start.tty ? dimensionsOf(start.size) : undefined,
     },
     {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   emptyMessage,
@@ -259,6 +259,37 @@ test("Ctrl-C and Ctrl-D in a terminal reach what runs there, and output is whole
   await read.answers.until(() => read.answers.over !== undefined);
   expect(output(read.answers)).toMatch(/^ready\r\n2\r\n1\r\n2\r\n[\s\S]*\r\n19999\r\n20000\r\n$/);
 });
+
+test.runIf(process.getuid?.() === 0)(
+  "a command has its task's account and rights, and so has its terminal",
+  async () => {
+    const agent = await fixture.agent();
+    const script = "exec setpriv --no-new-privs --bounding-set=-sys_admin,-net_raw sleep 300";
+    fixture.master.launch({ taskId: "rights", spec: shell(script) });
+    fixture.master.launch({ taskId: "nobody", spec: { ...shell("sleep 300"), user: "nobody" } });
+    await fixture.master.untilState("rights", TaskState.TASK_RUNNING);
+    await fixture.master.untilState("nobody", TaskState.TASK_RUNNING);
+    const pid = fixture.master.of("rights").find(({ state }) => state === TaskState.TASK_RUNNING)?.container?.pid ?? 0;
+    await until(() => readFileSync(`/proc/${pid}/comm`, "latin1") === "sleep\n");
+    const rightsOf = (path: string): string => `grep -E '^(CapBnd|NoNewPrivs|Uid|Gid):' ${path}`;
+    const asked = `${rightsOf("/proc/self/status")}; echo; ${rightsOf(`/proc/${pid}/status`)}`;
+    const rights = exec(agent, "rights", ["sh", "-c", asked]).answers;
+    await rights.until(() => rights.over !== undefined);
+    const [own, theirs] = output(rights).trim().split("\n\n");
+    expect(own).toBe(theirs?.trim());
+    expect(own).toMatch(/NoNewPrivs:\s1/);
+    const nobody = exec(agent, "nobody", ["sh", "-c", "id -un; stat -c %U $(tty)"], { columns: 80, rows: 24 }).answers;
+    await nobody.until(() => nobody.over !== undefined);
+    expect(output(nobody)).toBe("nobody\r\nnobody\r\n");
+  },
+);
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const untilMs = Date.now() + 10_000; !isSo(); ) {
+    if (Date.now() > untilMs) throw new Error("it did not become so within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
 
 test("what a command leaves behind ends with it, and a command whose caller leaves ends at once", async () => {
   const agent = await fixture.agent();

@@ -1,20 +1,16 @@
 import { constants } from "node:os";
-import type { Account } from "../shim/accounts.ts";
 import { signalName } from "../shim/shim-files.ts";
 import type { ExecQuestion } from "../world/task-files.ts";
 import type { Entry } from "./enter.ts";
 
 /** What the helper reads first: NAME=VALUE fields, each closed by a zero byte, and all of them by another. */
 export function besideSpec(
-  { pid, command, environment, terminal }: ExecQuestion,
+  { pid, startTicks, command, environment, terminal }: ExecQuestion,
   { namespaces, cgroups }: Entry,
   workFolder: string,
-  account: Account | undefined,
 ): string {
-  const fields = [`arch=${process.arch}`, `pid=${pid}`, `cwd=${workFolder}`];
+  const fields = [`arch=${process.arch}`, `pid=${pid}`, `start=${startTicks}`, `cwd=${workFolder}`];
   if (terminal) fields.push("tty=1", `size=${terminal.columns} ${terminal.rows}`);
-  if (account)
-    fields.push(`uid=${account.uid}`, `gid=${account.gid}`, `groups=${account.groups.join(" ") || account.gid}`);
   fields.push(
     ...namespaces.map((kind) => `namespace=${kind}`),
     ...cgroups.map((path) => `cgroup=${path}/cgroup.procs`),

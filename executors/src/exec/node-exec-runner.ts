@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { MusterError } from "@muster/foundation";
 import { execInputBytesMax } from "../agent/exec-handler.ts";
 import { taskFolders } from "../agent/folders.ts";
-import { findAccount } from "../shim/accounts.ts";
 import { sendSignal } from "../shim/processes.ts";
 import type { ExecEvents, ExecQuestion, ExecRunner, ExecSession } from "../world/task-files.ts";
 import { besideEnd, besideSpec } from "./beside-files.ts";
@@ -18,14 +17,13 @@ const reportBytesMax = 4_096;
 const endTimeoutMs = 5_000;
 
 /**
- * Runs commands beside tasks, each under a helper (perl) that enters the task's surroundings, gives a terminal if one is
- * wanted, and ends whatever the command left behind. They end with the agent's process.
+ * Runs commands beside tasks, each under a helper (perl) that enters the task's surroundings under its account and with no more
+ * rights, gives a terminal if one is wanted, and ends whatever the command left behind. They end with the agent's process.
  */
 export function nodeExecRunner(dataFolder: string): ExecRunner {
   return {
     run: (question, events) => {
       const { work } = taskFolders(dataFolder, question.id);
-      const account = question.user === "" ? undefined : findAccount(question.user);
       const helper = spawn("perl", [besidePath], {
         cwd: dataFolder,
         env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
@@ -33,7 +31,7 @@ export function nodeExecRunner(dataFolder: string): ExecRunner {
         stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
       });
       const session = new Session(helper, events, question);
-      session.order(besideSpec(question, enter(question.pid), work, account));
+      session.order(besideSpec(question, enter(question.pid), work));
       return session;
     },
   };
@@ -64,7 +62,9 @@ class Session implements ExecSession {
     helper.on("close", (code, signal) => {
       if (!this.#finish()) return;
       const end = besideEnd(this.#report);
-      if (end?.type === "failed") fail(end.message);
+      // Whoever ends a command that has hardly begun has ended it, whatever it failed of then.
+      if (end?.type === "failed" && this.#killing) events.ended(128 + constants.signals.SIGKILL, "SIGKILL");
+      else if (end?.type === "failed") fail(end.message);
       else if (end?.type === "ended") events.ended(end.exitCode, end.signal);
       else events.ended(code ?? 128 + constants.signals[signal ?? "SIGKILL"], signal ?? "");
     });

@@ -65,7 +65,7 @@ async function namesIn(folder: string): Promise<string[]> {
 async function look({ handle }: Found, name: string): Promise<TaskFile | undefined> {
   const path = `${heldPath(handle)}/${name}`;
   try {
-    return fileOf(name, await fs.lstat(path), () => fs.readlink(path));
+    return await fileOf(name, await fs.lstat(path), () => fs.readlink(path));
   } catch {
     return undefined;
   }

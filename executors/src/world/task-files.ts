@@ -47,11 +47,12 @@ export interface TerminalDimensions {
 export interface ExecQuestion {
   /** Beside which task. */
   readonly id: string;
-  /** Its main process, whose surroundings the command enters. */
+  /** Its main process, whose surroundings the command enters, under its account and with no more rights. */
   readonly pid: number;
+  /** Start of that process in clock ticks since the boot: a pid alone says nothing. */
+  readonly startTicks: number;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  readonly user: string;
   /** Undefined: input and output are pipes. */
   readonly terminal: TerminalDimensions | undefined;
 }
