@@ -195,3 +195,17 @@ test("a task is described and ended by its id, and its framework places another"
   const wrong = await cluster.muster("task", "status", "tolk");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("no task tolk")]);
 });
+
+test("an agent says what it has, what works on it, and what is missing with the reason", async () => {
+  const { code, stdout } = await cluster.muster("agent", "status", "agent-1");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^memory \(MiB\) +\d+ +\d+ +\d+ +\d+$/m);
+  expect(stdout).toMatch(/^driver +process +✔ works +- +-$/m);
+  expect(stdout).toMatch(/^network +host +✔ works/m);
+  const { abilities } = await cluster.json<{ abilities: { works: boolean; reason: string }[] }>(
+    "agent",
+    "status",
+    "agent-1",
+  );
+  for (const { works, reason } of abilities) expect(works || reason !== "").toBe(true);
+});

@@ -1,11 +1,12 @@
-import { formatResources, noResources } from "@muster/foundation";
-import { AgentState, TaskState } from "@muster/proto";
+import { type AgentRecord, AgentState, type Resources, TaskState } from "@muster/proto";
 import type { CommandModule } from "../command.ts";
 import { message, withClient } from "../connect/client.ts";
 import { exitCode } from "../exit-codes.ts";
 import { enumWord, stateText } from "../output/states.ts";
+import type { Style } from "../output/style.ts";
 import { table } from "../output/table.ts";
 import { timeText } from "../output/times.ts";
+import { type Ability, abilitiesOf } from "./agent-abilities.ts";
 import { agentJson } from "./agent-list.ts";
 import { uniquePrefix } from "./job/find.ts";
 import { taskJson } from "./task-list.ts";
@@ -25,20 +26,17 @@ export const run: CommandModule["run"] = (invocation) =>
       throw new Error(`agent ${found} left while it was looked up`);
     }
     const { tasks } = await client.call("Tasks.List", message("TasksListRequest", { agent: agent.agentId }));
-    out.data({ ...agentJson(agent), taskList: tasks.map(taskJson) });
+    out.data({ ...agentJson(agent), abilities: abilitiesOf(agent), taskList: tasks.map(taskJson) });
     const state = enumWord(AgentState, agent.state, "AGENT_STATE_");
     const since = timeText(agent.registeredAt, Date.now(), out.isTerminal);
     out.line(
       `${out.style.paint("bold", agent.name)}  ${agent.agentId}  ${stateText(state, out.style)}  since ${since}`,
     );
     out.line(`address    ${agent.address}, tasks at ${agent.ip}`);
-    out.line(`total      ${formatResources(agent.total ?? noResources)}`);
-    out.line(`allocated  ${formatResources(agent.allocated ?? noResources)}`);
-    out.line(`offered    ${formatResources(agent.offered ?? noResources)}`);
-    out.line(`drivers    ${agent.drivers.join(", ") || "-"}`);
-    out.line(`networks   ${agent.networkModes.join(", ") || "-"}`);
-    for (const missing of agent.unavailable) out.line(`lacks      ${missing}`);
+    out.line(`version    ${agent.version}`);
     for (const { name, value } of agent.attributes) out.line(`attribute  ${name} = ${value}`);
+    out.line(`\n${resourceTable(agent)}`);
+    out.line(`\n${abilityTable(abilitiesOf(agent), out.style)}`);
     if (tasks.length > 0) {
       out.line();
       out.line(
@@ -55,3 +53,38 @@ export const run: CommandModule["run"] = (invocation) =>
     out.next(`muster task list --agent ${agent.name}`);
     return exitCode.done;
   });
+
+function resourceTable({ total, allocated, offered }: AgentRecord): string {
+  const row = (name: string, amount: (resources: Resources) => number): string[] => {
+    const [all, used, shown] = [total, allocated, offered].map((each) => (each ? amount(each) : 0)) as [
+      number,
+      number,
+      number,
+    ];
+    return [name, String(all), String(used), String(shown), String(all - used - shown)];
+  };
+  const custom = Object.keys(total?.custom ?? {});
+  return table(
+    ["RESOURCE", "TOTAL", "ALLOCATED", "OFFERED", "FREE"],
+    [
+      row("cpu (thousandths)", ({ cpuMillis }) => cpuMillis),
+      row("memory (MiB)", ({ memoryMiB }) => memoryMiB),
+      row("disk (MiB)", ({ diskMiB }) => diskMiB),
+      row("ports", ({ portCount }) => portCount),
+      ...custom.map((name) => row(name, (resources) => Number(resources.custom[name] ?? 0))),
+    ],
+  );
+}
+
+function abilityTable(abilities: readonly Ability[], style: Style): string {
+  return table(
+    ["KIND", "NAME", "STATE", "WHY NOT", "MENDED BY"],
+    abilities.map(({ kind, name, works, reason, mend }) => [
+      kind,
+      name,
+      works ? style.paint("green", "✔ works") : style.paint("yellow", "- missing"),
+      reason || "-",
+      mend || "-",
+    ]),
+  );
+}

@@ -18,6 +18,8 @@ export const clusterCommands: readonly CommandSpec[] = [
   {
     path: "agent status",
     summary: "tell all about one agent",
+    details:
+      "What it has and what is in use, its attributes, the drivers and networks that work there, and why others do not.",
     arguments: [{ name: "<agent>", help: "id or name, or a beginning that only it has" }],
     options: [],
     examples: ["agent status agent-1", "agent status agent-1 --json", "agent status a"],
