@@ -40,7 +40,7 @@ test("without perl a check fails with what to install", async () => {
   for (let i = 0; i < 2; i++)
     failures.push(
       await new Promise((resolve) =>
-        dialer.open("", (result) => resolve(result instanceof Error ? result.message : "")),
+        dialer.ask("", (result) => resolve(result instanceof Error ? result.message : "")),
       ),
     );
   expect(failures[0]).toContain("need perl");

@@ -14,7 +14,7 @@ const answerBytesMax = 8_192;
  */
 export function scriptProbe(dialer: Dialer, dataFolder: string): Probe<ScriptTarget> {
   return (target, _timeoutMs, { answer, closed }) => {
-    let end = dialer.open(encode(target, taskFolders(dataFolder, target.id).work), (socket) => {
+    let end = dialer.ask(encode(target, taskFolders(dataFolder, target.id).work), (socket) => {
       if (socket instanceof Error) {
         answer(false, socket.message);
         closed();
