@@ -198,6 +198,7 @@ class RunningAgent implements Agent {
       tasksMax: config.tasksMax,
       addressesMax: config.addressesMax,
       probesMax: config.probesMax,
+      helperProbesMax: config.helperProbesMax,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
     };

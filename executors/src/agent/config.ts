@@ -38,8 +38,10 @@ export interface AgentConfig {
   readonly tasksMax?: number;
   /** Groups that can have an address of their own at once. Default: 4,000. */
   readonly addressesMax?: number;
-  /** Health checks under way at once. Default: 8. */
+  /** Health checks under way at once that the agent makes by itself: one socket each. Default: 256. */
   readonly probesMax?: number;
+  /** Health checks under way at once that take processes: scripts, and those in namespaces. Default: 4 for each core. */
+  readonly helperProbesMax?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
   readonly diskFreeBytesMin?: number;
   /** Launches are refused when less than this part is free. Default: 0.05. */
@@ -61,7 +63,7 @@ export const agentDefaults = {
   taskEnvironment: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
   tasksMax: 1_000,
   addressesMax: 4_000,
-  probesMax: 8,
+  probesMax: 256,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,
   shutdownGraceMsMax: 5_000,
@@ -69,6 +71,9 @@ export const agentDefaults = {
   execSessionsMax: 32,
 } as const;
 
+const helperProbesPerCore = 4;
+
 export function completeConfig(config: AgentConfig): CompleteConfig {
-  return { ...agentDefaults, ...config };
+  const cores = Math.ceil(config.host.resources.cpuMillis / 1_000);
+  return { ...agentDefaults, helperProbesMax: Math.max(1, cores) * helperProbesPerCore, ...config };
 }

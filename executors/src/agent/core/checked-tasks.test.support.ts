@@ -22,6 +22,7 @@ const config: CoreConfig = {
   tasksMax: 1_000,
   addressesMax: 10,
   probesMax: 8,
+  helperProbesMax: 2,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
 };
@@ -51,7 +52,9 @@ export class CheckedTasks {
   /** Ids of tasks that got a signal, with the time. */
   readonly killed: { taskId: string; atMs: number }[] = [];
   readonly probes: { taskId: string; index: number; atMs: number }[] = [];
-  probesMostAtOnce = 0;
+  /** Tasks whose checks are never answered, until `answerHanging`. */
+  hangs: (taskId: string) => boolean = () => false;
+  readonly #hanging: { id: string; index: number }[] = [];
   readonly #seed: string;
 
   constructor(seed = "checks") {
@@ -87,6 +90,12 @@ export class CheckedTasks {
       this.input({ type: "wake" });
     }
     this.nowMs = untilMs;
+  }
+
+  /** The oldest checks that hang fail at last. */
+  answerHanging(count: number): void {
+    for (const { id, index } of this.#hanging.splice(0, count))
+      this.input({ type: "probed", id, index, result: { passed: false, message: "no answer" } });
   }
 
   end(taskId: string): void {
@@ -145,8 +154,11 @@ export class CheckedTasks {
         return;
       case "probe": {
         const taskId = this.#nameOf(effect.id);
-        this.probesMostAtOnce = Math.max(this.probesMostAtOnce, this.state.probesUnderWay);
         this.probes.push({ taskId, index: effect.index, atMs: this.nowMs });
+        if (this.hangs(taskId)) {
+          this.#hanging.push({ id: effect.id, index: effect.index });
+          return;
+        }
         const passed = this.isWell(taskId, effect.index);
         this.input({ type: "probed", id: effect.id, index: effect.index, result: { passed, message: "" } });
         return;

@@ -24,7 +24,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     registered: false,
     refusing: "",
     epochSeen,
-    probesUnderWay: 0,
+    probesUnderWay: { own: new Set(), helped: new Set() },
     healthKills: new Map(),
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },

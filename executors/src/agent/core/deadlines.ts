@@ -1,5 +1,5 @@
 import { StatusReason } from "@muster/proto";
-import { runChecks } from "./health.ts";
+import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { forgetKills } from "./health-kills.ts";
 import { beginKill, forceKill } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
@@ -21,12 +21,12 @@ export function wake(context: Context): void {
       resendHead(context, task);
       if (task.phase === "ended") continue;
       forceKill(context, task);
-      runChecks(context, task);
       if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill)
         beginKill(context, task, { reason: StatusReason.REASON_MAX_RUN_TIME, message: "it ran for its maximum time" });
     }
     if (tombstoneEnd(group) !== undefined) tombstones++;
   }
+  runDueChecks(context);
   for (const group of state.groups.values()) {
     const end = tombstoneEnd(group);
     if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
@@ -50,23 +50,23 @@ function tombstoneEnd(group: Group): number | undefined {
 /** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
   let next = Number.POSITIVE_INFINITY;
-  const hasRoomForProbes = state.probesUnderWay < state.config.probesMax;
   for (const group of state.groups.values()) {
-    for (const task of group.tasks) next = Math.min(next, nextOfTask(task, state.registered, hasRoomForProbes, now));
+    for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
     const end = tombstoneEnd(group);
     if (end !== undefined) next = Math.min(next, now.monotonicMs + end - now.epochMs);
   }
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
 
-function nextOfTask(task: Task, registered: boolean, hasRoomForProbes: boolean, now: Now): number {
+function nextOfTask(state: AgentState, task: Task, now: Now): number {
   let next = Number.POSITIVE_INFINITY;
   const resendAt = task.queue[0]?.resendAtMs;
-  if (registered && resendAt !== undefined) next = resendAt;
+  if (state.registered && resendAt !== undefined) next = resendAt;
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
   if (task.phase !== "running") return next;
   if (task.kill?.deadlineMs !== undefined && !task.kill.forced) next = Math.min(next, task.kill.deadlineMs);
-  if (hasRoomForProbes) for (const check of task.checks) next = Math.min(next, check.nextAtMs ?? next);
+  for (const [index, { nextAtMs = next }] of task.checks.entries())
+    if (nextAtMs < next && hasRoom(state, task, index)) next = nextAtMs;
   return next;
 }

@@ -129,7 +129,6 @@ test("never is more than a quarter of a group, or one task, killed for its check
       const killed = new Set(world.killed.map(({ taskId }) => taskId));
       for (const task of world.state.tasks.values())
         if (task.phase === "running" && isSick(task.info.taskId)) expect(killed.has(task.info.taskId)).toBe(true);
-      expect(world.probesMostAtOnce).toBeLessThanOrEqual(8);
     }),
     { numRuns: 60 },
   );
@@ -199,4 +198,24 @@ test("the checks of many tasks that start at once are spread over the interval, 
   world.restart();
   world.pass(intervalMs);
   expect(spreadOf()).toBeLessThan(120);
+});
+
+test("checks that hang delay others, and keep none from being made: who waits for longest is next", () => {
+  const world = new CheckedTasks();
+  const script = { command: "check", arguments: [] };
+  const { tcp: _, ...rest } = aCheck({ action: CheckAction.CHECK_ACTION_REPORT });
+  // Launched first, so that nothing but the order of waiting can help the others.
+  for (let i = 0; i < 6; i++) world.launch(`stuck-${i}`, "stuck", [{ ...rest, script }]);
+  for (let i = 0; i < 6; i++) world.launch(`good-${i}`, "good", [{ ...rest, script }]);
+  world.launch("plain", "plain", [aCheck()]);
+  world.hangs = (taskId) => taskId.startsWith("stuck");
+  world.pass(100);
+  // Two at once may take the helper, and both hang; what needs none goes on.
+  expect(world.probes.map(({ taskId }) => taskId)).toEqual(["stuck-0", "stuck-1", "plain"]);
+  for (let round = 0; round < 30; round++) {
+    world.answerHanging(2);
+    world.pass(100);
+    expect(world.state.probesUnderWay.helped.size).toBeLessThanOrEqual(2);
+  }
+  for (let i = 0; i < 6; i++) expect(world.state.named.get(`f/good-${i}`)?.[0]?.health).toBe(healthy);
 });

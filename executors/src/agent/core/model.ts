@@ -41,6 +41,7 @@ export interface CoreConfig {
   /** Groups that can have an address of their own at once. */
   readonly addressesMax: number;
   readonly probesMax: number;
+  readonly helperProbesMax: number;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
 }
@@ -162,7 +163,8 @@ export interface AgentState {
   /** Why no launch is accepted; empty: launches are accepted. */
   refusing: "" | "disk" | "draining" | "stopping";
   epochSeen: number;
-  probesUnderWay: number;
+  /** Checks on their way, by task and index: those that the agent asks itself, and those that take its helper. */
+  readonly probesUnderWay: { readonly own: Set<string>; readonly helped: Set<string> };
   readonly healthKills: HealthKills;
   keyCount: number;
   /** Where the disk stood when it was looked at last. */

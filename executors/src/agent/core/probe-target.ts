@@ -30,6 +30,11 @@ function problemOf({ http, tcp, grpc, script }: HealthCheck, group: Group): stri
   return group.ports.some((port) => port.label === label) ? undefined : `: its group has no port "${label}"`;
 }
 
+/** Whether a check takes processes beside the agent's own. */
+export function needsHelper({ script }: HealthCheck): boolean {
+  return script !== undefined;
+}
+
 /** Whom and what a check asks, with what only the agent knows filled in. Undefined: there is nothing to ask yet. */
 export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig): ProbeTarget | undefined {
   const { group, started } = task;

@@ -25,6 +25,7 @@ const config: CoreConfig = {
   tasksMax: 100,
   addressesMax: 10,
   probesMax: 2,
+  helperProbesMax: 2,
   diskFreeBytesMin: 64 * 2 ** 20,
   diskFreeFractionMin: 0.05,
 };
