@@ -5,11 +5,16 @@ import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
+import { bridgeBuilder } from "./networks/bridge/builder.ts";
+import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
+import { IpBatch } from "./networks/kernel/ip-batch.ts";
 import { kernelNets } from "./networks/kernel/kernel-nets.ts";
+import { ownerOf } from "./networks/kernel/namespaces.ts";
 import { noNetworkBuilder } from "./networks/none/builder.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
+import type { Nets } from "./world/nets.ts";
 import { nodeDisk } from "./world/node-disk.ts";
 
 export interface HostWorldOptions {
@@ -19,6 +24,8 @@ export interface HostWorldOptions {
   readonly log: Log;
   /** Whether groups can have networks of their own: the agent is root and has the tools. */
   readonly hasNets?: boolean;
+  /** Default: `bridgeDefaults`. */
+  readonly bridge?: BridgeSettings;
 }
 
 /** The real disk, processes and ports: what an agent needs beside clock, chance, transport and log. */
@@ -27,6 +34,7 @@ export function hostWorld({
   clock,
   log,
   hasNets = false,
+  bridge = bridgeDefaults,
 }: HostWorldOptions): Pick<
   AgentDeps,
   "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets"
@@ -41,6 +49,12 @@ export function hostWorld({
     execRunner: nodeExecRunner(dataFolder),
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
-    ...(hasNets ? { nets: kernelNets({ dataFolder, log, builders: [noNetworkBuilder] }) } : {}),
+    ...(hasNets ? { nets: realNets(dataFolder, log, bridge) } : {}),
   };
+}
+
+function realNets(dataFolder: string, log: Log, settings: BridgeSettings): Nets {
+  const ip = new IpBatch();
+  const builders = [noNetworkBuilder, bridgeBuilder({ owner: ownerOf(dataFolder), settings, ip })];
+  return kernelNets({ dataFolder, ip, log, builders });
 }

@@ -3,6 +3,8 @@ export { type AgentConfig, agentDefaults, type HostFacts } from "./agent/config.
 export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
 export { type TaskFolders, taskFolders } from "./agent/folders.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
+export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
+export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";

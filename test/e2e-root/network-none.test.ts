@@ -2,6 +2,7 @@ import { readdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { IpBatch } from "../../executors/src/networks/kernel/ip-batch.ts";
 import { Namespaces } from "../../executors/src/networks/kernel/namespaces.ts";
 import { testWith } from "./machine.ts";
 
@@ -10,7 +11,7 @@ const { TASK_RUNNING, TASK_FINISHED, TASK_KILLED } = TaskState;
 const nsfs = 0x6e736673;
 
 function pins(): string[] {
-  const prefix = new Namespaces(fixture.dataFolder).nameOf("");
+  const prefix = new Namespaces(fixture.dataFolder, new IpBatch()).nameOf("");
   return readdirSync("/run/netns").filter((name) => name.startsWith(prefix));
 }
 
@@ -55,7 +56,7 @@ testWith(
   ["ip"],
   "case 24: a plain file where a pin should be, as a crash leaves it, gives way to a namespace",
   async () => {
-    const namespaces = new Namespaces(fixture.dataFolder);
+    const namespaces = new Namespaces(fixture.dataFolder, new IpBatch());
     await namespaces.ensure("other");
     try {
       writeFileSync(namespaces.pathOf("key"), "");

@@ -272,13 +272,18 @@ function totalOf(work: WorkItem): Resources {
   return resources({ cpuMillis: cpuMillis * work.tasks.length, memoryMiB: memoryMiB * work.tasks.length });
 }
 
+function modeOf({ number, portLabels }: WorkItem): string {
+  if (number % 3 === 0) return "bridge";
+  return portLabels.length === 0 ? "none" : "host";
+}
+
 function groupOf(item: Item): TaskGroup {
   const { work, record } = item;
   const ids = taskIdsOf(item);
   return {
     ...emptyMessage("TaskGroup"),
     launchId: record?.launchId ?? "",
-    networkMode: work.portLabels.length === 0 ? "none" : "host",
+    networkMode: modeOf(work),
     ports: work.portLabels.map((label) => ({ ...emptyMessage("PortRequest"), label })),
     tasks: work.tasks.map((words, index) => ({
       ...emptyMessage("TaskInfo"),

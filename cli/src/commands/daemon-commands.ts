@@ -59,6 +59,9 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--ip <address>", help: "address under which tasks are reached; the host's first if absent" },
       { flags: "--task-port-first <port>", help: "first port that tasks get (default: 20000)" },
       { flags: "--task-port-last <port>", help: "last port that tasks get (default: 32000)" },
+      { flags: "--bridge-subnet <subnet>", help: "IPv4 of tasks in network mode bridge (default: 10.78.0.0/20)" },
+      { flags: "--bridge-subnet6 <subnet>", help: 'their IPv6 (default: fd78::/64); "" for none' },
+      { flags: "--bridge-mtu <bytes>", help: "size of their packets; the host's if absent" },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

@@ -1,8 +1,18 @@
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { createAgent, fingerprintHost, type HostFacts, hostWorld } from "@muster/executors";
+import {
+  agentDefaults,
+  type BridgeSettings,
+  createAgent,
+  fingerprintHost,
+  groupsIn,
+  type HostFacts,
+  hostWorld,
+  parseSubnet,
+} from "@muster/executors";
 import { grpcTransport, type Log, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
 import { lockFolder } from "../dev/lock.ts";
 import { version } from "../version.ts";
@@ -18,7 +28,17 @@ export const run: CommandModule["run"] = (invocation) => {
     mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
     await lockFolder(dataFolder, "agent");
     const ports = { dynamicPortFirst: settings.taskPortFirst, dynamicPortLast: settings.taskPortLast };
-    const host = await fingerprint({ dataFolder, ...ports, ...(settings.ip === "" ? {} : { ip: settings.ip }) }, log);
+    const bridge: BridgeSettings = {
+      subnet: settings.bridgeSubnet,
+      subnet6: settings.bridgeSubnet6,
+      mtu: settings.bridgeMtu,
+      closedPorts: [settings.listen, settings.master].map(portOf),
+    };
+    const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
+    const host = await fingerprint(
+      { dataFolder, bridge, ...ports, ...(settings.ip === "" ? {} : { ip: settings.ip }) },
+      log,
+    );
     const transport = grpcTransport();
     const agent = createAgent(
       {
@@ -26,7 +46,7 @@ export const run: CommandModule["run"] = (invocation) => {
         random: systemRandom,
         transport,
         log,
-        ...hostWorld({ dataFolder, clock: systemClock, log, hasNets: host.networkModes.includes("none") }),
+        ...hostWorld({ dataFolder, clock: systemClock, log, hasNets: host.networkModes.includes("none"), bridge }),
         failed: (error) => lifecycle.fail(error),
       },
       {
@@ -37,6 +57,7 @@ export const run: CommandModule["run"] = (invocation) => {
         host,
         version,
         ...ports,
+        addressesMax,
         taskEnvironment: taskEnvironment(invocation.environment),
         shutdownGraceMsMax: settings.shutdownGraceMs,
       },
@@ -68,6 +89,20 @@ export const run: CommandModule["run"] = (invocation) => {
     };
   });
 };
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
+/** Groups that have room in the subnets; what is wrong with a subnet is said at once, before anything is started. */
+function roomIn({ subnet, subnet6 }: BridgeSettings): number {
+  try {
+    if (subnet6 !== "") parseSubnet(subnet6, "ipv6", "bridgeSubnet6");
+    return groupsIn(parseSubnet(subnet, "ipv4", "bridgeSubnet"));
+  } catch (error) {
+    throw usageError((error as Error).message);
+  }
+}
 
 function fingerprint(options: Parameters<typeof fingerprintHost>[0], log: Log): Promise<HostFacts> {
   return new Promise((resolveHost) => {

@@ -18,6 +18,9 @@ export interface AgentPlace {
   /** First and last port that it gives to tasks. */
   readonly taskPortFirst: number;
   readonly taskPortLast: number;
+  /** Addresses of tasks in network mode bridge, unlike those of other agents of this machine. */
+  readonly bridgeSubnet: string;
+  readonly bridgeSubnet6: string;
 }
 
 /** Where each component of a cluster on one machine is. */
@@ -50,10 +53,24 @@ export function layOut(offset: number, agentCount: number, ephemeralFirst: numbe
       address: at(firstAgentPort + index + offset),
       taskPortFirst: first + index * each,
       taskPortLast: first + (index + 1) * each - 1,
+      ...bridgeSubnets(offset, index),
     })),
     edge: at(ports.edge + offset),
     dns: at(ports.dns + offset),
     dnsHttp: at(ports.dnsHttp + offset),
+  };
+}
+
+/** Blocks of 16 agents that clusters of one machine take, each by its offset. */
+const subnetBlocks = 64;
+
+/** One of 10.78.0.0/20, 10.78.16.0/20 and so on to each agent; clusters with other offsets begin elsewhere. */
+function bridgeSubnets(offset: number, index: number): Pick<AgentPlace, "bridgeSubnet" | "bridgeSubnet6"> {
+  const block = (Math.ceil(offset / 10) + Math.floor(index / 16)) % subnetBlocks;
+  const part = 16 * (index % 16);
+  return {
+    bridgeSubnet: `10.${78 + block}.${part}.0/20`,
+    bridgeSubnet6: `fd78:0:${block.toString(16)}:${part.toString(16)}::/64`,
   };
 }
 

@@ -63,6 +63,7 @@ export function planChildren({ folder, layout, environment }: PlanOptions): Plan
         ...["--data-dir", join(folder, "agents", agent.name), "--listen", agent.address, ...master],
         ...["--name", agent.name, "--ip", "127.0.0.1"],
         ...["--task-port-first", String(agent.taskPortFirst), "--task-port-last", String(agent.taskPortLast)],
+        ...["--bridge-subnet", agent.bridgeSubnet, "--bridge-subnet6", agent.bridgeSubnet6],
         ...["--shutdown-grace-ms", String(taskGraceMs)],
       ]),
     ),

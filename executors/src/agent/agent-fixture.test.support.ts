@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
 import { hostWorld } from "../host-world.ts";
+import { type BridgeSettings, bridgeDefaults } from "../networks/bridge/settings.ts";
 import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
 import type { AgentConfig } from "./config.ts";
 import { ScriptedMaster } from "./scripted-master.test.support.ts";
@@ -35,8 +36,13 @@ export class AgentFixture {
   }
 
   /** Starts an agent whose groups can have networks of these modes. Needs root. */
-  agentWithNets(networkModes: readonly string[], config: Partial<AgentConfig> = {}): Promise<Agent> {
-    const world = hostWorld({ dataFolder: this.dataFolder, clock: systemClock, log: silentLog, hasNets: true });
+  agentWithNets(
+    networkModes: readonly string[],
+    config: Partial<AgentConfig> = {},
+    bridge: BridgeSettings = bridgeDefaults,
+  ): Promise<Agent> {
+    const { dataFolder } = this;
+    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge });
     return this.agent({ host: { ...this.#config().host, networkModes }, ...config }, world);
   }
 

@@ -112,13 +112,16 @@ class RunningAgent implements Agent {
     this.#session.stop(isLeaving, () => {
       this.#deps.proc.stop();
       this.#deps.prober.stop();
-      this.#deps.nets?.stop();
-      if (this.#loop) this.#loop.stop(done);
-      else this.#deps.clock.after(0, done);
+      const last = (): void => {
+        if (this.#loop) this.#loop.stop(done);
+        else this.#deps.clock.after(0, done);
+      };
+      if (this.#deps.nets) this.#deps.nets.stop(last);
+      else last();
     });
   }
 
-  /** Waits for tasks to end, then a little for their last statuses to be taken in: the next agent tells the others. */
+  /** Waits for tasks and their networks to end, then a little for their last statuses to be taken in: the next agent tells the others. */
   #endTasks(loop: AgentLoop, done: () => void): void {
     const { clock } = this.#deps;
     const { shutdownGraceMsMax, leavingWaitMs } = this.#config;
@@ -134,6 +137,7 @@ class RunningAgent implements Agent {
     loop.watchTicks(() => {
       const tasks = [...loop.state.tasks.values()];
       if (tasks.some((task) => task.phase !== "ended")) return;
+      if ([...loop.state.groups.values()].some(({ net }) => net.name === "removing")) return;
       if (!loop.state.registered || tasks.every((task) => task.queue.length === 0)) finish();
       else if (!isWaiting) {
         isWaiting = true;

@@ -229,7 +229,7 @@ export class AgentLoop {
         this.#writer.forget(effect.group);
         return;
       case "keep-nets":
-        nets?.keep(effect.keys);
+        nets?.keep(effect.specs);
         return;
       case "build-net":
         if (nets) nets.build(effect.spec);

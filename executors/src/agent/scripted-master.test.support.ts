@@ -17,6 +17,8 @@ export interface LaunchWish {
   ports?: Partial<PortRequest>[];
   networkMode?: string;
   network?: GroupNetwork;
+  /** More tasks of the same group. */
+  others?: readonly { taskId: string; spec: Partial<TaskSpec> }[];
 }
 
 /** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
@@ -77,7 +79,15 @@ export class ScriptedMaster {
   launch(...wishes: LaunchWish[]): void {
     this.say({
       launches: wishes.map(
-        ({ taskId, launchId = `launch-${taskId}`, spec = {}, ports = [], networkMode = "", network = null }) => ({
+        ({
+          taskId,
+          launchId = `launch-${taskId}`,
+          spec = {},
+          ports = [],
+          networkMode = "",
+          network = null,
+          others = [],
+        }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
           role: "web",
@@ -86,14 +96,12 @@ export class ScriptedMaster {
             networkMode,
             network,
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
-            tasks: [
-              {
-                ...emptyMessage("TaskInfo"),
-                taskId,
-                name: taskId,
-                spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...spec }),
-              },
-            ],
+            tasks: [{ taskId, spec }, ...others].map((task) => ({
+              ...emptyMessage("TaskInfo"),
+              taskId: task.taskId,
+              name: task.taskId,
+              spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...task.spec }),
+            })),
           },
         }),
       ),

@@ -33,12 +33,12 @@ export interface NetEvents {
 export interface Nets {
   /** Called once, before anything else. */
   start(events: NetEvents): void;
-  /** Frees what belongs to no group of these: the remains of an earlier life of the agent. */
-  keep(keys: ReadonlySet<string>): void;
+  /** Frees what belongs to none of these: the remains of an earlier life of the agent. Called before any is built. */
+  keep(specs: readonly NetSpec[]): void;
   /** Makes it, or finds it as it should be: doing it again is harmless. `ready` or `failed` follows. */
   build(spec: NetSpec): void;
   /** Removes it, whatever of it there is. `gone` follows. Every process in it has ended. */
   remove(spec: NetSpec): void;
-  /** Stops watching. Networks stay. */
-  stop(): void;
+  /** Stops watching; calls back when nothing is under way. Networks stay; what they share goes if there are none. */
+  stop(done: () => void): void;
 }

@@ -91,7 +91,7 @@ export class AgentHost {
         { name: "rack", value: `rack-${index % 2}` },
       ],
       drivers: ["process"],
-      networkModes: ["host", "none"],
+      networkModes: ["host", "bridge", "none"],
       unavailable: [],
       mayChangeUser: false,
     };

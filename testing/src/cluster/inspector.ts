@@ -111,7 +111,9 @@ export class Inspector {
     return this.#cluster.agents.flatMap((agent) =>
       agent.nets.clashes
         .splice(0)
-        .map((key) => violation("network-gone", key, `${agent.name}: taken away under its tasks`)),
+        .map((key) =>
+          violation("network-gone", key, `${agent.name}: taken away under its tasks, or its address given twice`),
+        ),
     );
   }
 }

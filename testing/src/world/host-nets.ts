@@ -12,8 +12,9 @@ export class HostNets {
   readonly #world: World;
   readonly #random: Random;
   readonly #processes: HostProcesses;
-  readonly #made = new Set<string>();
-  /** Groups whose network was taken away under a living command. */
+  /** Index of the address that each has, by key; 0: none. */
+  readonly #made = new Map<string, number>();
+  /** Groups whose network was taken away under a living command, or that got an address which another has. */
   readonly clashes: string[] = [];
   #watcher: { readonly life: Life; readonly events: NetEvents } | undefined;
 
@@ -30,7 +31,7 @@ export class HostNets {
 
   /** Keys of the groups that have a network now. */
   made(): string[] {
-    return [...this.#made];
+    return [...this.#made.keys()];
   }
 
   openFor(life: Life): Nets {
@@ -38,8 +39,9 @@ export class HostNets {
       start: (events) => {
         this.#watcher = { life, events };
       },
-      keep: (keys) => {
-        for (const key of [...this.#made]) if (!keys.has(key)) this.#unmake(key);
+      keep: (specs) => {
+        const keys = new Set(specs.map(({ key }) => key));
+        for (const key of [...this.#made.keys()]) if (!keys.has(key)) this.#unmake(key);
       },
       build: (spec) => this.#build(life, spec),
       remove: ({ key }) => {
@@ -48,21 +50,25 @@ export class HostNets {
           this.#tell(life, (events) => events.gone(key));
         });
       },
-      stop: () => {
+      stop: (done) => {
         if (this.#watcher?.life === life) this.#watcher = undefined;
+        this.#world.after(life, 0, "net", done);
       },
     };
   }
 
-  #build(life: Life, { key }: NetSpec): void {
+  #build(life: Life, { key, addressIndex }: NetSpec): void {
     const isThere = this.#made.has(key);
     this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
       if (!isThere && this.#random.next() * failureOdds < 1) {
         this.#tell(life, (events) => events.failed(key, "no room in the subnet"));
         return;
       }
-      this.#made.add(key);
-      this.#tell(life, (events) => events.ready(key, { namespace: `/run/netns/${key}`, ips: [] }));
+      if (addressIndex > 0 && [...this.#made].some(([other, index]) => index === addressIndex && other !== key))
+        this.clashes.push(key);
+      this.#made.set(key, addressIndex);
+      const ips = addressIndex > 0 ? [`10.78.0.${addressIndex + 1}`] : [];
+      this.#tell(life, (events) => events.ready(key, { namespace: `/run/netns/${key}`, ips }));
     });
   }
 

@@ -54,7 +54,7 @@ export type AgentEffect =
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "forget"; readonly group: Group }
-  | { readonly type: "keep-nets"; readonly keys: ReadonlySet<string> }
+  | { readonly type: "keep-nets"; readonly specs: readonly NetSpec[] }
   | { readonly type: "build-net"; readonly spec: NetSpec }
   | { readonly type: "remove-net"; readonly spec: NetSpec }
   | { readonly type: "spawn"; readonly spec: ProcSpec }

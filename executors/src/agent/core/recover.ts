@@ -4,6 +4,7 @@ import { takePort } from "../../ports/allocator.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
 import { type FoundGroup, type Group, plainNetwork, type StateRecord, type Task } from "./model.ts";
+import { netSpec } from "./net.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
 
 /**
@@ -26,7 +27,8 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
     takeThisAddress(state.addresses, group.addressIndex, group.key);
     for (const task of group.tasks) if (task.phase !== "ended") task.phase = "starting";
   }
-  context.effects.push({ type: "keep-nets", keys: new Set(open.map(({ key }) => key)) });
+  const specs = open.filter(({ networkMode }) => findNetwork(networkMode)?.hasNamespace).map(netSpec);
+  context.effects.push({ type: "keep-nets", specs });
   for (const group of open)
     if (findNetwork(group.networkMode)?.hasNamespace) buildNet(context, group);
     else adoptAll(context, group);

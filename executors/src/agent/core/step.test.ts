@@ -83,7 +83,7 @@ class Play {
       this.nets.delete(key);
       this.input({ type: "net-gone", key });
     } else if (effect.type === "keep-nets") {
-      for (const key of [...this.nets]) if (!effect.keys.has(key)) this.nets.delete(key);
+      for (const key of [...this.nets]) if (!effect.specs.some((spec) => spec.key === key)) this.nets.delete(key);
     } else if (effect.type === "persist-intent" || effect.type === "persist-state") this.settle(effect.purpose);
     else if (effect.type === "spawn") {
       this.spawned.push(effect.spec.id);

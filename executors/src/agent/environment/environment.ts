@@ -1,5 +1,6 @@
 import type { Network } from "../../networks/network.ts";
 import type { CoreConfig, Task } from "../core/model.ts";
+import { ownIps } from "../core/net.ts";
 import { taskFolders } from "../folders.ts";
 
 /**
@@ -26,14 +27,19 @@ export function taskEnvironment(task: Task, config: CoreConfig, network: Network
     DC: config.attributes["node.datacenter"] ?? "",
     REGION: config.attributes["node.region"] ?? "",
   };
+  const [ownIp] = ownIps(group);
   for (const port of group.assigned) {
     const label = identifier(port.label);
     named[`PORT_${label}`] = String(network.portInside(port));
     named[`HOST_PORT_${label}`] = String(port.number);
     named[`IP_${label}`] = port.ip;
     named[`HOST_IP_${label}`] = port.ip;
-    named[`ADDR_${label}`] = joinAddress(port.ip, network.portInside(port));
+    named[`ADDR_${label}`] = joinAddress(port.ip, port.number);
     named[`HOST_ADDR_${label}`] = joinAddress(port.ip, port.number);
+    if (ownIp === undefined) continue;
+    named[`ALLOC_IP_${label}`] = ownIp;
+    named[`ALLOC_PORT_${label}`] = String(network.portInside(port));
+    named[`ALLOC_ADDR_${label}`] = joinAddress(ownIp, network.portInside(port));
   }
   for (const [name, value] of Object.entries(spec.meta)) {
     named[`META_${identifier(name)}`] = value;

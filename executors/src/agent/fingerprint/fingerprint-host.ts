@@ -4,6 +4,8 @@ import { arch, availableParallelism, hostname, networkInterfaces, platform, rele
 import { delimiter, join } from "node:path";
 import type { Attribute, Resources, Unavailable } from "@muster/proto";
 import { driverNames } from "../../drivers/drivers.ts";
+import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
+import { ownerOf } from "../../networks/kernel/namespaces.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
 import type { HostFacts } from "../config.ts";
 import { findNetworkModes } from "./network-modes.ts";
@@ -22,6 +24,8 @@ export interface FingerprintOptions {
   readonly keptFraction?: number;
   readonly dynamicPortFirst?: number;
   readonly dynamicPortLast?: number;
+  /** Default: `bridgeDefaults`. */
+  readonly bridge?: BridgeSettings;
 }
 
 /** What the host is and has. The warnings are for the log. */
@@ -74,7 +78,7 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     "node.class": "",
     ...options.attributes,
   };
-  const networks = await findNetworkModes();
+  const networks = await findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults);
   return {
     host: {
       ip: options.ip ?? firstAddress(),

@@ -1,4 +1,8 @@
 import type { Unavailable } from "@muster/proto";
+import { hasIpv6, overlappingRoute } from "../../networks/bridge/host.ts";
+import { sharedRules } from "../../networks/bridge/ruleset.ts";
+import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
+import { overlapText } from "../../networks/bridge/shared-bridge.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
 
 export interface NetworkModes {
@@ -8,28 +12,54 @@ export interface NetworkModes {
   readonly unavailable: readonly Unavailable[];
 }
 
-/** Finds out what networks can be made, by making one. */
-export async function findNetworkModes(): Promise<NetworkModes> {
-  const fault = await namespaceFault();
-  const lacking = ["bridge", "overlay", "cni"].map((name) => ({
+/** Finds out what networks can be made, by making one in a namespace that goes again. The host's own is not touched. */
+export async function findNetworkModes(owner: string, bridge: BridgeSettings): Promise<NetworkModes> {
+  const probe = `muster-probe-${process.pid}`;
+  const fault = await makeNamespace(probe);
+  const lacking = ["overlay", "cni"].map((name) => ({
     name: `network/${name}`,
-    reason: `this version of the agent lacks it; use ${fault === undefined ? "none or host" : "host"}`,
+    reason: `this version of the agent lacks it; use ${fault === undefined ? "bridge, none or host" : "host"}`,
   }));
-  if (fault === undefined) return { modes: ["host", "none"], unavailable: lacking };
-  return { modes: ["host"], unavailable: [{ name: "network/none", reason: fault }, ...lacking] };
+  if (fault !== undefined) {
+    const unavailable = ["bridge", "none"].map((name) => ({ name: `network/${name}`, reason: fault }));
+    return { modes: ["host"], unavailable: [...unavailable, ...lacking] };
+  }
+  const bridgeFault = await whyNoBridge(probe, owner, bridge);
+  await runTool("ip", ["netns", "del", probe]).catch(() => {});
+  if (bridgeFault === undefined) return { modes: ["host", "bridge", "none"], unavailable: lacking };
+  return { modes: ["host", "none"], unavailable: [{ name: "network/bridge", reason: bridgeFault }, ...lacking] };
 }
 
-/** Why no network namespaces can be made; undefined if they can. */
-async function namespaceFault(): Promise<string | undefined> {
+/** Why no network namespaces can be made; undefined if they can, and this one is. */
+async function makeNamespace(name: string): Promise<string | undefined> {
   if (process.platform !== "linux") return "agents run on Linux only";
   if (process.getuid?.() !== 0) return "the agent is not root: run it with sudo";
-  const name = `muster-probe-${process.pid}`;
+  return await runTool("ip", ["netns", "add", name]).then(() => undefined, textOf);
+}
+
+/** Why groups can't be put behind a bridge; undefined if they can. */
+async function whyNoBridge(probe: string, owner: string, settings: BridgeSettings): Promise<string | undefined> {
+  const plan = planBridge(owner, settings, hasIpv6());
   try {
-    await runTool("ip", ["netns", "add", name]);
-    await runTool("ip", ["netns", "del", name]);
+    await runTool(
+      "ip",
+      ["-n", probe, "-batch", "-"],
+      `link add ${plan.bridge} type bridge\nlink add muster0 type veth peer name muster1\n`,
+    );
+    await runTool("ip", ["netns", "exec", probe, "nft", "-f", "-"], `${sharedRules(plan)}\n`);
+    for (const subnet of [plan.subnet, ...(plan.subnet6 ? [plan.subnet6] : [])]) {
+      const route = await overlappingRoute(subnet, plan.bridge);
+      if (route !== undefined) return overlapText(subnet.text, route);
+    }
     return undefined;
   } catch (error) {
-    const { message } = error as Error;
-    return message.includes("ENOENT") ? "ip was not found: apt-get install iproute2" : message;
+    return textOf(error as Error);
   }
+}
+
+/** What to install stands beside what is missing. */
+function textOf({ message }: Error): string {
+  if (/exec of "nft" failed|nft could not be run/.test(message)) return "nft was not found: apt-get install nftables";
+  if (message.includes("ENOENT")) return "ip was not found: apt-get install iproute2";
+  return message;
 }

@@ -3,18 +3,24 @@ import type { Log } from "@muster/foundation";
 import { netFolder } from "../../agent/folders.ts";
 import type { NetEvents, NetReady, NetSpec, Nets } from "../../world/nets.ts";
 import { writeGroupFiles } from "./group-files.ts";
+import type { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
-import type { NetBuilder } from "./net-builder.ts";
+import type { NetBuilder, OwnedGroups } from "./net-builder.ts";
 
 /** So often it is tried to remove what resists, before it is left to the next life of the agent. */
 const removeTriesMax = 5;
 const removeRetryMs = 1_000;
+/** What is there is compared so often with what should be, while there are groups; what they share goes with the last. */
+export const reconcileMs = 60_000;
 
 export interface KernelNetsOptions {
   /** Absolute path of the agent's own folder. */
   readonly dataFolder: string;
+  readonly ip: IpBatch;
   readonly builders: readonly NetBuilder[];
   readonly log: Log;
+  /** Default: a minute. */
+  readonly reconcileMs?: number;
 }
 
 /** Networks made of the kernel's own namespaces. Needs root, Linux and iproute2. */
@@ -26,46 +32,72 @@ class KernelNets implements Nets {
   readonly #dataFolder: string;
   readonly #builders: readonly NetBuilder[];
   readonly #log: Log;
+  readonly #reconcileMs: number;
   readonly #namespaces: Namespaces;
   /** What is under way for a group: one thing after another. */
   readonly #chains = new Map<string, Promise<void>>();
+  /** Groups that have a network, or are to have one, until nothing of it is left. */
+  readonly #owned = new Map<string, NetSpec>();
+  /** Those of them whose network is made and not asked to go. */
+  readonly #ready = new Set<string>();
+  readonly #groups: OwnedGroups = {
+    isOwned: (key) => this.#owned.has(key),
+    owned: () => [...this.#owned.values()],
+    ready: () => [...this.#owned.values()].filter(({ key }) => this.#ready.has(key)),
+  };
+  /** The remains of an earlier life are gone: their names and ports are free. */
+  #kept: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
   #events: NetEvents | undefined;
 
-  constructor({ dataFolder, builders, log }: KernelNetsOptions) {
-    this.#dataFolder = dataFolder;
-    this.#builders = builders;
-    this.#log = log;
-    this.#namespaces = new Namespaces(dataFolder);
+  constructor(options: KernelNetsOptions) {
+    this.#dataFolder = options.dataFolder;
+    this.#builders = options.builders;
+    this.#log = options.log;
+    this.#reconcileMs = options.reconcileMs ?? reconcileMs;
+    this.#namespaces = new Namespaces(options.dataFolder, options.ip);
   }
 
   start(events: NetEvents): void {
     this.#events = events;
   }
 
-  stop(): void {
+  stop(done: () => void): void {
     this.#events = undefined;
+    clearTimeout(this.#timer);
+    void Promise.allSettled([this.#kept, ...this.#chains.values()])
+      .then(() => (this.#owned.size === 0 ? this.#close() : undefined))
+      .then(() => Promise.allSettled(this.#builders.map((builder) => builder.leave())))
+      .then(done);
   }
 
-  keep(keys: ReadonlySet<string>): void {
-    void this.#free(keys).catch((error) => this.#log.warn({ error }, "remains of networks could not be freed"));
+  keep(specs: readonly NetSpec[]): void {
+    for (const spec of specs) this.#own(spec);
+    this.#kept = this.#reconcile();
   }
 
   build(spec: NetSpec): void {
+    this.#own(spec);
     this.#enqueue(spec.key, async () => {
       try {
+        await this.#kept;
         const ready = await this.#make(spec);
+        this.#ready.add(spec.key);
         this.#events?.ready(spec.key, ready);
       } catch (error) {
         await this.#take(spec).catch((fault) =>
           this.#log.warn({ error: fault, group: spec.key }, "a network is left half made"),
         );
+        this.#owned.delete(spec.key);
         this.#events?.failed(spec.key, (error as Error).message);
       }
     });
   }
 
   remove(spec: NetSpec): void {
+    this.#own(spec);
     this.#enqueue(spec.key, async () => {
+      this.#ready.delete(spec.key);
       for (let tries = 1; this.#events; tries++) {
         try {
           await this.#take(spec);
@@ -76,8 +108,14 @@ class KernelNets implements Nets {
           await new Promise((resolve) => setTimeout(resolve, removeRetryMs));
         }
       }
+      this.#owned.delete(spec.key);
       this.#events?.gone(spec.key);
     });
+  }
+
+  #own(spec: NetSpec): void {
+    this.#owned.set(spec.key, spec);
+    this.#timer ??= setTimeout(() => void this.#tick(), this.#reconcileMs).unref();
   }
 
   #enqueue(key: string, act: () => Promise<void>): void {
@@ -90,11 +128,11 @@ class KernelNets implements Nets {
 
   async #make(spec: NetSpec): Promise<NetReady> {
     const builder = this.#builderOf(spec.mode);
-    const namespace = this.#namespaces.pathOf(spec.key);
-    const wasThere = await this.#namespaces.ensure(spec.key);
-    const ips = await builder.build(spec, this.#namespaces.nameOf(spec.key), wasThere);
+    const name = this.#namespaces.nameOf(spec.key);
+    const wasThere = await this.#namespaces.ensure(spec.key, await builder.prepare(spec, name));
+    const ips = await builder.build(spec, name, wasThere);
     await writeGroupFiles(netFolder(this.#dataFolder, spec.key), spec.settings, ips);
-    return { namespace, ips };
+    return { namespace: this.#namespaces.pathOf(spec.key), ips };
   }
 
   async #take(spec: NetSpec): Promise<void> {
@@ -103,9 +141,29 @@ class KernelNets implements Nets {
     rmSync(netFolder(this.#dataFolder, spec.key), { recursive: true, force: true });
   }
 
-  async #free(keys: ReadonlySet<string>): Promise<void> {
-    for (const builder of this.#builders) await builder.keep(keys);
-    for (const key of await this.#namespaces.keys()) if (!keys.has(key)) await this.#namespaces.remove(key);
+  async #tick(): Promise<void> {
+    await this.#reconcile();
+    this.#timer = undefined;
+    if (this.#events && this.#owned.size > 0)
+      this.#timer = setTimeout(() => void this.#tick(), this.#reconcileMs).unref();
+  }
+
+  /** What is there becomes what should be, whatever has happened in between. */
+  async #reconcile(): Promise<void> {
+    try {
+      for (const key of await this.#namespaces.keys()) if (!this.#owned.has(key)) await this.#namespaces.remove(key);
+      if (this.#owned.size === 0) await this.#close();
+      else for (const builder of this.#builders) await builder.reconcile(this.#groups);
+    } catch (error) {
+      this.#log.warn({ error }, "networks could not be compared with what they should be; it is tried again");
+    }
+  }
+
+  async #close(): Promise<void> {
+    for (const builder of this.#builders)
+      await builder
+        .close()
+        .catch((error) => this.#log.warn({ error, mode: builder.mode }, "what groups shared could not be removed"));
   }
 
   #builderOf(mode: string): NetBuilder {

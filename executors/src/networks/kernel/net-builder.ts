@@ -4,10 +4,25 @@ import type { NetSpec } from "../../world/nets.ts";
 export interface NetBuilder {
   /** As in `Network.name`. */
   readonly mode: string;
+  /** Makes what groups of this mode share; gives lines for `ip` that are run right after the namespace was made. */
+  prepare(spec: NetSpec, namespace: string): Promise<readonly string[]>;
   /** Furnishes the namespace of that name, or makes sure that it is furnished; gives the group's own addresses. */
   build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]>;
   /** Takes away what lies outside the namespace; the namespace itself goes afterwards. Doing it twice is harmless. */
   remove(spec: NetSpec, namespace: string): Promise<void>;
-  /** Frees what it has made for other groups than these. */
-  keep(keys: ReadonlySet<string>): Promise<void>;
+  /** Frees what it has made for groups other than the owned, and mends what the ready lack. May be called at any time. */
+  reconcile(groups: OwnedGroups): Promise<void>;
+  /** No group of any mode is left: what groups share goes, too. */
+  close(): Promise<void>;
+  /** The agent stops: what only it needs goes, networks stay. */
+  leave(): Promise<void>;
+}
+
+/** The groups that have, or are about to have, a network; always as they are now. */
+export interface OwnedGroups {
+  isOwned(key: string): boolean;
+  /** Everything of the owned groups, whether or not it is made yet. */
+  owned(): readonly NetSpec[];
+  /** Those that are made, and not being changed. */
+  ready(): readonly NetSpec[];
 }

@@ -5,17 +5,39 @@ export const toolTimeoutMs = 10_000;
 /** Bytes of output that are kept of a tool. */
 const outputBytesMax = 4 * 1024 * 1024;
 
+export interface ToolEnd {
+  readonly output: string;
+  readonly errors: string;
+  readonly code: number;
+  /** Why it did not come to an end of its own; undefined if it did. */
+  readonly fault: string | undefined;
+}
+
 /** Runs a program with that input; gives its output, or throws with what it said. It is killed at its deadline. */
-export function runTool(
+export async function runTool(
   program: string,
   words: readonly string[],
   input = "",
   timeoutMs = toolTimeoutMs,
 ): Promise<string> {
-  return new Promise((resolve, reject) => {
+  const { output, errors, code, fault } = await runToEnd(program, words, input, timeoutMs);
+  if (fault !== undefined) throw new Error(fault);
+  if (code !== 0) throw new Error(`${program} ${words.join(" ")}: ${errors.trim() || `exit code ${code}`}`);
+  return output;
+}
+
+/** Runs a program with that input, and says how it ended. It is killed at its deadline. */
+export function runToEnd(
+  program: string,
+  words: readonly string[],
+  input = "",
+  timeoutMs = toolTimeoutMs,
+): Promise<ToolEnd> {
+  return new Promise((resolve) => {
     const child = spawn(program, [...words], { stdio: ["pipe", "pipe", "pipe"], timeout: timeoutMs, killSignal: 9 });
     let output = "";
     let errors = "";
+    const end = (code: number, fault: string | undefined): void => resolve({ output, errors, code, fault });
     child.stdout.on("data", (data) => {
       if (output.length < outputBytesMax) output += data;
     });
@@ -24,11 +46,10 @@ export function runTool(
     });
     child.stdin.on("error", () => {});
     child.stdin.end(input);
-    child.on("error", (error) => reject(new Error(`${program} could not be run: ${error.message}`)));
+    child.on("error", (error) => end(-1, `${program} could not be run: ${error.message}`));
     child.on("close", (code, signal) => {
-      if (code === 0) resolve(output);
-      else if (signal !== null) reject(new Error(`${program} ${words.join(" ")}: no end within ${timeoutMs} ms`));
-      else reject(new Error(`${program} ${words.join(" ")}: ${errors.trim() || `exit code ${code}`}`));
+      if (signal === null) end(code ?? -1, undefined);
+      else end(-1, `${program} ${words.join(" ")}: no end within ${timeoutMs} ms`);
     });
   });
 }

@@ -4,10 +4,13 @@ import { runTool } from "../kernel/run-tool.ts";
 /** Loopback alone. */
 export const noNetworkBuilder: NetBuilder = {
   mode: "none",
+  prepare: async () => [],
   build: async (_spec, namespace) => {
     await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
     return [];
   },
   remove: async () => {},
-  keep: async () => {},
+  reconcile: async () => {},
+  close: async () => {},
+  leave: async () => {},
 };

@@ -54,14 +54,20 @@ function checkGroup(group: TaskGroup, path: string, job: Job): void {
 
 /** Remarks on a job that is taken in all the same. */
 export function jobWarnings(job: Job): string[] {
-  return job.groups.flatMap((group) =>
-    group.network.ports
-      .filter((port) => port.static !== undefined && group.count > 1)
+  return job.groups.flatMap(({ name, count, network: { mode, ports } }) => [
+    ...ports
+      .filter((port) => port.static !== undefined && count > 1)
       .map(
         (port) =>
-          `group ${group.name}: port ${port.static} is fixed, so each of its ${group.count} instances needs an agent of its own`,
+          `group ${name}: port ${port.static} is fixed, so each of its ${count} instances needs an agent of its own`,
       ),
-  );
+    ...ports
+      .filter(({ to = 0 }) => mode === "host" && to > 0)
+      .map(
+        ({ label, to }) =>
+          `group ${name}: port ${label}: to = ${to} has no meaning in network mode host; listen on MUSTER_PORT_${label}, or use mode = "bridge"`,
+      ),
+  ]);
 }
 
 export function versionEntry(record: VersionRecord, job: Job = readJob(record.definition)): JobVersionEntry {

@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { connect, type Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { NetSpec } from "../../world/nets.ts";
+import { toolTimeoutMs } from "../kernel/run-tool.ts";
+import { protocolsOf } from "./ruleset.ts";
+
+const programPath = fileURLToPath(new URL("../../../shim/hold-ports.pl", import.meta.url));
+
+interface Question {
+  resolve(answer: string): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Keeps processes of the host from ports that lead to groups. The sockets are those of one small process per agent, which
+ * is started at the first port, outlives the agent, and ends when it is left with nothing to hold and nobody to serve.
+ */
+export class PortHolder {
+  readonly #path: string;
+  #socket: Promise<Socket> | undefined;
+  #questions: Question[] = [];
+
+  constructor(owner: string) {
+    this.#path = `/run/muster-ports-${owner}`;
+  }
+
+  /** Holds the group's ports until they are let go. Throws, and holds none of them, if one is bound by somebody. */
+  async hold(spec: NetSpec): Promise<void> {
+    const ports = spec.ports.flatMap((port) => protocolsOf(port).map((protocol) => `${protocol}:${port.number}`));
+    if (ports.length === 0) return;
+    if (!(await this.#find())) this.#socket ??= this.#open();
+    const answer = await this.#ask(`hold ${spec.key} ${ports.join(" ")}`);
+    if (answer !== "ok") throw new Error(`PORT_IN_USE: a port can't be held: ${answer.replace(/^fail /, "")}`);
+  }
+
+  async free(key: string): Promise<void> {
+    if (await this.#find()) await this.#ask(`free ${key}`);
+  }
+
+  /** Keys of the groups whose ports are held. */
+  async keys(): Promise<string[]> {
+    if (!(await this.#find())) return [];
+    return (await this.#ask("list")).split(" ").slice(1);
+  }
+
+  /** Leaves it alone: it ends if it holds nothing. */
+  async close(): Promise<void> {
+    const socket = await this.#socket?.catch(() => undefined);
+    this.#socket = undefined;
+    if (!socket) return;
+    await new Promise<void>((resolve) => {
+      socket.once("close", () => resolve());
+      socket.end();
+    });
+  }
+
+  /** One that an earlier life of the agent has started; false if there is none. */
+  async #find(): Promise<boolean> {
+    this.#socket ??= this.#connect().catch((error) => {
+      this.#socket = undefined;
+      throw error;
+    });
+    return await this.#socket.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #open(): Promise<Socket> {
+    try {
+      await this.#start();
+      return await this.#connect();
+    } catch (error) {
+      this.#socket = undefined;
+      throw new Error(`ports can't be held: ${(error as Error).message}`);
+    }
+  }
+
+  #connect(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ path: this.#path });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        this.#listen(socket);
+        resolve(socket);
+      });
+    });
+  }
+
+  #listen(socket: Socket): void {
+    let text = "";
+    socket.unref();
+    socket.on("data", (data) => {
+      text += data;
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) this.#questions.shift()?.resolve(line);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#socket = undefined;
+      const questions = this.#questions;
+      this.#questions = [];
+      for (const { reject } of questions) reject(new Error("the process that holds ports has ended"));
+    });
+  }
+
+  #start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const child = spawn("perl", [programPath, this.#path], {
+        cwd: "/",
+        detached: true,
+        env: {},
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      const timer = setTimeout(() => reject(new Error("it does not start")), toolTimeoutMs);
+      // It says that it is ready, or ends because it can't be.
+      const done = (): void => {
+        clearTimeout(timer);
+        child.stdout.destroy();
+        resolve();
+      };
+      child.once("error", reject);
+      child.stdout.once("data", done);
+      child.stdout.once("end", done);
+      child.unref();
+    });
+  }
+
+  async #ask(line: string): Promise<string> {
+    const socket = await this.#socket;
+    if (!socket) throw new Error("the process that holds ports has ended");
+    return await new Promise((resolve, reject) => {
+      this.#questions.push({ resolve, reject });
+      socket.write(`${line}\n`);
+    });
+  }
+}

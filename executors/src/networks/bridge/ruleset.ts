@@ -1,0 +1,112 @@
+import type { AssignedPort } from "@muster/proto";
+import type { NetSpec } from "../../world/nets.ts";
+import { type BridgePlan, groupIps } from "./settings.ts";
+
+/** Where machines of clouds are told who they are, with credentials: nothing for tasks. */
+const metadataIps = { ip: "169.254.169.254", ip6: "fd00:ec2::254" } as const;
+
+/**
+ * The rules that all groups share, in a form that may be loaded again: the ports in the maps stay. Ports of the host lead
+ * to groups through the maps, so that a group costs no rule.
+ */
+export function sharedRules(plan: BridgePlan): string {
+  const { table, bridge, subnet, subnet6, closedPorts } = plan;
+  const toGroups = ["fib daddr type local dnat ip to meta l4proto . th dport map @hp4"];
+  // What leaves gets the host's address; so does what a group says to a port of the host that leads back to the bridge.
+  const masquerade = [
+    `ip saddr ${subnet.text} ip daddr != ${subnet.text} masquerade`,
+    `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
+    `ip saddr ${subnet.text} oifname "${bridge}" ct status dnat masquerade`,
+  ];
+  if (subnet6) {
+    // From ::1 there is no way to another link: what calls there is refused by nobody's listening.
+    toGroups.push("ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @hp6");
+    masquerade.push(
+      `ip6 saddr ${subnet6.text} ip6 daddr != ${subnet6.text} masquerade`,
+      `ip6 saddr ${subnet6.text} oifname "${bridge}" ct status dnat masquerade`,
+    );
+  }
+  const metadata = Object.entries(metadataIps).map(
+    ([family, ip]) => `iifname "${bridge}" ${family} daddr ${ip} reject`,
+  );
+  const closed =
+    closedPorts.length === 0
+      ? []
+      : [`iifname "${bridge}" tcp dport { ${closedPorts.join(", ")} } reject with tcp reset`];
+  return [
+    `add table inet ${table}`,
+    `flush table inet ${table}`,
+    `table inet ${table} {`,
+    "map hp4 { type inet_proto . inet_service : ipv4_addr . inet_service; }",
+    "map hp6 { type inet_proto . inet_service : ipv6_addr . inet_service; }",
+    // The host's own loopback, which route_localnet would open to groups.
+    chain("raw", "type filter hook prerouting priority raw;", [`iifname "${bridge}" ip daddr 127.0.0.0/8 drop`]),
+    chain("pre", "type nat hook prerouting priority dstnat;", toGroups),
+    chain("out", "type nat hook output priority -100;", toGroups),
+    chain("post", "type nat hook postrouting priority srcnat;", masquerade),
+    chain("forward", "type filter hook forward priority filter;", metadata),
+    chain("input", "type filter hook input priority filter;", [...metadata, ...closed]),
+    "}",
+  ].join("\n");
+}
+
+function chain(name: string, hook: string, rules: readonly string[]): string {
+  return [`chain ${name} {`, hook, ...rules, "}"].join("\n");
+}
+
+/** One port of the host as it stands in a map. */
+export interface MapElement {
+  readonly map: "hp4" | "hp6";
+  /** "tcp . 20000" */
+  readonly key: string;
+  /** "10.78.0.2 . 8080" */
+  readonly target: string;
+}
+
+/** What a group has in the maps. O(ports). */
+export function elementsOf(plan: BridgePlan, spec: NetSpec): MapElement[] {
+  const ips = groupIps(plan, spec.addressIndex);
+  return spec.ports.flatMap((port) =>
+    protocolsOf(port).flatMap((protocol) =>
+      ips.map((ip) => ({
+        map: ip.includes(":") ? ("hp6" as const) : ("hp4" as const),
+        key: `${protocol} . ${port.number}`,
+        target: `${ip} . ${port.to}`,
+      })),
+    ),
+  );
+}
+
+export function protocolsOf({ protocol }: AssignedPort): ("tcp" | "udp")[] {
+  return protocol === "tcp" || protocol === "udp" ? [protocol] : ["tcp", "udp"];
+}
+
+/** Adds them. One that is there already is no fault, one that leads elsewhere is. */
+export function addElements({ table }: BridgePlan, elements: readonly MapElement[]): string {
+  return elements.map(({ map, key, target }) => `add element inet ${table} ${map} { ${key} : ${target} }`).join("\n");
+}
+
+/** Removes them if they are there: nft has no word for that, but adding what is there is no fault. */
+export function removeElements({ table }: BridgePlan, elements: readonly MapElement[]): string {
+  return elements
+    .flatMap(({ map, key, target }) => [
+      `add element inet ${table} ${map} { ${key} : ${target} }`,
+      `delete element inet ${table} ${map} { ${key} }`,
+    ])
+    .join("\n");
+}
+
+/** Reads the elements of the maps from `nft -j list table`. */
+export function readElements(json: string): MapElement[] {
+  const { nftables } = JSON.parse(json) as {
+    nftables: readonly { map?: { name: string; elem?: readonly unknown[] } }[];
+  };
+  return nftables.flatMap(({ map }) => {
+    if (map?.name !== "hp4" && map?.name !== "hp6") return [];
+    const { name } = map;
+    return (map.elem ?? []).map((pair) => {
+      const [key, target] = pair as [{ concat: readonly unknown[] }, { concat: readonly unknown[] }];
+      return { map: name, key: key.concat.join(" . "), target: target.concat.join(" . ") };
+    });
+  });
+}

@@ -1,0 +1,122 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { type AssignedPort, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
+import { expect } from "vitest";
+import type { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { type BridgeSettings, bridgeDefaults } from "../../executors/src/networks/bridge/settings.ts";
+import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
+
+export const tools = ["ip", "nft", "curl"];
+export const modes = ["host", "bridge", "none"] as const;
+/** Subnets that no other test and no cluster of the machine uses. */
+export const settings: BridgeSettings = { ...bridgeDefaults, subnet: "10.217.0.0/20", subnet6: "fd78:217::/64" };
+export const gateway = "10.217.0.1";
+
+export const bridgeOf = (dataFolder: string): string => `mb${ownerOf(dataFolder)}`;
+export const tableOf = (dataFolder: string): string => `muster_${ownerOf(dataFolder)}`;
+
+/** What there is on this machine of an agent's networks, in a form that can be compared. */
+export function machineState(dataFolder: string) {
+  const owner = ownerOf(dataFolder);
+  const bridge = bridgeOf(dataFolder);
+  const table = nft("list", "tables").includes(`inet ${tableOf(dataFolder)}`);
+  return {
+    pins: pinsOf(dataFolder),
+    links: namesIn("/sys/class/net").filter((name) => name === bridge || hangsOn(name, bridge)),
+    elements: table ? elements(dataFolder) : undefined,
+    sockets: namesIn("/run").filter((name) => name.startsWith("muster") && name.includes(owner)),
+    processes: namesIn("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(`muster-ports-${owner}`)),
+  };
+}
+
+/** As before the first group, and a while after the last. */
+export const nothing = { pins: [], links: [], elements: undefined, sockets: [], processes: [] };
+
+export function pinsOf(dataFolder: string): string[] {
+  return namesIn("/run/netns").filter((name) => name.startsWith(`muster-${ownerOf(dataFolder)}`));
+}
+
+/** The ports that lead to groups, as "tcp . 20000". */
+export function elements(dataFolder: string): string[] {
+  const listed = JSON.parse(nft("-j", "list", "table", "inet", tableOf(dataFolder))) as {
+    nftables: { map?: { elem?: [{ concat: unknown[] }, unknown][] } }[];
+  };
+  return listed.nftables.flatMap(({ map }) => (map?.elem ?? []).map(([key]) => key.concat.join(" . ")));
+}
+
+export function nft(...words: string[]): string {
+  return execFileSync("nft", words, { encoding: "utf8" });
+}
+
+/** Runs a program in a namespace; gives its output, or "exit N". */
+export function inside(pin: string, ...words: string[]): string {
+  const { status, stdout } = spawnSync("nsenter", [`--net=/run/netns/${pin}`, ...words], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : `exit ${status}`;
+}
+
+/** What curl gets from an address, or "exit 7" if it is refused. */
+export function curl(pin: string, address: string): string {
+  return inside(pin, "curl", "-gsS", "--max-time", "3", `http://${address}/`);
+}
+
+export async function get(address: string): Promise<string> {
+  const answer = await fetch(`http://${address}/`, { signal: AbortSignal.timeout(3_000) });
+  return `${answer.status} ${await answer.text()}`;
+}
+
+/** A server on all addresses that answers each request with its process's id. */
+export function httpServer(port: number): Partial<TaskSpec> {
+  const program = `
+    use IO::Socket::IP;
+    $| = 1;
+    my $server = IO::Socket::IP->new(LocalHost => "::", LocalPort => ${port}, Listen => 64, V6Only => 0, ReuseAddr => 1)
+      or die "listen: $@";
+    print "listens\\n";
+    while (my $client = $server->accept) {
+      while (<$client>) { last if /^\\r?$/ }
+      print $client "HTTP/1.0 200 OK\\r\\ncontent-length: " . length($$) . "\\r\\n\\r\\n$$";
+      close $client;
+    }`;
+  return { command: "perl", arguments: ["-e", program] };
+}
+
+/** Launches one server, and gives the port of the host that leads to it once it listens. */
+export async function launchServer(fixture: AgentFixture, taskId: string, number = 0): Promise<number> {
+  const ports = [{ label: "http", to: 8080, number }];
+  fixture.master.launch({ taskId, networkMode: "bridge", ports, spec: httpServer(8080) });
+  await untilListening(fixture, taskId);
+  return portOf(fixture, taskId).number;
+}
+
+export async function untilListening(fixture: AgentFixture, taskId: string): Promise<void> {
+  await fixture.master.untilState(taskId, TaskState.TASK_RUNNING);
+  await expect.poll(() => fixture.outputOf(taskId), { timeout: 10_000 }).toContain("listens\n");
+}
+
+export function statusOf(fixture: AgentFixture, taskId: string): TaskStatus | undefined {
+  return fixture.master.of(taskId).at(-1);
+}
+
+export function portOf(fixture: AgentFixture, taskId: string): AssignedPort {
+  return statusOf(fixture, taskId)?.container?.ports[0] as AssignedPort;
+}
+
+function hangsOn(link: string, bridge: string): boolean {
+  return namesIn(`/sys/class/net/${bridge}/brif`).includes(link);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
