@@ -1,5 +1,5 @@
-import { readdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
-import { TaskState } from "@muster/proto";
+import { readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { Health, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { IpBatch } from "../../executors/src/networks/kernel/ip-batch.ts";
@@ -67,5 +67,27 @@ testWith(
       for (const key of await namespaces.keys()) await namespaces.remove(key);
     }
     expect(pins()).toEqual([]);
+  },
+);
+
+testWith(
+  ["ip"],
+  "case 80: a check of a server on the loopback of mode none passes, and fails when it stops",
+  async () => {
+    const agent = await fixture.agentWithNets(["host", "none"]);
+    const serve = 'require("http").createServer((_, r) => r.end()).listen(7000, "127.0.0.1")';
+    const common = { name: "", intervalMs: 100, timeoutMs: 2_000, graceMs: 60_000, failuresMax: 2, action: 1 as const };
+    const check = { ...common, tcp: { portLabel: "" }, loopbackPort: 7000 };
+    const script = `"$0" -e '${serve}' & wait; exec sleep 1000`;
+    const spec = { command: "sh", arguments: ["-c", script, process.execPath], healthChecks: [check] };
+    fixture.master.launch({ taskId: "inside", networkMode: "none", spec });
+    const healthIs = (health: Health) => () => fixture.master.of("inside").at(-1)?.health === health;
+    await fixture.master.until(healthIs(Health.HEALTH_HEALTHY), "healthy");
+    const { pid } = fixture.master.of("inside").at(-1)?.container ?? {};
+    const [server = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    process.kill(Number(server), "SIGKILL");
+    await fixture.master.until(healthIs(Health.HEALTH_UNHEALTHY), "unhealthy", 20_000);
+    await fixture.stop(agent, "kill");
+    await expect.poll(pins).toEqual([]);
   },
 );

@@ -131,7 +131,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
 }
 
 function copyCheck(check: HealthCheck): HealthCheck {
-  const { name, intervalMs, timeoutMs, graceMs, failuresMax, action, http, tcp, grpc, script } = check;
+  const { name, intervalMs, timeoutMs, graceMs, failuresMax, action, loopbackPort, http, tcp, grpc, script } = check;
   return {
     name,
     intervalMs,
@@ -139,6 +139,7 @@ function copyCheck(check: HealthCheck): HealthCheck {
     failuresMax,
     action,
     ...(graceMs === undefined ? {} : { graceMs }),
+    ...(loopbackPort === undefined ? {} : { loopbackPort }),
     ...(http ? { http: copyHttp(http) } : {}),
     ...(tcp ? { tcp: { portLabel: tcp.portLabel } } : {}),
     ...(grpc ? { grpc: copyGrpc(grpc) } : {}),

@@ -219,3 +219,13 @@ test("checks that hang delay others, and keep none from being made: who waits fo
   }
   for (let i = 0; i < 6; i++) expect(world.state.named.get(`f/good-${i}`)?.[0]?.health).toBe(healthy);
 });
+
+test("a check of a port on the group's own loopback is refused where the group has none of its own", () => {
+  const world = new CheckedTasks();
+  world.launch("a", "web", [aCheck({ loopbackPort: 7000 })]);
+  world.launch("b", "web", [aCheck({ loopbackPort: 70_000 })]);
+  expect(world.statuses.map(({ message }) => message)).toEqual([
+    "health_checks[0].loopback_port: network mode host has no loopback of its own",
+    "health_checks[0].loopback_port: 70000 is no port",
+  ]);
+});

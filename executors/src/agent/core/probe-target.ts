@@ -1,6 +1,6 @@
-import { type AssignedPort, type HealthCheck, StatusReason, TaskState } from "@muster/proto";
+import { type HealthCheck, StatusReason, TaskState } from "@muster/proto";
 import { findNetwork } from "../../networks/networks.ts";
-import type { ProbeTarget, ProbeTls } from "../../world/prober.ts";
+import type { ProbePlace, ProbeTarget, ProbeTls } from "../../world/prober.ts";
 import { taskEnvironment } from "../environment/environment.ts";
 import { createInterpolation } from "../environment/interpolation.ts";
 import type { CoreConfig, Group, Task } from "./model.ts";
@@ -23,22 +23,27 @@ export function unsupportedCheck(group: Group, checks: readonly HealthCheck[]): 
   return undefined;
 }
 
-function problemOf({ http, tcp, grpc, script }: HealthCheck, group: Group): string | undefined {
+function problemOf({ http, tcp, grpc, script, loopbackPort }: HealthCheck, group: Group): string | undefined {
   if (script) return script.command === "" ? ".script.command: must not be empty" : undefined;
   const label = (http ?? tcp ?? grpc)?.portLabel;
   if (label === undefined) return ": has no probe";
+  if (loopbackPort !== undefined) {
+    if (loopbackPort < 1 || loopbackPort > 65_535) return `.loopback_port: ${loopbackPort} is no port`;
+    const hasNamespace = findNetwork(group.networkMode)?.hasNamespace === true;
+    return hasNamespace ? undefined : `.loopback_port: network mode ${group.networkMode} has no loopback of its own`;
+  }
   return group.ports.some((port) => port.label === label) ? undefined : `: its group has no port "${label}"`;
 }
 
 /** Whether a check takes processes beside the agent's own. */
-export function needsHelper({ script }: HealthCheck): boolean {
-  return script !== undefined;
+export function needsHelper({ script, loopbackPort }: HealthCheck): boolean {
+  return script !== undefined || loopbackPort !== undefined;
 }
 
 /** Whom and what a check asks, with what only the agent knows filled in. Undefined: there is nothing to ask yet. */
 export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig): ProbeTarget | undefined {
   const { group, started } = task;
-  const { http, tcp, grpc, script } = check;
+  const { http, grpc, script } = check;
   if (script) {
     const network = findNetwork(group.networkMode);
     if (!started || !network) return undefined;
@@ -53,9 +58,8 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
       environment,
     };
   }
-  const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
-  if (!port) return undefined;
-  const place = placeOf(group, port);
+  const place = placeOf(group, check);
+  if (!place) return undefined;
   if (grpc) return { type: "grpc", ...place, service: grpc.service, ...(grpc.tls ? { tls: tlsOf(grpc) } : {}) };
   if (!http) return { type: "tcp", ...place };
   const fill = filler(task, config);
@@ -71,7 +75,13 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
 }
 
 /** A group with an address of its own is asked there: the host reaches it, and no map of ports stands in between. */
-function placeOf(group: Group, port: AssignedPort): { ip: string; port: number } {
+function placeOf(group: Group, { http, tcp, grpc, loopbackPort }: HealthCheck): ProbePlace | undefined {
+  if (loopbackPort !== undefined) {
+    const { net } = group;
+    return net.name === "ready" ? { ip: "127.0.0.1", port: loopbackPort, namespace: net.namespace } : undefined;
+  }
+  const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
+  if (!port) return undefined;
   const [ownIp] = ownIps(group);
   const network = findNetwork(group.networkMode);
   if (ownIp === undefined || !network) return { ip: port.ip, port: port.number };

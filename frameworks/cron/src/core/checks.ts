@@ -40,6 +40,9 @@ function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCh
   };
   if (check.checkRestart) made.graceMs = check.checkRestart.graceMs;
   const asked = check.portLabel === undefined && check.port === undefined ? service : check;
+  // Where a group can have no ports, a check's number is one inside its network, which the agent asks from there.
+  if (check.type !== "script" && group.network.mode === "none" && check.port !== undefined)
+    made.loopbackPort = check.port;
   return { ...made, ...probe(check, portLabelOf(asked, group)) };
 }
 

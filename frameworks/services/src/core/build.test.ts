@@ -84,3 +84,20 @@ test("a check of a group's service that names a task is that task's", () => {
   const made = launch(text).tasks.map(({ name, labels }) => [name, labels["muster.checks"]]);
   expect(Object.fromEntries(made)).toEqual({ side: "1", t: "0" });
 });
+
+test("in a network without ports a check's number is a port inside, asked from there", () => {
+  const group = `network {
+      mode = "none"
+    }
+    service {
+      check {
+        type = "tcp"
+        port = 6379
+        interval = "5s"
+        timeout = "2s"
+      }
+    }`;
+  const [task] = launch(jobText("web", { group })).tasks;
+  const { healthChecks } = codecOf("TaskSpec").decode(task?.spec ?? Buffer.alloc(0));
+  expect(healthChecks).toMatchObject([{ tcp: { portLabel: "" }, loopbackPort: 6379 }]);
+});

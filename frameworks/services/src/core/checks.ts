@@ -33,7 +33,10 @@ function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCh
     action: kills ? CheckAction.CHECK_ACTION_KILL : CheckAction.CHECK_ACTION_REPORT,
   };
   if (kills) made.graceMs = restart.graceMs;
-  return { ...made, ...probe(check, checkPortLabel(check, service, group) ?? "") };
+  const portLabel = checkPortLabel(check, service, group);
+  const loopbackPort = loopbackPortOf(check, group);
+  if (loopbackPort !== undefined) made.loopbackPort = loopbackPort;
+  return { ...made, ...probe(check, portLabel ?? "") };
 }
 
 function probe(check: Check, portLabel: string): Pick<HealthCheck, "http" | "tcp" | "grpc" | "script"> {
@@ -53,6 +56,11 @@ function probe(check: Check, portLabel: string): Pick<HealthCheck, "http" | "tcp
     case "script":
       return { script: { command: check.command, arguments: [...check.args] } };
   }
+}
+
+/** Where a group can have no ports, a check's number is one inside its network, which the agent asks from there. */
+function loopbackPortOf(check: Check, group: TaskGroup): number | undefined {
+  return check.type === "script" || group.network.mode !== "none" ? undefined : check.port;
 }
 
 /** The label of the group's port that a check asks. */
@@ -82,6 +90,7 @@ export function checkPorts(service: Service, group: TaskGroup, path: string): vo
     throw invalid(`${path}.portLabel`, `"${label}" is no port of the group`);
   for (const [index, check] of service.checks.entries()) {
     if (check.type === "script") continue;
+    if (loopbackPortOf(check, group) !== undefined) continue;
     const checked = checkPortLabel(check, service, group);
     if (checked === undefined || !labels.has(checked))
       throw invalid(`${path}.checks[${index}]`, "needs a port of the group to ask");
