@@ -26,7 +26,15 @@ $0 = 'muster-dialer';
 umask 077;
 socket(my $listener, 1, 1, 0) or die "socket: $!\n";     # AF_UNIX, SOCK_STREAM
 unlink $path;
+# The socket goes with its dialer, unless another has put its own in its place since.
+my $inode;
+sub leave {
+  unlink $path if defined $inode && $inode == ((stat $path)[1] // 0);
+  exit 0;
+}
+$SIG{TERM} = \&leave;
 bind($listener, pack('Sa*', 1, "$path\0")) or die "bind $path: $!\n";
+$inode = (stat $path)[1];
 listen($listener, 128) or die "listen: $!\n";
 $SIG{CHLD} = $SIG{INT} = $SIG{HUP} = $SIG{PIPE} = 'IGNORE';
 syswrite(STDOUT, "ready\n");
@@ -35,11 +43,12 @@ while (1) {
   my $wanted = '';
   vec($wanted, fileno($_), 1) = 1 for \*STDIN, $listener;
   next unless select(my $ready = $wanted, undef, undef, undef) > 0;
-  exit 0 if vec($ready, fileno(STDIN), 1) && !sysread(STDIN, my $ignored, 4096);
+  leave() if vec($ready, fileno(STDIN), 1) && !sysread(STDIN, my $ignored, 4096);
   next unless vec($ready, fileno($listener), 1);
   accept(my $client, $listener) or next;
   my $child = fork();
   if (defined $child && $child == 0) {
+    $SIG{TERM} = 'DEFAULT';
     close $listener;
     open(STDIN, '<', '/dev/null');
     open(STDOUT, '>', '/dev/null');

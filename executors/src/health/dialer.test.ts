@@ -99,6 +99,7 @@ test("a dialer ends with the process that started it, however that ends, and wit
   await until(() => processesWith(mark).length === 4, "script running", 15_000);
   child.kill("SIGKILL");
   await until(() => processesWith(mark).length === 0 && processesWith(probing.dataFolder).length === 0, "all gone");
+  expect(existsSync(dialerSocketPath(probing.dataFolder))).toBe(false);
 });
 
 test("the socket's folder is nobody else's, and its path short enough for Node", () => {
