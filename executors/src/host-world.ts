@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { Clock, Log } from "@muster/foundation";
 import type { AgentDeps } from "./agent/agent.ts";
+import { TaskCgroups } from "./cgroups/task-cgroups.ts";
+import type { ContainerHost } from "./containers/container-host.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
@@ -26,6 +28,8 @@ export interface HostWorldOptions {
   readonly hasNets?: boolean;
   /** Default: `bridgeDefaults`. */
   readonly bridge?: BridgeSettings;
+  /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
+  readonly containers?: ContainerHost | undefined;
 }
 
 /** The real disk, processes and ports: what an agent needs beside clock, chance, transport and log. */
@@ -35,14 +39,16 @@ export function hostWorld({
   log,
   hasNets = false,
   bridge = bridgeDefaults,
+  containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
   "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
+  const containers = host && { host, cgroups: new TaskCgroups(host.cgroups, ownerOf(dataFolder)) };
   return {
     disk: nodeDisk(dataFolder, log),
-    proc: shimProc({ dataFolder, clock, log }),
+    proc: shimProc({ dataFolder, clock, log, ...(containers ? { containers } : {}) }),
     hostPorts: nodeHostPorts,
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),

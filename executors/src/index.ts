@@ -2,6 +2,7 @@ export { type Agent, type AgentDeps, createAgent } from "./agent/agent.ts";
 export { type AgentConfig, agentDefaults, type HostFacts } from "./agent/config.ts";
 export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
 export { type TaskFolders, taskFolders } from "./agent/folders.ts";
+export type { ContainerHost } from "./containers/container-host.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
@@ -20,7 +21,7 @@ export type {
   ScriptTarget,
   TcpTarget,
 } from "./world/prober.ts";
-export type { Proc, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "./world/proc.ts";
+export type { Proc, ProcContainer, ProcEvents, ProcExit, ProcSpec, ProcStarted } from "./world/proc.ts";
 export type {
   ExecEvents,
   ExecQuestion,

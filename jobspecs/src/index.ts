@@ -9,6 +9,7 @@ export type { FileReader } from "./evaluate/scope.ts";
 export { formatSource } from "./format/format.ts";
 export { canonicalJson } from "./job/canonical.ts";
 export { decodeJob } from "./job/decode-job.ts";
+export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
@@ -18,6 +19,7 @@ export type {
   CheckRestart,
   Constraint,
   ConstraintOperator,
+  ContainerConfig,
   CronSchedule,
   Driver,
   GrpcCheck,

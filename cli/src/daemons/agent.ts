@@ -5,9 +5,9 @@ import {
   agentDefaults,
   type BridgeSettings,
   createAgent,
+  type Fingerprint,
   fingerprintHost,
   groupsIn,
-  type HostFacts,
   hostWorld,
   parseSubnet,
 } from "@muster/executors";
@@ -35,10 +35,8 @@ export const run: CommandModule["run"] = (invocation) => {
       closedPorts: [settings.listen, settings.master].map(portOf),
     };
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
-    const host = await fingerprint(
-      { dataFolder, bridge, ...ports, ...(settings.ip === "" ? {} : { ip: settings.ip }) },
-      log,
-    );
+    const ip = settings.ip === "" ? {} : { ip: settings.ip };
+    const { host, containers } = await fingerprint({ dataFolder, bridge, ...ports, ...ip }, log);
     const transport = grpcTransport();
     const agent = createAgent(
       {
@@ -46,7 +44,14 @@ export const run: CommandModule["run"] = (invocation) => {
         random: systemRandom,
         transport,
         log,
-        ...hostWorld({ dataFolder, clock: systemClock, log, hasNets: host.networkModes.includes("none"), bridge }),
+        ...hostWorld({
+          dataFolder,
+          clock: systemClock,
+          log,
+          hasNets: host.networkModes.includes("none"),
+          bridge,
+          containers,
+        }),
         failed: (error) => lifecycle.fail(error),
       },
       {
@@ -104,11 +109,11 @@ function roomIn({ subnet, subnet6 }: BridgeSettings): number {
   }
 }
 
-function fingerprint(options: Parameters<typeof fingerprintHost>[0], log: Log): Promise<HostFacts> {
+function fingerprint(options: Parameters<typeof fingerprintHost>[0], log: Log): Promise<Fingerprint> {
   return new Promise((resolveHost) => {
-    fingerprintHost(options, ({ host, warnings }) => {
-      for (const warning of warnings) log.warn({}, warning);
-      resolveHost(host);
+    fingerprintHost(options, (found) => {
+      for (const warning of found.warnings) log.warn({}, warning);
+      resolveHost(found);
     });
   });
 }

@@ -8,7 +8,7 @@ export function describeLacks(environment: Readonly<Record<string, string | unde
   const has = (name: string): boolean =>
     (environment["PATH"] ?? "").split(":").some((folder) => folder !== "" && isExecutable(join(folder, name)));
   if (!has("crun") && !has("runc"))
-    lacks.push("no crun or runc: drivers exec and oci are off, process is on (Debian: apt-get install crun)");
+    lacks.push("no crun or runc: driver exec is off, process is on (Debian: apt-get install crun)");
   if (!cniFolders.some((folder) => isExecutable(join(folder, "bridge"))))
     lacks.push("no CNI plugins: cni networks are off (Debian: apt-get install containernetworking-plugins)");
   if (!has("perl")) lacks.push("no perl: no task can run (Debian: apt-get install perl)");

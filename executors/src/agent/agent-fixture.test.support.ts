@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
+import type { ContainerHost } from "../containers/container-host.ts";
 import { hostWorld } from "../host-world.ts";
 import { type BridgeSettings, bridgeDefaults } from "../networks/bridge/settings.ts";
 import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
@@ -44,6 +45,13 @@ export class AgentFixture {
     const { dataFolder } = this;
     const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge });
     return this.agent({ host: { ...this.#config().host, networkModes }, ...config }, world);
+  }
+
+  /** Starts an agent whose tasks can have containers, and its groups networks of these modes. Needs root. */
+  agentWithContainers(containers: ContainerHost, networkModes: readonly string[] = ["host", "none"]): Promise<Agent> {
+    const { dataFolder } = this;
+    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, containers });
+    return this.agent({ host: { ...this.#config().host, networkModes, drivers: ["process", "exec"] } }, world);
   }
 
   /** What a task has written to its standard output so far. */

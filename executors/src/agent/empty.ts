@@ -25,5 +25,6 @@ export function emptySpec(): TaskSpec {
     groupName: "",
     instanceIndex: 0,
     meta: {},
+    memoryMiBMax: 0,
   };
 }

@@ -78,6 +78,7 @@ export class AgentLoop {
   /** What is to be told to `Proc`. */
   readonly procEvents: ProcEvents = {
     started: (id, started) => this.post({ type: "started", id, started }),
+    memoryKilled: (id, kills) => this.post({ type: "memory-killed", id, kills }),
     failed: (id, message) => this.post({ type: "start-failed", id, message }),
     exited: (id, exit) => this.post({ type: "exited", id, exit }),
     lost: (id) => this.post({ type: "supervisor-lost", id }),

@@ -1,9 +1,18 @@
-import { codecOf, emptyMessage, type GrpcServer, type Outlet, serveGrpc, silentLog } from "@muster/foundation";
+import {
+  codecOf,
+  emptyMessage,
+  type GrpcServer,
+  type Outlet,
+  resources,
+  serveGrpc,
+  silentLog,
+} from "@muster/foundation";
 import type {
   ConnectRequest,
   ConnectResponse,
   GroupNetwork,
   PortRequest,
+  Resources,
   TaskReport,
   TaskSpec,
   TaskStatus,
@@ -19,6 +28,7 @@ export interface LaunchWish {
   network?: GroupNetwork;
   /** More tasks of the same group. */
   others?: readonly { taskId: string; spec: Partial<TaskSpec> }[];
+  resources?: Partial<Resources>;
 }
 
 /** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
@@ -87,6 +97,7 @@ export class ScriptedMaster {
           networkMode = "",
           network = null,
           others = [],
+          resources: amounts,
         }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
@@ -100,6 +111,7 @@ export class ScriptedMaster {
               ...emptyMessage("TaskInfo"),
               taskId: task.taskId,
               name: task.taskId,
+              resources: amounts ? resources(amounts) : null,
               spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...task.spec }),
             })),
           },

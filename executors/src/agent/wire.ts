@@ -127,6 +127,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     groupName: spec.groupName,
     instanceIndex: spec.instanceIndex,
     meta: { ...spec.meta },
+    memoryMiBMax: spec.memoryMiBMax,
   };
 }
 

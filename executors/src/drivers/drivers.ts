@@ -1,7 +1,8 @@
 import type { Driver } from "./driver.ts";
+import { execDriver } from "./exec/index.ts";
 import { processDriver } from "./process/index.ts";
 
-const drivers: readonly Driver[] = [processDriver];
+const drivers: readonly Driver[] = [processDriver, execDriver];
 
 /** The driver of that name; a description without a driver means the plain process. */
 export function findDriver(name: string): Driver | undefined {

@@ -7,13 +7,13 @@ export interface Account {
   readonly groups: readonly number[];
 }
 
-/** An account of the host's files by name or number; undefined: there is none. */
-export function findAccount(user: string): Account | undefined {
-  const line = rows("/etc/passwd").find(([name, , uid]) => name === user || uid === user);
+/** An account by name or number, of the host's files or those below `root`; undefined: there is none. */
+export function findAccount(user: string, root = ""): Account | undefined {
+  const line = rows(`${root}/etc/passwd`).find(([name, , uid]) => name === user || uid === user);
   if (!line) return undefined;
   const gid = Number(line[3]);
   const name = line[0] ?? "";
-  const others = rows("/etc/group")
+  const others = rows(`${root}/etc/group`)
     .filter(([, , , members]) => members?.split(",").includes(name))
     .map(([, , id]) => Number(id));
   return { uid: Number(line[2]), gid, groups: [gid, ...others.filter((id) => id !== gid)] };

@@ -2,8 +2,14 @@ import { constants } from "node:os";
 import type { ProcExit, ProcSpec, ProcStarted } from "../world/proc.ts";
 import type { Account } from "./accounts.ts";
 
-/** What the shim reads: NAME=VALUE fields, each closed by a zero byte. */
-export function shimSpec(spec: ProcSpec, workFolder: string, events: string, account: Account | undefined): string {
+/** What the shim reads: NAME=VALUE fields, each closed by a zero byte. `extra` are the fields of a container. */
+export function shimSpec(
+  spec: ProcSpec,
+  workFolder: string,
+  events: string,
+  account: Account | undefined,
+  extra: readonly string[] = [],
+): string {
   const fields = [
     `arch=${process.arch}`,
     `events=${events}`,
@@ -12,6 +18,7 @@ export function shimSpec(spec: ProcSpec, workFolder: string, events: string, acc
     `log_bytes=${spec.logFileBytesMax}`,
     `log_files=${spec.logFilesMax}`,
   ];
+  fields.push(...extra);
   if (account)
     fields.push(`uid=${account.uid}`, `gid=${account.gid}`, `groups=${account.groups.join(" ") || account.gid}`);
   if (spec.network) {
@@ -48,13 +55,20 @@ export function parseEnd(text: string): ShimEnd | undefined {
   const failed = facts.get("failed");
   if (failed !== undefined) {
     const [stage, errno, message] = failed.split("\t");
-    return { type: "failed", message: `${stage}: ${message} (errno ${errno})` };
+    return { type: "failed", message: `${stage}: ${message}${errno ? ` (errno ${errno})` : ""}` };
   }
   const code = Number(facts.get("code"));
   const number = Number(facts.get("signal"));
   if (!Number.isInteger(code) || !Number.isInteger(number)) return undefined;
   const signal = number === 0 ? "" : signalName(number);
-  return { type: "exited", exit: { exitCode: number === 0 ? code : undefined, signal, at } };
+  const kills = parseMemoryKilled(text);
+  const exit = { exitCode: number === 0 ? code : undefined, signal, at };
+  return { type: "exited", exit: kills > 0 ? { ...exit, memoryKills: kills } : exit };
+}
+
+/** How many of its processes the kernel has ended for want of memory. */
+export function parseMemoryKilled(text: string): number {
+  return Number(parseFacts(text).get("memory_kills") ?? 0) || 0;
 }
 
 function parseFacts(text: string): Map<string, string> {

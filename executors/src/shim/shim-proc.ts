@@ -12,20 +12,19 @@ import {
   watch,
   writeFileSync,
 } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Cancel, Clock, Log } from "@muster/foundation";
 import { eventsFolder, groupOf, taskFolders } from "../agent/folders.ts";
+import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
 import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
-import { parseEnd, parseStarted, shimSpec } from "./shim-files.ts";
+import { parseEnd, parseMemoryKilled, parseStarted, shimSpec } from "./shim-files.ts";
+import { shimPath } from "./shim-path.ts";
 
 /** The folder of events is looked through so often while tasks live, in case the kernel's notice was lost. */
 export const rescanMs = 2_000;
 /** So many rescans pass between two looks at the shims that are not children of this process. */
 const rescansPerLook = 2;
-
-const shimPath = fileURLToPath(new URL("../../shim/shim.pl", import.meta.url));
 
 export interface ShimProcOptions {
   /** Absolute path of the agent's own folder. */
@@ -34,6 +33,8 @@ export interface ShimProcOptions {
   readonly log: Log;
   /** Program that runs the shim. Default: "perl", found by the agent's PATH. */
   readonly perl?: string;
+  /** Absent: no command can have a container. */
+  readonly containers?: Containers;
 }
 
 /** Commands under shims: one perl process per task, which outlives the agent. Linux only. */
@@ -45,6 +46,8 @@ interface Watched {
   started: ProcStarted | undefined;
   /** Whether the shim is a child of this process, so that its end is noticed at once. */
   isChild: boolean;
+  /** Its supervisor is gone, and what is left of it is being ended. */
+  isLost: boolean;
 }
 
 class ShimProc implements Proc {
@@ -54,18 +57,20 @@ class ShimProc implements Proc {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #perl: string;
+  readonly #containers: Containers | undefined;
   readonly #watched = new Map<string, Watched>();
   #events: ProcEvents | undefined;
   #watcher: FSWatcher | undefined;
   #rescan: Cancel | undefined;
   #rescanCount = 0;
 
-  constructor({ dataFolder, clock, log, perl = "perl" }: ShimProcOptions) {
+  constructor({ dataFolder, clock, log, perl = "perl", containers }: ShimProcOptions) {
     this.#dataFolder = dataFolder;
     this.#eventsFolder = eventsFolder(dataFolder);
     this.#clock = clock;
     this.#log = log;
     this.#perl = perl;
+    this.#containers = containers;
   }
 
   start(events: ProcEvents, known: ReadonlySet<string>): void {
@@ -83,18 +88,20 @@ class ShimProc implements Proc {
     this.#rescan?.();
     this.#events = undefined;
     this.#watched.clear();
+    this.#containers?.cgroups.removeOwn();
   }
 
   spawn(spec: ProcSpec): void {
     const folders = taskFolders(this.#dataFolder, spec.id);
-    const account = spec.user === "" ? undefined : findAccount(spec.user);
     try {
+      const account = this.#accountOf(spec);
       if (spec.user !== "" && !account) throw new Error(`user ${spec.user} is not known on this host`);
       for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
         mkdirSync(path, { recursive: true, mode: 0o755 });
       for (const path of [folders.group, folders.task]) chmodSync(path, 0o711);
       if (account) this.#giveFolders([folders.work, folders.local, folders.secrets, folders.shared], account);
-      const text = shimSpec(spec, folders.work, `${this.#eventsFolder}/${spec.id}`, account);
+      const extra = spec.container && account ? this.#writeContainer(spec, account) : [];
+      const text = shimSpec(spec, folders.work, `${this.#eventsFolder}/${spec.id}`, account, extra);
       // Whole at once: a shim of an earlier life of the agent may be reading it.
       writeFileSync(`${folders.task}/spec.new`, text, { mode: 0o600 });
       renameSync(`${folders.task}/spec.new`, `${folders.task}/spec`);
@@ -142,6 +149,16 @@ class ShimProc implements Proc {
     });
   }
 
+  #accountOf({ user, container }: ProcSpec): Account | undefined {
+    if (container) return containerAccount(user, container.rootfs);
+    return user === "" ? undefined : findAccount(user);
+  }
+
+  #writeContainer(spec: ProcSpec, account: Account): readonly string[] {
+    if (!this.#containers) throw new Error("this agent can't make containers any more");
+    return writeBundle(this.#dataFolder, spec, account, this.#containers);
+  }
+
   #giveFolders(paths: readonly string[], account: Account): void {
     for (const path of paths) chownSync(path, account.uid, account.gid);
   }
@@ -166,7 +183,7 @@ class ShimProc implements Proc {
   }
 
   #watch(id: string, isChild: boolean): void {
-    this.#watched.set(id, { started: undefined, isChild });
+    this.#watched.set(id, { started: undefined, isChild, isLost: false });
     this.#planRescan();
   }
 
@@ -189,7 +206,13 @@ class ShimProc implements Proc {
     else if (name.endsWith(".started")) {
       const started = this.#readStarted(id);
       if (started) this.#started(id, started);
-    }
+    } else if (name.endsWith(".memory")) this.#lookMemory(id);
+  }
+
+  #lookMemory(id: string): void {
+    const text = this.#watched.get(id)?.started && this.#read(`${id}.memory`);
+    const kills = text ? parseMemoryKilled(text) : 0;
+    if (kills > 0) this.#events?.memoryKilled(id, kills);
   }
 
   #started(id: string, started: ProcStarted): void {
@@ -197,6 +220,7 @@ class ShimProc implements Proc {
     if (!watched || watched.started) return;
     watched.started = started;
     this.#events?.started(id, started);
+    this.#lookMemory(id);
   }
 
   /** Tells of a recorded end; false if there is none yet. */
@@ -237,13 +261,26 @@ class ShimProc implements Proc {
   /** A shim that is gone without a record takes everything of its task with it. */
   #checkSupervisor(id: string): void {
     const watched = this.#watched.get(id);
-    if (!watched) return;
+    if (!watched || watched.isLost) return;
     const started = watched.started ?? this.#readStarted(id);
     if (started && isAlive(started.shimPid, started.shimStartTicks)) return;
     if (!started && this.#isClaimed(id)) return;
     if (this.#lookEnd(id)) return;
     killLeftovers(started, taskFolders(this.#dataFolder, id).local);
-    this.#finish(id)?.lost(id);
+    watched.isLost = true;
+    this.#removeCgroup(id, () => this.#finish(id)?.lost(id));
+  }
+
+  /** A process may have left its session and its parents, never its cgroup. */
+  #removeCgroup(id: string, done: () => void): void {
+    if (!this.#containers) {
+      done();
+      return;
+    }
+    void this.#containers.cgroups.remove(id).then((isGone) => {
+      if (!isGone) this.#log.warn({ task: id }, "processes of an ended task resist their end");
+      done();
+    });
   }
 
   #planRescan(): void {
@@ -274,5 +311,7 @@ class ShimProc implements Proc {
       const group = groupOf(name.replace(/\.[a-z.]+$/, ""));
       if (!known.has(group)) rmSync(`${this.#eventsFolder}/${name}`, { force: true });
     }
+    for (const id of this.#containers?.cgroups.ids() ?? [])
+      if (!known.has(groupOf(id))) this.#removeCgroup(id, () => {});
   }
 }

@@ -1,3 +1,6 @@
+import type { TaskLimits } from "../cgroups/limits.ts";
+import type { CapabilityWish } from "../containers/capabilities.ts";
+
 /** What to run. All interpolation is done; `id` is unique for ever on this agent: [A-Za-z0-9-]+ "." number. */
 export interface ProcSpec {
   readonly id: string;
@@ -10,6 +13,18 @@ export interface ProcSpec {
   readonly logFilesMax: number;
   /** The network that it joins; undefined: the host's. */
   readonly network: ProcNetwork | undefined;
+  /** Absent: a plain process with the host's files. */
+  readonly container?: ProcContainer;
+}
+
+/** Files, processes and limits of its own. */
+export interface ProcContainer {
+  /** Absolute path of the folder that is its root, read-only; empty: its own folder, with the host's programs in it. */
+  readonly rootfs: string;
+  /** Where it begins, inside. */
+  readonly workFolder: string;
+  readonly capabilities: CapabilityWish;
+  readonly limits: TaskLimits;
 }
 
 /** A network of its own, and what a command sees of it. */
@@ -38,12 +53,16 @@ export interface ProcExit {
   readonly signal: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** So many of its processes the kernel has ended because it was at its limit of memory. Absent: none. */
+  readonly memoryKills?: number;
 }
 
 /** What becomes of spawned and adopted commands. Each comes at most once per `spawn` or `adopt`, in this order. */
 export interface ProcEvents {
   /** The command's own program runs: exec has succeeded. */
   started(id: string, started: ProcStarted): void;
+  /** While it runs: so many of its processes the kernel has ended by now because it was at its limit of memory. */
+  memoryKilled(id: string, kills: number): void;
   /** It could not be started, and why. Final. */
   failed(id: string, message: string): void;
   /** It ended, and nothing that it left behind is alive. Final. */

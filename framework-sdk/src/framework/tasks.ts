@@ -102,5 +102,6 @@ export function templateSpec({ run, check }: TaskTemplate): TaskSpec {
     groupName: "",
     instanceIndex: 0,
     meta: {},
+    memoryMiBMax: 0,
   };
 }

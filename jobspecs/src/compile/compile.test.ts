@@ -336,9 +336,39 @@ test("cut and shuffled jobs give diagnostics, never an exception", () => {
   );
 });
 
+test("driver exec takes the settings of containers, driver process refuses them", () => {
+  const text = (driver: string): string => `job "j" {
+  task "t" {
+    driver = "${driver}"
+    config {
+      command    = "true"
+      work_dir   = "/local"
+      cap_drop   = ["all"]
+      pids_limit = 7
+    }
+    resources {
+      memory     = 32
+      memory_max = 64
+    }
+  }
+}
+`;
+  const task = compiled(text("exec")).groups[0]?.tasks[0];
+  expect(task).toMatchObject({
+    driver: "exec",
+    config: { command: "true", container: { workDir: "/local", capDrop: ["all"], pidsLimit: 7 } },
+    resources: { memoryMiB: 32, memoryMiBMax: 64 },
+  });
+  expect(errors(text("raw_exec"))).toEqual([
+    '6:20 error job/not-of-driver (driver = "exec")',
+    '7:20 error job/not-of-driver (driver = "exec")',
+    '8:20 error job/not-of-driver (driver = "exec")',
+  ]);
+});
+
 test("another driver's config is not looked into: the driver is the one error", () => {
   const text = 'job "j" {\n task "t" {\n driver = "docker"\n config { image = "redis" }\n }\n}\n';
-  expect(errors(text)).toEqual(['3:11 error job/driver (use driver = "process")']);
+  expect(errors(text)).toEqual(['3:11 error job/driver (use driver = "exec" or "process")']);
 });
 
 test.each([

@@ -3,6 +3,8 @@ import { decodeServices } from "./decode-services.ts";
 import { JobInvalid, Reader, refuseTwice } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import {
+  type ContainerConfig,
+  drivers,
   type Job,
   jobSchema,
   type Network,
@@ -164,12 +166,30 @@ const readGroup = typed((reader): TaskGroup => {
 const readConfig = typed((reader) => {
   const command = reader.text("command");
   if (command === "") reader.fail("command", "must not be empty");
-  return { command, args: reader.texts("args") };
+  const container = reader.has("container")
+    ? { container: readContainer(reader.raw("container"), reader.at("container")) }
+    : {};
+  return { command, args: reader.texts("args"), ...container };
+});
+
+const readContainer = typed((reader): ContainerConfig => {
+  const path = (name: string): string => {
+    const text = reader.text(name, 4_096);
+    return text.startsWith("/") ? text : reader.fail(name, "must be an absolute path");
+  };
+  return {
+    ...(reader.has("rootfs") ? { rootfs: path("rootfs") } : {}),
+    ...(reader.has("workDir") ? { workDir: path("workDir") } : {}),
+    ...(reader.has("capAdd") ? { capAdd: reader.texts("capAdd") } : {}),
+    ...(reader.has("capDrop") ? { capDrop: reader.texts("capDrop") } : {}),
+    ...(reader.has("pidsLimit") ? { pidsLimit: reader.integer("pidsLimit", 1, 4_194_304) } : {}),
+  };
 });
 
 const readResources = typed((reader) => ({
   cpuMillis: reader.integer("cpuMillis", 1, 1_000_000_000),
   memoryMiB: reader.integer("memoryMiB", 1, 1_000_000_000),
+  ...(reader.has("memoryMiBMax") ? { memoryMiBMax: reader.integer("memoryMiBMax", 1, 1_000_000_000) } : {}),
   diskMiB: reader.integer("diskMiB", 0, 1_000_000_000),
 }));
 
@@ -188,7 +208,7 @@ const readTask = (network: Network) =>
     }
     return {
       name: reader.name("name"),
-      driver: reader.oneOf("driver", ["process"]),
+      driver: reader.oneOf("driver", drivers),
       config: readConfig(reader.raw("config"), reader.at("config")),
       ...(reader.has("user") ? { user: reader.text("user") } : {}),
       env,

@@ -59,14 +59,17 @@ export interface TaskGroup {
   readonly tasks: readonly Task[];
 }
 
-export type Driver = "process";
+/** process: a plain process. exec: a container with the host's programs or a root of its own. */
+export type Driver = "process" | "exec";
+
+export const drivers: readonly Driver[] = ["process", "exec"];
 
 export interface Task {
   readonly name: string;
   /** `raw_exec` of a Nomad file arrives as "process". */
   readonly driver: Driver;
   readonly config: TaskConfig;
-  /** Account to run as; absent: the agent's own. */
+  /** Account to run as; absent: the agent's own, with driver exec nobody. */
   readonly user?: string;
   /** Values are interpolated. */
   readonly env: Readonly<Record<string, string>>;
@@ -92,12 +95,29 @@ export interface TaskConfig {
   readonly command: string;
   /** Interpolated. */
   readonly args: readonly string[];
+  /** Of driver exec only; absent: its defaults. */
+  readonly container?: ContainerConfig;
+}
+
+export interface ContainerConfig {
+  /** Absolute path of a folder of the host that is the root. Absent: the host's programs. Interpolated. */
+  readonly rootfs?: string;
+  /** Where it begins, inside. Absent: "/". Interpolated. */
+  readonly workDir?: string;
+  /** Capabilities beside the default, e.g. "net_raw". */
+  readonly capAdd?: readonly string[];
+  /** Capabilities to do without; "all": all. */
+  readonly capDrop?: readonly string[];
+  /** Processes and threads at once. */
+  readonly pidsLimit?: number;
 }
 
 export interface TaskResources {
   /** 1,000 = one core. `cpu = 500` (MHz in Nomad) is 500; `cores = 2` is 2,000. */
   readonly cpuMillis: number;
   readonly memoryMiB: number;
+  /** Where the driver limits memory: may be used while the host has it. Absent: no more than `memoryMiB`. */
+  readonly memoryMiBMax?: number;
   readonly diskMiB: number;
 }
 

@@ -153,14 +153,20 @@ export const serviceBlock: BlockSchema = block("A name in discovery.", {
 });
 
 const configBlock: BlockSchema = block("What the driver runs.", {
-  onlyIf: { attribute: "driver", oneOf: ["process", "raw_exec"] },
+  onlyIf: { attribute: "driver", oneOf: ["process", "raw_exec", "exec"] },
   attributes: {
     command: works("string", "Program.", { required: true }),
     args: works("strings", "Arguments."),
     cgroup_v1_override: refused("Own cgroups.", later),
     cgroup_v2_override: refused("Own cgroup.", later),
     oom_score_adj: refused("Kernel's choice when memory ends.", later),
-    work_dir: refused("Working folder.", later),
+    work_dir: works("string", "Of exec: where it begins, inside; /."),
+    rootfs: works("string", "Of exec: folder of the host that is its root; the host's programs."),
+    cap_add: works("strings", "Of exec: capabilities beside the default, e.g. net_raw."),
+    cap_drop: works("strings", "Of exec: capabilities to do without, or all."),
+    pids_limit: works("integer", "Of exec: processes and threads at once; 4096.", { min: 1, max: 4_194_304 }),
+    pid_mode: refused("Whose processes it sees.", "a container has processes of its own"),
+    ipc_mode: refused("Whose shared memory it sees.", "a container has shared memory of its own"),
     denied_envs: refused("Environment variables left out.", later),
   },
 });
@@ -171,7 +177,7 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
     memory: works("integer", "MiB; 300.", { min: 1 }),
     disk: works("integer", "MiB; 0.", { min: 0 }),
-    memory_max: warned("Memory in bursts.", "memory is the limit in this release"),
+    memory_max: works("integer", "MiB it may use beyond memory while the host has them; of driver exec.", { min: 1 }),
     iops: warned("Old disk limit.", "has no meaning since Nomad 0.9"),
     secrets: warned("Size of the secrets folder.", "has no effect"),
   },
@@ -195,8 +201,8 @@ export const taskBlock: BlockSchema = block("A program.", {
   labels: 1,
   repeats: true,
   attributes: {
-    driver: works("string", "process, or raw_exec, which is the same.", { required: true }),
-    user: works("string", "Account; the agent's own."),
+    driver: works("string", "process, or raw_exec, which is the same; exec: in a container.", { required: true }),
+    user: works("string", "Account; the agent's own, of exec nobody."),
     env: works("string-map", "Environment."),
     meta: metaAttribute,
     kill_timeout: works("duration", "From the signal to SIGKILL; 5s.", { min: 0 }),

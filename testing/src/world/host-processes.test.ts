@@ -22,6 +22,7 @@ function watch(log: string[]) {
     failed: (id: string) => void log.push(`failed ${id}`),
     exited: (id: string, exit: { exitCode: number | undefined; signal: string }) =>
       void log.push(`exited ${id} ${exit.exitCode ?? exit.signal}`),
+    memoryKilled: () => {},
     lost: (id: string) => void log.push(`lost ${id}`),
     absent: (id: string) => void log.push(`absent ${id}`),
   };

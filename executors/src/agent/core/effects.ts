@@ -23,6 +23,7 @@ export type AgentInput =
   | { readonly type: "not-durable"; readonly purpose: Purpose; readonly failure: DiskFailure }
   | { readonly type: "space"; readonly space: DiskSpace }
   | { readonly type: "started"; readonly id: string; readonly started: ProcStarted }
+  | { readonly type: "memory-killed"; readonly id: string; readonly kills: number }
   | { readonly type: "start-failed"; readonly id: string; readonly message: string }
   | { readonly type: "exited"; readonly id: string; readonly exit: ProcExit }
   | { readonly type: "supervisor-lost"; readonly id: string }

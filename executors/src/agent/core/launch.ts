@@ -179,6 +179,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     phase: "preparing",
     bootId: "",
     started: undefined,
+    memoryKills: 0,
     sequence: 0,
     queue: [],
     latest: undefined,

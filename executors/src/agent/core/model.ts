@@ -90,6 +90,8 @@ export interface Task {
   /** The boot of the machine in which it was launched. */
   bootId: string;
   started: ProcStarted | undefined;
+  /** So many of its processes were ended for want of memory when that was reported last. */
+  memoryKills: number;
   /** Count of statuses made. */
   sequence: number;
   /** Not acknowledged, oldest first. At most `statusesPerTaskMax`. */
@@ -210,6 +212,8 @@ export interface StateRecord {
   readonly bootId: string;
   readonly phase: TaskPhase;
   readonly started: ProcStarted | null;
+  /** Absent in records of agents that did not count them. */
+  readonly memoryKills?: number;
   readonly sequence: number;
   readonly queue: readonly TaskStatus[];
   readonly latest: TaskStatus | null;

@@ -3,6 +3,7 @@ import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import { closeGroup } from "./group-end.ts";
 import { startChecks } from "./health.ts";
 import { beginKill, carryOutKill } from "./kill.ts";
+import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
 import { type Context, type News, report } from "./status.ts";
 
@@ -43,6 +44,8 @@ export function exited(context: Context, id: string, exit: ProcExit): void {
     if (task.kill) return [stateAfterKill(task), { ...news, reason: task.kill.reason, message: task.kill.message }];
     if (task.group.damaged) return damaged(news);
     if (exit.exitCode === 0) return [TaskState.TASK_FINISHED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED }];
+    const memory = memoryVerdict(task, exit);
+    if (memory) return [TaskState.TASK_FAILED, { ...news, ...memory }];
     const message = exit.signal === "" ? `exit code ${exit.exitCode}` : `ended by ${exit.signal}`;
     return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED, message }];
   });

@@ -82,6 +82,7 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.bootId = record.bootId;
   task.phase = record.phase;
   task.started = record.started ?? undefined;
+  task.memoryKills = record.memoryKills ?? 0;
   task.sequence = record.sequence;
   task.latest = record.latest ?? undefined;
   task.health = record.health;
@@ -106,6 +107,7 @@ export function stateRecord(task: Task): StateRecord {
     bootId: task.bootId,
     phase: task.phase,
     started: task.started ?? null,
+    memoryKills: task.memoryKills,
     sequence: task.sequence,
     queue: task.queue.map(({ status }) => status),
     latest: task.latest ?? null,

@@ -5,6 +5,7 @@ import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { beginKill, killNamed } from "./kill.ts";
 import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked, spawn } from "./launch.ts";
+import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { absent, exited, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
@@ -48,6 +49,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "started":
       started(context, input.id, input.started);
+      return;
+    case "memory-killed":
+      memoryKilled(context, input.id, input.kills);
       return;
     case "start-failed":
       startFailed(context, input.id, input.message);

@@ -3,13 +3,27 @@ import type { CoreConfig, Task } from "../core/model.ts";
 import { ownIps } from "../core/net.ts";
 import { taskFolders } from "../folders.ts";
 
+/** Where a task finds its folders, if not at their places on the host. */
+export interface FoldersInside {
+  readonly shared: string;
+  readonly local: string;
+  readonly secrets: string;
+  readonly home: string;
+}
+
 /**
  * What a task finds in its environment, before interpolation: the agent's PATH, what names the task (once as MUSTER_,
  * once as NOMAD_ for jobs written for Nomad), and what its description asks for, which wins.
  */
-export function taskEnvironment(task: Task, config: CoreConfig, network: Network): Record<string, string> {
+export function taskEnvironment(
+  task: Task,
+  config: CoreConfig,
+  network: Network,
+  inside?: FoldersInside,
+): Record<string, string> {
   const { info, spec, group } = task;
-  const folders = taskFolders(config.dataFolder, task.id);
+  const onHost = taskFolders(config.dataFolder, task.id);
+  const folders = inside ?? { ...onHost, home: onHost.work };
   const named: Record<string, string> = {
     ALLOC_ID: info.taskId,
     ALLOC_NAME: `${spec.jobName}.${spec.groupName}[${spec.instanceIndex}]`,
@@ -45,7 +59,7 @@ export function taskEnvironment(task: Task, config: CoreConfig, network: Network
     named[`META_${identifier(name)}`] = value;
     named[`META_${identifier(name).toUpperCase()}`] = value;
   }
-  const environment: Record<string, string> = { ...config.taskEnvironment, HOME: folders.work };
+  const environment: Record<string, string> = { ...config.taskEnvironment, HOME: folders.home };
   for (const [name, value] of Object.entries(named)) {
     environment[`NOMAD_${name}`] = value;
     environment[`MUSTER_${name}`] = value;

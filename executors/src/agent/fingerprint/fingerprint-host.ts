@@ -3,6 +3,9 @@ import { accessSync, constants, existsSync, promises as fs, readFileSync } from 
 import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Attribute, Resources, Unavailable } from "@muster/proto";
+import { readLayout } from "../../cgroups/layout.ts";
+import type { ContainerHost } from "../../containers/container-host.ts";
+import { type Found, findContainers } from "../../containers/find-containers.ts";
 import { driverNames } from "../../drivers/drivers.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
 import { ownerOf } from "../../networks/kernel/namespaces.ts";
@@ -31,6 +34,8 @@ export interface FingerprintOptions {
 /** What the host is and has. The warnings are for the log. */
 export interface Fingerprint {
   readonly host: HostFacts;
+  /** What makes containers; absent: nothing does, and `host.unavailable` says why. */
+  readonly containers?: ContainerHost;
   readonly warnings: readonly string[];
 }
 
@@ -57,6 +62,7 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     custom: {},
     ...options.resources,
   };
+  const { name: cgroupLayout } = readLayout();
   const hasPerl = perl !== undefined && platform() === "linux";
   const found: Record<string, string> = {
     "kernel.name": platform(),
@@ -67,8 +73,8 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     "os.name": osRelease("ID"),
     "os.version": osRelease("VERSION_ID"),
     "unique.hostname": hostname(),
-    "unique.cgroup.layout": cgroupLayout(),
-    "cgroup.layout": cgroupLayout(),
+    "unique.cgroup.layout": cgroupLayout,
+    "cgroup.layout": cgroupLayout,
     "nodejs.version": process.versions.node,
     ...(perl === undefined ? {} : { "perl.version": perl.replace(/^v/, "") }),
     ...(hasPerl ? { "driver.process": "1" } : {}),
@@ -78,15 +84,23 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     "node.class": "",
     ...options.attributes,
   };
-  const networks = await findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults);
+  const [networks, containers] = await Promise.all([
+    findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults),
+    findContainers(options.dataFolder),
+  ]);
+  if (containers.works) {
+    found["driver.exec"] = "1";
+    found["driver.exec.runtime"] = containers.host.runtime.name;
+  }
   return {
+    ...(containers.works ? { containers: containers.host } : {}),
     host: {
       ip: options.ip ?? firstAddress(),
       resources,
       attributes: toAttributes(found),
-      drivers: hasPerl ? driverNames : [],
+      drivers: hasPerl ? driverNames.filter((name) => name !== "exec" || containers.works) : [],
       networkModes: networks.modes,
-      unavailable: [...unavailable(hasPerl, found), ...networks.unavailable],
+      unavailable: [...unavailable(hasPerl, containers), ...networks.unavailable],
       mayChangeUser: process.getuid?.() === 0,
     },
     warnings: portWarnings(options.dynamicPortFirst ?? 20_000, options.dynamicPortLast ?? 32_000),
@@ -110,18 +124,11 @@ async function runtimes(): Promise<Record<string, string>> {
   return found;
 }
 
-function unavailable(hasPerl: boolean, found: Readonly<Record<string, string>>): Unavailable[] {
+function unavailable(hasPerl: boolean, containers: Found): Unavailable[] {
   const lacking: Unavailable[] = [];
   if (platform() !== "linux") lacking.push({ name: "driver/process", reason: "agents run on Linux only" });
   else if (!hasPerl) lacking.push({ name: "driver/process", reason: "perl was not found: apt-get install perl-base" });
-  const runtime = found["runtime.crun.version"] ?? found["runtime.runc.version"];
-  lacking.push({
-    name: "driver/exec",
-    reason:
-      runtime === undefined
-        ? "this version of the agent lacks it, and neither crun nor runc was found: apt-get install crun"
-        : "this version of the agent lacks it",
-  });
+  if (!containers.works) lacking.push({ name: "driver/exec", reason: containers.reason });
   return lacking;
 }
 
@@ -149,14 +156,6 @@ function osRelease(key: string): string {
     .split("\n")
     .find((text) => text.startsWith(`${key}=`));
   return line?.slice(key.length + 1).replaceAll('"', "") ?? "";
-}
-
-/** "v2", "v1", "hybrid" (v1 with an empty v2 beside it) or "none". */
-function cgroupLayout(): string {
-  const mounts = read("/proc/self/mounts").split("\n");
-  const ofType = (type: string): boolean => mounts.some((line) => line.split(" ")[2] === type);
-  if (!ofType("cgroup")) return ofType("cgroup2") ? "v2" : "none";
-  return ofType("cgroup2") ? "hybrid" : "v1";
 }
 
 function firstAddress(): string {

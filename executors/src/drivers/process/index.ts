@@ -3,9 +3,7 @@ import { procNetwork } from "../../agent/core/net.ts";
 import { taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import type { Driver } from "../driver.ts";
-
-const logFileBytesDefault = 10 * 1024 * 1024;
-const logFilesDefault = 10;
+import { logLimits } from "../log-limits.ts";
 
 /** Runs a command as a plain process with the host's files and network. */
 export const processDriver: Driver = {
@@ -27,8 +25,7 @@ export const processDriver: Driver = {
       arguments: task.spec.arguments.map(interpolate),
       environment,
       user: interpolate(task.spec.user),
-      logFileBytesMax: task.spec.logPolicy?.fileBytesMax || logFileBytesDefault,
-      logFilesMax: task.spec.logPolicy?.filesMax || logFilesDefault,
+      ...logLimits(task.spec),
       network: procNetwork(task.group, config.dataFolder),
     };
   },

@@ -7,7 +7,7 @@ import {
   type ServiceEndpoint,
   type TaskInfo,
 } from "@muster/framework-sdk";
-import { interpolate, type Job, type Task, type TaskGroup } from "@muster/jobspecs";
+import { driverConfigJson, interpolate, type Job, type Task, type TaskGroup } from "@muster/jobspecs";
 import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
 import type { Instance, LaunchGroup, Run } from "./model.ts";
@@ -111,7 +111,8 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
       healthChecks: checks,
       runTimeMsMax: group.runMsMax ?? 0,
-      driverConfigJson: "",
+      driverConfigJson: driverConfigJson(task),
+      memoryMiBMax: task.resources.memoryMiBMax ?? 0,
       jobName: job.id,
       groupName: group.name,
       instanceIndex: instance.index,

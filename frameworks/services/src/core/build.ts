@@ -12,7 +12,7 @@ import {
   type TaskInfo,
   type TaskSpec,
 } from "@muster/framework-sdk";
-import { interpolate, type Job, type Service, type Task, type TaskGroup } from "@muster/jobspecs";
+import { driverConfigJson, interpolate, type Job, type Service, type Task, type TaskGroup } from "@muster/jobspecs";
 import { healthChecks, mainTask, servicePortLabel } from "./checks.ts";
 import { idPrefix, makeTaskId } from "./ids.ts";
 
@@ -171,7 +171,8 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
     healthChecks: checks,
     runTimeMsMax: 0,
-    driverConfigJson: "",
+    driverConfigJson: driverConfigJson(task),
+    memoryMiBMax: task.resources.memoryMiBMax ?? 0,
     jobName: job.id,
     groupName: group.name,
     instanceIndex: index,

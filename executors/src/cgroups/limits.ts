@@ -1,0 +1,35 @@
+/** What a task may use, as cgroups count it. */
+export interface TaskLimits {
+  /** Weight against the tasks beside it when the processor is scarce; 1,024 is one core. */
+  readonly cpuShares: number;
+  /** Beyond, the kernel ends processes of the task; undefined: no limit. */
+  readonly memoryBytesMax: number | undefined;
+  /** What it is to keep when memory is scarce; undefined: the same as the limit. */
+  readonly memoryBytesReserved: number | undefined;
+  /** Processes and threads at once. */
+  readonly processesMax: number;
+}
+
+export interface LimitAmounts {
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  /** 0: `memoryMiB` is the limit. */
+  readonly memoryMiBMax: number;
+  readonly processesMax: number;
+}
+
+const mebibyte = 1024 * 1024;
+/** The range that the kernel takes. */
+const sharesMin = 2;
+const sharesMax = 262_144;
+
+/** Pure. The runtime turns shares into the weight of version 2. */
+export function taskLimits({ cpuMillis, memoryMiB, memoryMiBMax, processesMax }: LimitAmounts): TaskLimits {
+  const hardMiB = Math.max(memoryMiB, memoryMiBMax);
+  return {
+    cpuShares: Math.min(sharesMax, Math.max(sharesMin, Math.round((cpuMillis * 1_024) / 1_000))),
+    memoryBytesMax: hardMiB > 0 ? hardMiB * mebibyte : undefined,
+    memoryBytesReserved: memoryMiB > 0 && memoryMiB < hardMiB ? memoryMiB * mebibyte : undefined,
+    processesMax,
+  };
+}

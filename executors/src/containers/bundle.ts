@@ -1,0 +1,103 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type TaskFolders, taskFolders } from "../agent/folders.ts";
+import type { TaskCgroups } from "../cgroups/task-cgroups.ts";
+import { type Account, findAccount } from "../shim/accounts.ts";
+import type { ProcSpec } from "../world/proc.ts";
+import type { ContainerHost } from "./container-host.ts";
+import { ociConfig } from "./oci-config.ts";
+
+/** What makes containers on this host. */
+export interface Containers {
+  readonly host: ContainerHost;
+  readonly cgroups: TaskCgroups;
+}
+
+const nobodyId = 65_534;
+/** Where the tasks of a container's group meet, inside. */
+const sharedInside = "/alloc";
+
+/**
+ * Writes what the runtime is to run, and gives what the shim has to know of it beside a plain process: NAME=VALUE fields.
+ * Without a rootfs the task's working folder becomes its root: what it writes stays there, as with a plain process.
+ */
+export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account, containers: Containers): string[] {
+  const { container, network } = spec;
+  if (!container) return [];
+  const { host, cgroups } = containers;
+  const folders = taskFolders(dataFolder, spec.id);
+  const bundle = `${folders.task}/oci`;
+  mkdirSync(`${bundle}/state`, { recursive: true, mode: 0o700 });
+  const root = container.rootfs === "" ? furnishRoot(folders, host) : container.rootfs;
+  const config = ociConfig(
+    {
+      container,
+      command: spec.command,
+      arguments: spec.arguments,
+      environment: spec.environment,
+      account,
+      root,
+      binds: [
+        [folders.shared, sharedInside],
+        ...(container.rootfs === ""
+          ? []
+          : ([
+              [folders.local, "/local"],
+              [folders.secrets, "/secrets"],
+            ] as const)),
+      ],
+      files: network ? standIns(network.filesFolder, container.rootfs) : [],
+      networkNamespace: network?.namespace ?? "",
+      hostname: network?.hostname ?? "",
+      cgroup: cgroups.pathOf(spec.id),
+      arch: process.arch,
+    },
+    host,
+  );
+  writeFileSync(`${bundle}/config`, JSON.stringify(config), { mode: 0o600 });
+  const { runtime } = host;
+  return [
+    `runtime=${runtime.path}`,
+    `runtime_name=${runtime.name}`,
+    `runtime_init=${runtime.initName}`,
+    `hidden_mount=${runtime.hiddenMount}`,
+    `container=${spec.id}`,
+    `memory_kills=${container.limits.memoryBytesMax === undefined ? "" : cgroups.memoryKillsFile(spec.id)}`,
+    ...cgroups.foldersOf(spec.id).map((folder) => `cgroup=${folder}`),
+  ];
+}
+
+/**
+ * The account that a container runs under, by the files of its root. A number needs no entry there, and where nobody is
+ * unknown it is the one that the kernel takes for nobody.
+ */
+export function containerAccount(user: string, rootfs: string): Account {
+  if (rootfs !== "" && !statSync(rootfs, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`rootfs ${rootfs} is not a folder of this host`);
+  const found = findAccount(user, rootfs);
+  if (found) return found;
+  const number = user === "nobody" ? nobodyId : /^\d{1,9}$/.test(user) ? Number(user) : undefined;
+  if (number === undefined)
+    throw new Error(`user ${user} is not known ${rootfs === "" ? "on this host" : "in its rootfs"}`);
+  return { uid: number, gid: number, groups: [number] };
+}
+
+/** The links of the host's root, and a folder for files of the moment. */
+function furnishRoot({ work }: TaskFolders, { links }: ContainerHost): string {
+  for (const { path, target } of links) {
+    const place = join(work, path);
+    if (lstatSync(place, { throwIfNoEntry: false })) continue;
+    mkdirSync(dirname(place), { recursive: true, mode: 0o755 });
+    symlinkSync(target, place);
+  }
+  mkdirSync(`${work}/tmp`, { recursive: true });
+  chmodSync(`${work}/tmp`, 0o1777);
+  return work;
+}
+
+/** The group's files of names in place of those of the root, where it has such files. */
+function standIns(filesFolder: string, rootfs: string): [string, string][] {
+  return ["hosts", "hostname", "resolv.conf"]
+    .filter((name) => existsSync(`${rootfs}/etc/${name}`))
+    .map((name) => [`${filesFolder}/${name}`, `/etc/${name}`]);
+}
