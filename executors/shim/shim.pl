@@ -1,16 +1,17 @@
 # The parent of one task: `perl shim.pl FOLDER`. It keeps the task's output, records its end durably, and outlives the
 # agent. No module is loaded, not even strict: each would multiply its memory. FOLDER/spec holds NAME=VALUE fields, each
 # closed by a zero byte.
-my ($folder) = @ARGV;
+our ($folder) = @ARGV;
+my $program = $0;
 my %nr_by_arch = (
   x64   => { fsync => 74, setsid => 112, prctl => 157, gettimeofday => 96,  pidfd_open => 434,
-             mount => 165, sethostname => 170, unshare => 272, setns => 308,
-             umount2 => 166, eventfd2 => 290, inotify_init1 => 294, inotify_add_watch => 254 },
+             mount => 165, sethostname => 170, unshare => 272, setns => 308 },
   arm64 => { fsync => 82, setsid => 157, prctl => 167, gettimeofday => 169, pidfd_open => 434,
              mount => 40,  sethostname => 161, unshare => 97,  setns => 268,
              umount2 => 39,  eventfd2 => 19,  inotify_init1 => 26,  inotify_add_watch => 27 },
 );
-my (%spec, @args, @cgroups, %env);
+our (%spec, @cgroups);
+my (@args, %env);
 open(my $in, '<', "$folder/spec") or die "spec: $!";
 { local $/; $text = <$in>; }
 close $in;
@@ -21,7 +22,7 @@ for my $field (split /\0/, $text) {
   elsif ($name eq 'env') { my ($key, $rest) = split /=/, $value, 2; $env{$key} = $rest }
   else { $spec{$name} = $value }
 }
-my $nr = $nr_by_arch{$spec{arch}} or die "architecture $spec{arch}";
+our $nr = $nr_by_arch{$spec{arch}} or die "architecture $spec{arch}";
 
 # Whoever makes the claim starts the task; a second shim for the same launch finds it made and leaves.
 # 0301 is O_WRONLY | O_CREAT | O_EXCL, the same on both architectures.
@@ -73,45 +74,15 @@ sub final_event {
   exit 1;
 }
 
-# A container's namespace of processes is held by a fork of the shim, not by the task's program: as the first process of
-# its namespace that would be deaf to every signal that it does not handle. When the shim dies, its fork dies, and with
-# it the kernel ends everything in the namespace.
-sub hold_processes {
-  my $shim = $$;
-  sysopen(my $own, '/proc/self/ns/pid', 0) && syscall($nr->{unshare}, 0x20000000) == 0 or return 0;
-  my $init = fork();
-  if (defined $init && $init == 0) {
-    syscall($nr->{prctl}, 1, 9, 0, 0, 0);  # PR_SET_PDEATHSIG
-    $SIG{$_} = 'IGNORE' for qw(HUP INT TERM CHLD);    # the kernel reaps what is left to it
-    $0 = "muster-init $folder";
-    close $own;
-    open(my $stat, '<', '/proc/self/stat');
-    my $parent = (split / /, (<$stat> =~ s/^.*\) //sr))[1];
-    close $stat;
-    select(undef, undef, undef, 86400) while $parent == $shim;
-    kill 'KILL', $$;
-    exit 1;
-  }
-  syscall($nr->{setns}, fileno($own), 0x20000000) == 0 or return 0;
-  return $init // 0;
-}
-
-my $bundle = "$folder/oci";
 if (defined $spec{runtime}) {
-  my $init = hold_processes();
-  final_event(at => now_ms(), failed => "process namespace\t" . ($! + 0) . "\t$!") unless $init;
-  open(my $in, '<', "$bundle/config");
-  my $config = do { local $/; <$in> };
-  $config =~ s/\@init\@/$init/;           # the first is the namespace's; what a job wrote stays
-  open(my $out, '>', "$bundle/config.json");
-  syswrite($out, $config);
-  close $out or final_event(at => now_ms(), failed => "bundle\t" . ($! + 0) . "\t$!");
+  require($program =~ s/[^\/]*$/container.pl/r);
+  begin_container();
 }
 
 my ($pid, $ended, $status) = (0, 0, 0);
 pipe(my $out_read, my $out_write);
 pipe(my $err_read, my $err_write);
-pipe(my $exec_read, my $exec_write);      # closed by exec; what comes through it before is why exec failed
+pipe(my $exec_read, our $exec_write);      # closed by exec; what comes through it before is why exec failed
 $SIG{HUP} = $SIG{INT} = $SIG{PIPE} = 'IGNORE';
 $SIG{TERM} = sub { kill('TERM', -$pid) or kill('TERM', $pid) if $pid };
 $SIG{CHLD} = \&reap;
@@ -132,21 +103,6 @@ sub join_network {
     syscall($nr->{mount}, $from, $to, 0, 0x1000, 0) == 0 or fail($to);    # MS_BIND
   }
   syscall($nr->{sethostname}, $spec{hostname}, length $spec{hostname}) == 0 or fail('host name');
-}
-
-# The write end of exec_write goes through the runtime into the container, and is closed when the task's program starts.
-sub run_container {
-  syscall($nr->{prctl}, 1, 9, 0, 0, 0);
-  if ($spec{hidden_mount} ne '') {
-    my ($root, $hidden) = ('/', $spec{hidden_mount});
-    syscall($nr->{unshare}, 0x20000) == 0 && syscall($nr->{mount}, 0, $root, 0, 0x84000, 0) == 0
-      && syscall($nr->{umount2}, $hidden, 2) == 0 or fail('mounts');
-  }
-  %ENV = (PATH => $ENV{PATH});
-  my @words = ('--root', "$bundle/state", '--log', "$bundle/log", 'run', '--detach', '--bundle', $bundle,
-    '--pid-file', "$bundle/pid", $spec{container});
-  fcntl($exec_write, 2, 0);               # F_SETFD: not closed by the start of the runtime
-  exec { $spec{runtime} } $spec{runtime}, @words or fail($spec{runtime});
 }
 
 $SIG{CHLD} = 'DEFAULT' if defined $spec{runtime};    # until the container's main process is known
@@ -178,60 +134,18 @@ sub reap {
   }
 }
 
-sub read_all {
-  open(my $file, '<', $_[0]) or return '';
-  local $/;
-  return <$file> // '';
-}
-
-sub remove_container {
-  my $state = "$bundle/state/$spec{container}";
-  if (opendir(my $files, $state)) { unlink "$state/$_" for readdir $files; rmdir $state }
-  for my $cgroup (@cgroups) {
-    # The kernel lets go of a cgroup a moment after its last process.
-    for (my $tries = 0; !rmdir($cgroup) && -d $cgroup && $tries < 100; $tries++) { select(undef, undef, undef, 0.01) }
-  }
-}
-
-# A container that could not be made: what there is of it goes, and why it could not is told.
-sub container_failed {
-  my ($message) = @_;
-  my $log = read_all("$bundle/log");
-  my ($last) = $log =~ /([^\n]+)\n*\z/;
-  $last = $1 =~ s/\\(.)/$1/gr if defined $last && $last =~ /msg="((?:[^"\\]|\\.)*)"/;
-  kill 'KILL', children();
-  for (my $tries = 0; $tries < 500 && children(); $tries++) { waitpid(-1, 1); select(undef, undef, undef, 0.01) }
-  remove_container();
-  final_event(at => now_ms(), failed => "$spec{runtime_name}\t\t" . ($last // $message) =~ s/[\n\t]/ /gr);
-}
-
-# Waits until the runtime has done its work and the task's program has taken its place; gives its main process.
-sub container_pid {
-  my ($runtime) = @_;
-  waitpid($runtime, 0);
-  my $main = $? == 0 ? 0 + read_all("$bundle/pid") : 0;
-  container_failed("exit status $?") unless $main;
-  for (my $tries = 0; $tries < 10_000; $tries++) {
-    my ($name, $state) = read_all("/proc/$main/stat") =~ /\((.*)\) (\S)/s;
-    return $main if defined $name && $name ne $spec{runtime_init};
-    last if !defined $name || $state =~ /[ZX]/;
-    select(undef, undef, undef, 0.001);
-  }
-  container_failed('its program could not be executed: no such interpreter, or no program for this machine');
-}
-
 my $failure = '';
-$SIG{ALRM} = sub { kill 'KILL', children() };
-alarm 60 if defined $spec{runtime};       # a runtime that hangs is no reason to wait for ever
+await_runtime() if defined $spec{runtime};
 1 while sysread($exec_read, $failure, 4096, length $failure) || $! == 4;    # 4: interrupted
 close $exec_read;
 if ($failure ne '') {
   waitpid($pid, 0);
   final_event(at => now_ms(), failed => $failure =~ s/\n/ /gr);
 }
-$pid = container_pid($pid) if defined $spec{runtime};
-alarm 0;
-$SIG{CHLD} = \&reap;
+if (defined $spec{runtime}) {
+  $pid = container_pid($pid);
+  $SIG{CHLD} = \&reap;
+}
 event('started', 0, pid => $pid, start => start_ticks($pid), shim => $$, shim_start => start_ticks($$), at => now_ms());
 my $pidfd = syscall($nr->{pidfd_open}, $pid, 0);
 
@@ -285,41 +199,7 @@ my %logs = (
 );
 log_open($_) for values %logs;
 
-# The kernel says when it has ended a process of the task for want of memory: version 1 of cgroups by an eventfd, version 2
-# by a change of the file.
-my ($memory_notice, $memory_file, $memory_kills, $memory_looks) = (undef, undef, 0, 0);
-sub watch_memory {
-  my $path = $spec{memory_kills};
-  open($memory_file, '<', $path) or return;
-  my $number;
-  if ($path =~ /oom_control$/) {
-    $number = syscall($nr->{eventfd2}, 0, 0x80800);
-    open(my $control, '>', $path =~ s/[^\/]*$/cgroup.event_control/r) or return;
-    syswrite($control, "$number " . fileno($memory_file));
-  } else {
-    $number = syscall($nr->{inotify_init1}, 0x80800);
-    syscall($nr->{inotify_add_watch}, $number, $path, 2);
-  }
-  open($memory_notice, '<&=', $number) if $number >= 0;
-}
-
-sub count_memory_kills {
-  return 0 unless $memory_file;
-  sysseek($memory_file, 0, 0);
-  sysread($memory_file, my $text, 4096);
-  return ($text // '') =~ /^oom_kill (\d+)$/m ? $1 : 0;
-}
-
-# The notice of version 1 comes before the kernel has done and counted it.
-sub look_memory {
-  $memory_looks--;
-  my $kills = count_memory_kills();
-  return if $kills <= $memory_kills;
-  ($memory_kills, $memory_looks) = ($kills, 0);
-  event('memory', 0, memory_kills => $kills);
-}
-
-watch_memory() if ($spec{memory_kills} // '') ne '';
+watch_memory() if defined $spec{runtime};
 
 # Reads what there is within `seconds` (undef: until something happens).
 sub pump {
@@ -365,6 +245,4 @@ for (my $pause = 0.001; (my @left = children()) && now_ms() < $deadline; $pause 
   reap();
 }
 1 while %logs && pump(0);
-$memory_kills = count_memory_kills() || $memory_kills;
-remove_container() if defined $spec{runtime};
-final_event(at => $ended_at, code => $status >> 8, signal => $status & 127, ($memory_kills ? (memory_kills => $memory_kills) : ()));
+final_event(at => $ended_at, code => $status >> 8, signal => $status & 127, defined $spec{runtime} ? end_container() : ());
