@@ -7,7 +7,7 @@ import type { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
 import type { NetBuilder, OwnedGroups } from "./net-builder.ts";
 
-/** So often it is tried to remove what resists, before it is left to the next life of the agent. */
+/** So often it is tried at short intervals to remove what resists; then as often as networks are compared. */
 const removeTriesMax = 5;
 const removeRetryMs = 1_000;
 /** What is there is compared so often with what should be, while there are groups; what they share goes with the last. */
@@ -104,7 +104,10 @@ class KernelNets implements Nets {
           break;
         } catch (error) {
           this.#log.warn({ error, group: spec.key, tries }, "a network could not be removed");
-          if (tries >= removeTriesMax) return;
+          if (tries >= removeTriesMax) {
+            setTimeout(() => this.#events && this.remove(spec), this.#reconcileMs).unref();
+            return;
+          }
           await new Promise((resolve) => setTimeout(resolve, removeRetryMs));
         }
       }
