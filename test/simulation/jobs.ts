@@ -19,6 +19,13 @@ job "${name}" {
   group "g" {
     count = ${count}
     ${constraint}
+    # What was killed again and again would by default wait for longer than a seed lasts after its chaos.
+    restart {
+      attempts = 1000
+      interval = "1h"
+      delay    = "5s"
+      mode     = "delay"
+    }
     network {
       port "http" { ${staticPort > 0 ? `static = ${staticPort}` : ""} }
     }

@@ -213,7 +213,8 @@ test("case 62: a command beside a task ends with the task, and its caller is tol
   const agent = await fixture.agent();
   fixture.master.launch({ taskId: "host", spec: shell("sleep 300") });
   await fixture.master.untilState("host", TaskState.TASK_RUNNING);
-  const { answers } = exec(agent, "host", ["sleep", "300"]);
+  const { answers } = exec(agent, "host", ["sh", "-c", "echo ready; exec sleep 300"]);
+  await answers.until(() => output(answers).includes("ready"));
   fixture.master.kill("host", 100);
   await answers.until(() => answers.over !== undefined);
   expect(answers.messages.at(-1)?.end).toMatchObject({ exitCode: 137, signal: "SIGKILL" });

@@ -183,6 +183,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     sequence: 0,
     queue: [],
     latest: undefined,
+    durable: undefined,
     kill: undefined,
     health: Health.HEALTH_UNSPECIFIED,
     checks: firstChecks(spec),

@@ -97,6 +97,8 @@ export interface Task {
   /** Not acknowledged, oldest first. At most `statusesPerTaskMax`. */
   queue: QueuedStatus[];
   latest: TaskStatus | undefined;
+  /** The latest that is durable. A master may know of no other: after a power cut its number is given again. */
+  durable: TaskStatus | undefined;
   kill: Kill | undefined;
   health: Health;
   checks: Check[];

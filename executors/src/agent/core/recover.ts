@@ -85,6 +85,7 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.memoryKills = record.memoryKills ?? 0;
   task.sequence = record.sequence;
   task.latest = record.latest ?? undefined;
+  task.durable = task.latest;
   task.health = record.health;
   task.endsAt = record.endsAt ?? undefined;
   task.acknowledgedAt = record.acknowledgedAt ?? undefined;

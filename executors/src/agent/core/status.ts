@@ -51,8 +51,10 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
   const isVolatile = task.group.phase === "refused";
   if (task.queue.length >= statusesPerTaskMax) dropHealthChange(task);
   task.queue.push({ status, durable: isVolatile, resendAtMs: undefined, delayMs: resendDelayMsFirst });
-  if (isVolatile) sendHead(context, task);
-  else {
+  if (isVolatile) {
+    task.durable = status;
+    sendHead(context, task);
+  } else {
     const purpose = { type: "status", id: task.id, sequence: task.sequence } as const;
     context.effects.push({ type: "persist-state", id: task.id, purpose });
   }
@@ -77,7 +79,11 @@ export function resendHead(context: Context, task: Task): void {
 
 /** Takes in that a status and all before it are durable. */
 export function markDurable(context: Context, task: Task, sequence: number): void {
-  for (const queued of task.queue) if (queued.status.sequence <= sequence) queued.durable = true;
+  for (const queued of task.queue) {
+    if (queued.status.sequence > sequence) continue;
+    queued.durable = true;
+    task.durable = queued.status;
+  }
   sendHead(context, task);
 }
 
@@ -91,9 +97,9 @@ export function acknowledge(context: Context, frameworkId: string, taskId: strin
   sendHead(context, task);
 }
 
-/** What a master is told of a task that has no status yet. */
+/** What a master is told of a task at the beginning of a session. */
 export function presentStatus(context: Context, task: Task): TaskStatus {
-  return task.latest ?? { ...makeStatus(context, task, TaskState.TASK_STAGING, {}), updateId: "", sequence: 0 };
+  return task.durable ?? { ...makeStatus(context, task, TaskState.TASK_STAGING, {}), updateId: "", sequence: 0 };
 }
 
 function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, news: News): TaskStatus {

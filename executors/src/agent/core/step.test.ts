@@ -8,7 +8,7 @@ import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput, Purpose } from "./effects.ts";
 import { type AgentState, type CoreConfig, type FoundGroup, type LaunchRequest, plainNetwork } from "./model.ts";
 import { stateRecord } from "./recover.ts";
-import { isTerminal } from "./status.ts";
+import { isTerminal, presentStatus } from "./status.ts";
 import { step } from "./step.ts";
 
 const config: CoreConfig = {
@@ -166,6 +166,20 @@ test("ports in a mode that has none are told as a mistake of the job", () => {
   play.input({ type: "registered" });
   play.input({ type: "launch", launch: aLaunch("web", { networkMode: "none" }) });
   expect(play.sent[0]).toMatchObject({ state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID });
+});
+
+test("a master is told nothing at registration that a power cut could take back", () => {
+  const play = new Play();
+  const now = { monotonicMs: 1, epochMs: 1 };
+  const present = () =>
+    [...play.state.tasks.values()].map((task) => presentStatus({ state: play.state, now, effects: [] }, task));
+  play.input({ type: "launch", launch: aLaunch("web") });
+  while (play.waiting.some(({ type }) => type !== "spawn")) play.answer(0);
+  play.answer(0);
+  expect(play.state.named.get("f/web")?.[0]?.latest).toMatchObject({ state: TaskState.TASK_RUNNING, sequence: 2 });
+  expect(present()).toMatchObject([{ state: TaskState.TASK_STARTING, sequence: 1 }]);
+  play.answerAll();
+  expect(present()).toMatchObject([{ state: TaskState.TASK_RUNNING, sequence: 2 }]);
 });
 
 test("a launch that can't be recorded is dropped for the disk, and its ports are free again", () => {
