@@ -180,6 +180,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   await run(write("nightly", periodic));
   const file = "shown.hcl";
   const { instances } = await cluster.job("shown");
+  const task = instances[0]?.id ?? "";
   const uses: Record<string, readonly string[]> = {
     "job init": ["json"],
     "job validate": [file],
@@ -200,7 +201,12 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "agent status": ["agent-1"],
     "framework list": [],
     "task list": [],
-    "task exec": [instances[0]?.id ?? "", "--", "echo", "hi"],
+    "task status": [task],
+    "task logs": [task],
+    "task files": [task],
+    "task stats": [task],
+    "task exec": [task, "--", "echo", "hi"],
+    "task kill": [task, "--yes"],
     offers: [],
     dns: ["agent-1.agents.muster"],
     version: [],
@@ -230,10 +236,11 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
       schemas.add(`${schema}`);
     }
   };
-  // Some at a time; what stops the job comes last.
-  const first = paths.filter((path) => path !== "job stop");
+  // Some at a time; what ends the task or the job comes last.
+  const last = ["task kill", "job stop"];
+  const first = paths.filter((path) => !last.includes(path));
   while (first.length > 0) await Promise.all(first.splice(0, 6).map(use));
-  await use("job stop");
+  for (const path of last) await use(path);
   expect(schemas.size).toBe(paths.length);
 });
 
