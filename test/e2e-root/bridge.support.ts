@@ -8,9 +8,19 @@ import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 
 export const tools = ["ip", "nft", "curl"];
 export const modes = ["host", "bridge", "none"] as const;
-/** Subnets that no other test and no cluster of the machine uses. */
-export const settings: BridgeSettings = { ...bridgeDefaults, subnet: "10.217.0.0/20", subnet6: "fd78:217::/64" };
-export const gateway = "10.217.0.1";
+/** The same tests may run twice at once on this machine: each run has subnets and ports of its own. */
+const run = process.pid % 1_000;
+const prefix = `10.${150 + (run >> 4)}.${16 * (run & 15)}`;
+const prefix6 = `fd78:217:${run.toString(16)}:`;
+export const settings: BridgeSettings = { ...bridgeDefaults, subnet: `${prefix}.0/20`, subnet6: `${prefix6}:/64` };
+export const gateway = `${prefix}.1`;
+export const gateway6 = `${prefix6}:1`;
+/** Addresses of the first group. */
+export const firstIps = [`${prefix}.2`, `${prefix6}:2`];
+/** A network beside, and its prefixes for IPv4 and IPv6: this machine is 1, the other 2. */
+export const beside = { prefix: `10.${220 + (run >> 6)}.${run & 63}`, prefix6: `fd78:218:${run.toString(16)}:` };
+/** Below what agents and the kernel give away. */
+export const portFirst = 10_000 + run * 9;
 
 export const bridgeOf = (dataFolder: string): string => `mb${ownerOf(dataFolder)}`;
 export const tableOf = (dataFolder: string): string => `muster_${ownerOf(dataFolder)}`;

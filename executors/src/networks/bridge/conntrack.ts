@@ -18,6 +18,7 @@ export class UdpFlows {
 
 async function forgetAll(ports: readonly number[]): Promise<undefined[]> {
   const lines = [...new Set(ports)].map((port) => `-D -p udp --orig-port-dst ${port}`);
-  await runToEnd("conntrack", ["-R", "-"], `${lines.join("\n")}\n`);
+  // It opens its input by name, which can be done with a pipe and not with the socket that Node gives to a child.
+  await runToEnd("sh", ["-c", "cat | conntrack -R -"], `${lines.join("\n")}\n`);
   return ports.map(() => undefined);
 }
