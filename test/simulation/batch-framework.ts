@@ -273,7 +273,7 @@ function totalOf(work: WorkItem): Resources {
 }
 
 function modeOf({ number, portLabels }: WorkItem): string {
-  if (number % 3 === 0) return "bridge";
+  if (number % 4 === 1) return "bridge";
   return portLabels.length === 0 ? "none" : "host";
 }
 

@@ -50,6 +50,7 @@ export class PortHolder {
     this.#socket = undefined;
     if (!socket) return;
     await new Promise<void>((resolve) => {
+      socket.ref();
       socket.once("close", () => resolve());
       socket.end();
     });
@@ -97,6 +98,7 @@ export class PortHolder {
       const lines = text.split("\n");
       text = lines.pop() ?? "";
       for (const line of lines) this.#questions.shift()?.resolve(line);
+      if (this.#questions.length === 0) socket.unref();
     });
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -134,6 +136,8 @@ export class PortHolder {
     if (!socket) throw new Error("the process that holds ports has ended");
     return await new Promise((resolve, reject) => {
       this.#questions.push({ resolve, reject });
+      // Nobody is kept from ending by the connection itself, only by an answer that is awaited.
+      socket.ref();
       socket.write(`${line}\n`);
     });
   }
