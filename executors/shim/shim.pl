@@ -128,7 +128,9 @@ if ($pid == 0) {
 }
 close $_ for $out_write, $err_write, $exec_write;
 
+# Called from the main line and by SIGCHLD, also in the midst of itself: each keeps its own $? and $!.
 sub reap {
+  local ($?, $!);
   while ((my $dead = waitpid(-1, 1)) > 0) {
     ($ended, $status, $ended_at) = (1, $?, now_ms()) if $dead == $pid;
   }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { TaskState, type TaskStatus } from "@muster/proto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
+import { testUnless } from "./machine.ts";
 
 const { host, reason } = await containersHere();
 const fixture = AgentFixture.use(beforeEach, afterEach);
@@ -83,8 +84,7 @@ for (const networkMode of ["host", "none"]) {
         .toEqual([]);
     }
   };
-  if (host) test(name, act, 90_000);
-  else test.skip(`${name} (skipped: ${reason})`, act);
+  testUnless(host ? "" : reason, name, act, 90_000);
 }
 
 async function endsWhileAway(taskId: string, script: string): Promise<TaskStatus> {
@@ -116,6 +116,4 @@ const away = {
   },
 };
 
-for (const [name, act] of Object.entries(away))
-  if (host) test(name, act, 30_000);
-  else test.skip(`${name} (skipped: ${reason})`, act);
+for (const [name, act] of Object.entries(away)) testUnless(host ? "" : reason, name, act, 30_000);

@@ -2,13 +2,14 @@ import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { readLayout } from "../../executors/src/cgroups/layout.ts";
 import { TaskCgroups } from "../../executors/src/cgroups/task-cgroups.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 import { isAlive, startTicks } from "../../executors/src/shim/processes.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
+import { testUnless } from "./machine.ts";
 
 const { host, reason: lack } = await containersHere();
 const { TASK_RUNNING, TASK_FINISHED, TASK_FAILED, TASK_KILLED, TASK_ERROR } = TaskState;
@@ -22,8 +23,7 @@ beforeEach(() => {
 });
 
 function testExec(name: string, act: () => Promise<void>, timeoutMs?: number): void {
-  if (host) test(name, act, timeoutMs);
-  else test.skip(`${name} (skipped: ${lack})`, act);
+  testUnless(host ? "" : lack, name, act, timeoutMs);
 }
 
 /** A task that runs a script in a container. */

@@ -21,7 +21,11 @@ type Act = () => Promise<void> | void;
 
 /** A test that needs root and these tools; elsewhere it is skipped, and its name says for want of what. */
 export function testWith(tools: readonly string[], name: string, act: Act, timeoutMs?: number): void {
-  const reason = lacking(...tools);
+  testUnless(lacking(...tools), name, act, timeoutMs);
+}
+
+/** A test that is skipped for that reason; empty: it runs. */
+export function testUnless(reason: string, name: string, act: Act, timeoutMs?: number): void {
   if (reason === "") test(name, act, timeoutMs);
   else test.skip(`${name} (skipped: ${reason})`, act);
 }
