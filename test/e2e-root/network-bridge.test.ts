@@ -2,7 +2,7 @@ import { execFile as execFileCallback, execFileSync, spawn } from "node:child_pr
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { TaskState } from "@muster/proto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import {
   beside,
@@ -22,7 +22,7 @@ import {
   statusOf,
   tools,
 } from "./bridge.support.ts";
-import { lacking, testWith } from "./machine.ts";
+import { lacking, testUnless, testWith } from "./machine.ts";
 
 const undoing: (() => void)[] = [];
 // Named first, so that it comes last: nothing is left when the agent is gone.
@@ -32,10 +32,9 @@ afterEach(() => {
 });
 /** A machine with rules of its own keeps them. */
 function testDocker(name: string, act: () => Promise<void>): void {
-  const isFree =
-    lacking(...tools) !== "" || !execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes("ip filter");
-  if (isFree) testWith(tools, name, act);
-  else test.skip(`${name} (skipped: this machine has a firewall of its own)`, act);
+  const lack = lacking(...tools);
+  const hasRules = () => execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes("ip filter");
+  testUnless(lack || (hasRules() ? "this machine has a firewall of its own" : ""), name, act);
 }
 
 const fixture = AgentFixture.use(beforeEach, afterEach);
