@@ -9,9 +9,11 @@ import { nodeProber } from "./health/node-prober.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
 import { bridgeBuilder } from "./networks/bridge/builder.ts";
 import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
+import { cniBuilder } from "./networks/cni/builder.ts";
+import { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 import { IpBatch } from "./networks/kernel/ip-batch.ts";
 import { kernelNets } from "./networks/kernel/kernel-nets.ts";
-import { ownerOf } from "./networks/kernel/namespaces.ts";
+import { Namespaces, ownerOf } from "./networks/kernel/namespaces.ts";
 import { noNetworkBuilder } from "./networks/none/builder.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
@@ -28,6 +30,8 @@ export interface HostWorldOptions {
   readonly hasNets?: boolean;
   /** Default: `bridgeDefaults`. */
   readonly bridge?: BridgeSettings;
+  /** Default: `cniDefaults`. */
+  readonly cni?: CniSettings;
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
@@ -39,6 +43,7 @@ export function hostWorld({
   log,
   hasNets = false,
   bridge = bridgeDefaults,
+  cni = cniDefaults,
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
@@ -55,12 +60,17 @@ export function hostWorld({
     execRunner: nodeExecRunner(dataFolder),
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
-    ...(hasNets ? { nets: realNets(dataFolder, log, bridge) } : {}),
+    ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni) } : {}),
   };
 }
 
-function realNets(dataFolder: string, log: Log, settings: BridgeSettings): Nets {
+function realNets(dataFolder: string, log: Log, settings: BridgeSettings, cni: CniSettings): Nets {
   const ip = new IpBatch();
-  const builders = [noNetworkBuilder, bridgeBuilder({ owner: ownerOf(dataFolder), settings, ip })];
+  const namespaces = new Namespaces(dataFolder, ip);
+  const builders = [
+    noNetworkBuilder,
+    bridgeBuilder({ owner: ownerOf(dataFolder), settings, ip }),
+    cniBuilder({ dataFolder, settings: cni, nameOf: (key) => namespaces.nameOf(key) }),
+  ];
   return kernelNets({ dataFolder, ip, log, builders });
 }

@@ -6,6 +6,7 @@ export type { ContainerHost } from "./containers/container-host.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
+export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";

@@ -4,6 +4,8 @@ import { resolve } from "node:path";
 import {
   agentDefaults,
   type BridgeSettings,
+  type CniSettings,
+  cniDefaults,
   createAgent,
   type Fingerprint,
   fingerprintHost,
@@ -34,9 +36,14 @@ export const run: CommandModule["run"] = (invocation) => {
       mtu: settings.bridgeMtu,
       closedPorts: [settings.listen, settings.master].map(portOf),
     };
+    const cni: CniSettings = {
+      ...cniDefaults,
+      configFolder: resolve(settings.cniConfig),
+      pluginFolders: settings.cniPath.split(":").filter((folder) => folder !== ""),
+    };
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
     const ip = settings.ip === "" ? {} : { ip: settings.ip };
-    const { host, containers } = await fingerprint({ dataFolder, bridge, ...ports, ...ip }, log);
+    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ip }, log);
     const transport = grpcTransport();
     const agent = createAgent(
       {
@@ -50,6 +57,7 @@ export const run: CommandModule["run"] = (invocation) => {
           log,
           hasNets: host.networkModes.includes("none"),
           bridge,
+          cni,
           containers,
         }),
         failed: (error) => lifecycle.fail(error),

@@ -22,6 +22,11 @@ export const schemas = {
     bridgeSubnet: textOption("10.78.0.0/20", "IPv4 addresses of tasks in network mode bridge"),
     bridgeSubnet6: textOption("fd78::/64", "IPv6 addresses of tasks in network mode bridge; none if empty"),
     bridgeMtu: integerOption(0, "bytes of a packet in network mode bridge; the host's if 0", { min: 0, max: 65_535 }),
+    cniConfig: textOption("/etc/cni/net.d", "folder of the networks of modes cni/NAME"),
+    cniPath: textOption(
+      "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni",
+      "folders of their plugins, with colons in between",
+    ),
     shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
     logLevel,
   },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
 import type { ContainerHost } from "../containers/container-host.ts";
-import { hostWorld } from "../host-world.ts";
+import { type HostWorldOptions, hostWorld } from "../host-world.ts";
 import { type BridgeSettings, bridgeDefaults } from "../networks/bridge/settings.ts";
 import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
 import type { AgentConfig } from "./config.ts";
@@ -41,9 +41,10 @@ export class AgentFixture {
     networkModes: readonly string[],
     config: Partial<AgentConfig> = {},
     bridge: BridgeSettings = bridgeDefaults,
+    options: Partial<HostWorldOptions> = {},
   ): Promise<Agent> {
     const { dataFolder } = this;
-    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge });
+    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge, ...options });
     return this.agent({ host: { ...this.#config().host, networkModes }, ...config }, world);
   }
 

@@ -1,9 +1,10 @@
 import { bridgeNetwork } from "./bridge/index.ts";
+import { cniNetwork } from "./cni/index.ts";
 import { hostNetwork } from "./host/index.ts";
 import type { Network } from "./network.ts";
 import { noNetwork } from "./none/index.ts";
 
-const networks: readonly Network[] = [hostNetwork, bridgeNetwork, noNetwork];
+const networks: readonly Network[] = [hostNetwork, bridgeNetwork, noNetwork, cniNetwork];
 
 /** The mode of that name, or of that family. */
 export function findNetwork(mode: string): Network | undefined {

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import {
+  isNetworkMode,
   type JobType,
   type Network,
   type NetworkDns,
@@ -91,12 +92,12 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
   const block = group?.first("network");
   if (!block) return { mode: "host", ports: [] };
   const text = block.text("mode") ?? "host";
-  const mode = networkModes.find((one) => one === text) ?? "host";
+  const mode = isNetworkMode(text) ? text : "host";
   if (mode !== text) {
     block.error("mode", {
       code: "job/network-mode",
       summary: `network mode "${text}" is not available in this release`,
-      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge" or "none"',
+      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge", "none" or "cni/NAME"',
     });
   }
   const ports: NetworkPort[] = [];

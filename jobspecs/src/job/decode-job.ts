@@ -5,12 +5,12 @@ import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import {
   type ContainerConfig,
   drivers,
+  isNetworkMode,
   type Job,
   jobSchema,
   type Network,
   type NetworkDns,
   type NetworkPort,
-  networkModes,
   overlaps,
   type Schedule,
   type Task,
@@ -117,8 +117,10 @@ const readNetwork = typed((reader): Network => {
     ports.map((port) => port.label),
     reader.at("ports"),
   );
+  const mode = reader.text("mode");
+  if (!isNetworkMode(mode)) return reader.fail("mode", "must be host, bridge, none or cni/NAME");
   return {
-    mode: reader.oneOf("mode", networkModes),
+    mode,
     ...(reader.has("hostname") ? { hostname: reader.text("hostname") } : {}),
     ...(reader.has("dns") ? { dns: readDns(reader.raw("dns"), reader.at("dns")) } : {}),
     ports,

@@ -128,10 +128,18 @@ export interface TaskLogs {
   readonly fileSizeMiB: number;
 }
 
-/** host: the host's own. bridge: a network of its own behind the agent's bridge. none: loopback alone. */
-export type NetworkMode = "host" | "bridge" | "none";
+/**
+ * host: the host's own. bridge: a network of its own behind the agent's bridge. none: loopback alone. cni/NAME: what the
+ * configuration of that name on the agent's host makes.
+ */
+export type NetworkMode = "host" | "bridge" | "none" | `cni/${string}`;
 
+/** Those that have no name of their own. */
 export const networkModes: readonly NetworkMode[] = ["host", "bridge", "none"];
+
+export function isNetworkMode(text: string): text is NetworkMode {
+  return networkModes.some((mode) => mode === text) || /^cni\/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text);
+}
 
 export interface Network {
   readonly mode: NetworkMode;

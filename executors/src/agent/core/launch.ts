@@ -88,7 +88,10 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
   if (livingCount(state) > config.tasksMax)
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
   const network = config.networkModes.has(group.networkMode) ? findNetwork(group.networkMode) : undefined;
-  if (!network) return unsupported(`network mode ${group.networkMode} is not available on this agent`);
+  if (!network)
+    return unsupported(
+      `network mode ${group.networkMode} is not available on this agent, which has ${[...config.networkModes].join(", ")}`,
+    );
   if (!network.hasPorts && group.ports.length > 0) {
     const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };

@@ -8,6 +8,7 @@ import type { ContainerHost } from "../../containers/container-host.ts";
 import { type Found, findContainers } from "../../containers/find-containers.ts";
 import { driverNames } from "../../drivers/drivers.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
+import { type CniSettings, cniDefaults } from "../../networks/cni/settings.ts";
 import { ownerOf } from "../../networks/kernel/namespaces.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
 import type { HostFacts } from "../config.ts";
@@ -29,6 +30,8 @@ export interface FingerprintOptions {
   readonly dynamicPortLast?: number;
   /** Default: `bridgeDefaults`. */
   readonly bridge?: BridgeSettings;
+  /** Default: `cniDefaults`. */
+  readonly cni?: CniSettings;
 }
 
 /** What the host is and has. The warnings are for the log. */
@@ -85,9 +88,10 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     ...options.attributes,
   };
   const [networks, containers] = await Promise.all([
-    findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults),
+    findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults, options.cni ?? cniDefaults),
     findContainers(options.dataFolder),
   ]);
+  Object.assign(found, networks.attributes);
   if (containers.works) {
     found["driver.exec"] = "1";
     found["driver.exec.runtime"] = containers.host.runtime.name;

@@ -3,6 +3,8 @@ import { hasIpv6, overlappingRoute } from "../../networks/bridge/host.ts";
 import { sharedRules } from "../../networks/bridge/ruleset.ts";
 import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
 import { overlapText } from "../../networks/bridge/shared-bridge.ts";
+import { findCniNetworks } from "../../networks/cni/find-networks.ts";
+import type { CniSettings } from "../../networks/cni/settings.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
 
 export interface NetworkModes {
@@ -10,24 +12,31 @@ export interface NetworkModes {
   readonly modes: readonly string[];
   /** The others, with the reason and what would mend it. */
   readonly unavailable: readonly Unavailable[];
+  /** What of the host is to be told of them. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** Finds out what networks can be made, by making one in a namespace that goes again. The host's own is not touched. */
-export async function findNetworkModes(owner: string, bridge: BridgeSettings): Promise<NetworkModes> {
+export async function findNetworkModes(owner: string, bridge: BridgeSettings, cni: CniSettings): Promise<NetworkModes> {
   const probe = `muster-probe-${process.pid}`;
   const fault = await makeNamespace(probe);
-  const lacking = ["overlay", "cni"].map((name) => ({
-    name: `network/${name}`,
+  const overlay = {
+    name: "network/overlay",
     reason: `this version of the agent lacks it; use ${fault === undefined ? "bridge, none or host" : "host"}`,
-  }));
+  };
   if (fault !== undefined) {
-    const unavailable = ["bridge", "none"].map((name) => ({ name: `network/${name}`, reason: fault }));
-    return { modes: ["host"], unavailable: [...unavailable, ...lacking] };
+    const unavailable = ["bridge", "none", "cni"].map((name) => ({ name: `network/${name}`, reason: fault }));
+    return { modes: ["host"], unavailable: [...unavailable, overlay], attributes: {} };
   }
   const bridgeFault = await whyNoBridge(probe, owner, bridge);
   await runTool("ip", ["netns", "del", probe]).catch(() => {});
-  if (bridgeFault === undefined) return { modes: ["host", "bridge", "none"], unavailable: lacking };
-  return { modes: ["host", "none"], unavailable: [{ name: "network/bridge", reason: bridgeFault }, ...lacking] };
+  const found = await findCniNetworks(cni);
+  const lacking = bridgeFault === undefined ? [] : [{ name: "network/bridge", reason: bridgeFault }];
+  return {
+    modes: ["host", ...(bridgeFault === undefined ? ["bridge"] : []), "none", ...found.modes],
+    unavailable: [...lacking, overlay, ...found.unavailable],
+    attributes: found.attributes,
+  };
 }
 
 /** Why no network namespaces can be made; undefined if they can, and this one is. */

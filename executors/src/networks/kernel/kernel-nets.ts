@@ -134,7 +134,7 @@ class KernelNets implements Nets {
     const name = this.#namespaces.nameOf(spec.key);
     const wasThere = await this.#namespaces.ensure(spec.key, await builder.prepare(spec, name));
     const ips = await builder.build(spec, name, wasThere);
-    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), spec.settings, ips);
+    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), builder.settings?.(spec) ?? spec.settings, ips);
     return { namespace: this.#namespaces.pathOf(spec.key), ips };
   }
 

@@ -1,3 +1,4 @@
+import type { GroupNetwork } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 
 /** Makes what a network mode needs besides the namespace. Failures are thrown, with what is wrong. */
@@ -8,6 +9,8 @@ export interface NetBuilder {
   prepare(spec: NetSpec, namespace: string): Promise<readonly string[]>;
   /** Furnishes the namespace of that name, or makes sure that it is furnished; gives the group's own addresses. */
   build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]>;
+  /** What tasks are told of a network that is built, where others than the job have a say in it. Absent: nobody has. */
+  settings?(spec: NetSpec): GroupNetwork;
   /** Takes away what lies outside the namespace; the namespace itself goes afterwards. Doing it twice is harmless. */
   remove(spec: NetSpec, namespace: string): Promise<void>;
   /** Frees what it has made for groups other than the owned, and mends what the ready lack. May be called at any time. */

@@ -1,0 +1,171 @@
+import type { GroupNetwork } from "@muster/proto";
+import type { NetSpec } from "../../world/nets.ts";
+import { UdpFlows } from "../bridge/conntrack.ts";
+import { protocolsOf } from "../bridge/ruleset.ts";
+import { Gate } from "../kernel/gate.ts";
+import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
+import { runTool } from "../kernel/run-tool.ts";
+import { ConfigFolder } from "./config-folder.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { type NetworkList, parseNetworkList } from "./network-list.ts";
+import { type Attachment, pluginEnvironment, pluginInput, pluginsFor } from "./plugin-input.ts";
+import { type NetRecord, NetRecords } from "./records.ts";
+import { type CniResult, parseResult } from "./result.ts";
+import { findPlugin, runPlugin } from "./run-plugin.ts";
+import { type CniSettings, nameOfMode } from "./settings.ts";
+
+/** Plugins wait for one another's locks: two chains at once are 1.8 times as fast as one, more are not faster. */
+const chainsMax = 2;
+
+export interface CniBuilderOptions {
+  readonly dataFolder: string;
+  readonly settings: CniSettings;
+  /** The name of a group's namespace; see `Namespaces`. */
+  nameOf(key: string): string;
+}
+
+export function cniBuilder(options: CniBuilderOptions): NetBuilder {
+  return new CniBuilder(options);
+}
+
+/** Groups whose networks plugins make. What was asked of them is on the disk before they are run. */
+class CniBuilder implements NetBuilder {
+  readonly mode = "cni";
+  readonly #settings: CniSettings;
+  readonly #nameOf: (key: string) => string;
+  readonly #configs: ConfigFolder;
+  readonly #records: NetRecords;
+  readonly #flows = new UdpFlows();
+  readonly #gate = new Gate(chainsMax);
+  /** Groups of this life of the agent: nobody else may clean up after them. */
+  readonly #mine = new Set<string>();
+  readonly #dns = new Map<string, CniResult["dns"]>();
+
+  constructor({ dataFolder, settings, nameOf }: CniBuilderOptions) {
+    this.#settings = settings;
+    this.#nameOf = nameOf;
+    this.#configs = new ConfigFolder(settings.configFolder);
+    this.#records = new NetRecords(dataFolder);
+  }
+
+  async prepare({ key }: NetSpec): Promise<readonly string[]> {
+    this.#mine.add(key);
+    return [];
+  }
+
+  async build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]> {
+    const record = await this.#records.read(spec.key);
+    // It was made by an earlier life of the agent, and the namespace has not gone since.
+    if (wasThere && record?.result !== undefined) return this.#take(spec, parseResult(record.result, "record"));
+    // Plugins refuse to add what is there, half or whole.
+    if (record) await this.#gate.pass(() => this.#delete(record, namespace));
+    const { text, list } = await this.#configs.find(nameOfMode(spec.mode));
+    await this.#records.write({ spec, config: text, result: undefined });
+    await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+    const result = await this.#gate.pass(() => this.#add(list, spec, namespace));
+    await this.#records.write({ spec, config: text, result: JSON.stringify(result.raw) });
+    await this.#flows.forget(udpPorts(spec));
+    return this.#take(spec, result);
+  }
+
+  /** What the job says comes first, then what the plugins say. */
+  settings({ key, settings }: NetSpec): GroupNetwork {
+    const dns = this.#dns.get(key);
+    if (!dns) return settings;
+    const or = (own: readonly string[], other: string[]): string[] => (own.length > 0 ? [...own] : other);
+    return {
+      ...settings,
+      dnsServers: or(settings.dnsServers, dns.servers),
+      dnsSearches: or(settings.dnsSearches, dns.searches),
+      dnsOptions: or(settings.dnsOptions, dns.options),
+    };
+  }
+
+  async remove(spec: NetSpec, namespace: string): Promise<void> {
+    const record = await this.#records.read(spec.key);
+    if (record) await this.#clean(record, namespace);
+    this.#dns.delete(spec.key);
+    this.#mine.delete(spec.key);
+  }
+
+  async reconcile(groups: OwnedGroups): Promise<void> {
+    await this.#cleanAll((key) => !groups.isOwned(key));
+  }
+
+  /** What an earlier life has left is done with here, too: with no group of any mode, nothing is reconciled. */
+  close(): Promise<void> {
+    return this.#cleanAll(() => true);
+  }
+
+  async leave(): Promise<void> {}
+
+  async #cleanAll(isStray: (key: string) => boolean): Promise<void> {
+    let fault: Error | undefined;
+    for (const key of await this.#records.keys()) {
+      if (this.#mine.has(key) || !isStray(key)) continue;
+      // One that resists must not keep the others.
+      try {
+        const record = await this.#records.read(key);
+        if (record) await this.#clean(record, this.#nameOf(key));
+      } catch (error) {
+        fault ??= error as Error;
+      }
+    }
+    if (fault) throw fault;
+  }
+
+  async #clean(record: NetRecord, namespace: string): Promise<void> {
+    await this.#gate.pass(() => this.#delete(record, namespace));
+    await this.#records.remove(record.spec.key);
+  }
+
+  #take({ key }: NetSpec, result: CniResult): readonly string[] {
+    this.#dns.set(key, result.dns);
+    return result.ips;
+  }
+
+  async #add(list: NetworkList, spec: NetSpec, namespace: string): Promise<CniResult> {
+    const environment = pluginEnvironment("ADD", this.#settings.pluginFolders, attachmentOf(spec, namespace));
+    let result: CniResult | undefined;
+    for (const plugin of pluginsFor(list, spec)) {
+      const path = await findPlugin(plugin.type, this.#settings.pluginFolders);
+      const input = pluginInput(list, plugin, spec, result?.raw);
+      const output = await runPlugin({ path, environment, input, timeoutMs: this.#settings.pluginTimeoutMs });
+      result = parseResult(output, `result of plugin ${plugin.type}`);
+    }
+    // A list has at least one plugin.
+    return result as CniResult;
+  }
+
+  /** In reverse. A plugin that fails does not keep the others from removing theirs; the first failure is told. */
+  async #delete({ spec, config, result }: NetRecord, namespace: string): Promise<void> {
+    const list = parseNetworkList(config, "record");
+    const environment = pluginEnvironment("DEL", this.#settings.pluginFolders, attachmentOf(spec, namespace));
+    const last = result === undefined ? undefined : parseResult(result, "record").raw;
+    const faults: Error[] = [];
+    const attempt = (act: Promise<unknown>): Promise<unknown> => act.catch((error: Error) => faults.push(error));
+    for (const plugin of [...pluginsFor(list, spec)].reverse())
+      await attempt(
+        findPlugin(plugin.type, this.#settings.pluginFolders).then((path) =>
+          runPlugin({
+            path,
+            environment,
+            input: pluginInput(list, plugin, spec, last),
+            timeoutMs: this.#settings.pluginTimeoutMs,
+          }),
+        ),
+      );
+    await attempt(removeLeftovers(namespace));
+    await this.#flows.forget(udpPorts(spec));
+    if (faults[0]) throw faults[0];
+  }
+}
+
+/** The namespace's name is unlike that of any other group, of this or another agent. */
+function attachmentOf(spec: NetSpec, namespace: string): Attachment {
+  return { containerId: namespace, namespacePath: `/run/netns/${namespace}`, spec };
+}
+
+function udpPorts({ ports }: NetSpec): number[] {
+  return ports.filter((port) => protocolsOf(port).includes("udp")).map(({ number }) => number);
+}

@@ -1,0 +1,14 @@
+import type { Network } from "../network.ts";
+
+/**
+ * A namespace that plugins of CNI furnish, as a configuration of the host says: "cni/NAME". Whether the host's ports lead
+ * inside is up to the plugins; a task itself always listens on the port inside.
+ */
+export const cniNetwork: Network = {
+  name: "cni",
+  hasNamespace: true,
+  takesAddress: false,
+  hasPorts: true,
+  mapsPorts: true,
+  portInside: (port) => port.to,
+};

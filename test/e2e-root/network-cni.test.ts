@@ -1,0 +1,276 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { silentLog } from "@muster/foundation";
+import { TaskState } from "@muster/proto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { findNetworkModes } from "../../executors/src/agent/fingerprint/network-modes.ts";
+import { bridgeDefaults } from "../../executors/src/networks/bridge/settings.ts";
+import { findCniNetworks } from "../../executors/src/networks/cni/find-networks.ts";
+import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
+import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
+import { get, httpServer, pinsOf, portOf, statusOf, untilListening } from "./bridge.support.ts";
+import { lacking, testWith } from "./machine.ts";
+
+const plugins = "/usr/lib/cni";
+const tools = ["ip", "nft", "curl", "iptables"];
+const { TASK_KILLED, TASK_FAILED } = TaskState;
+
+/** Named first, so that it comes last: nothing is left when the agent is gone. */
+afterEach(() => {
+  const isKernelLooked = lacking(...tools) === "";
+  if (isKernelLooked)
+    expect({ pins: pinsOf(fixture.dataFolder), rules: rules(), addresses: addresses() }).toEqual(nothing);
+  rmSync(`${fixture.dataFolder}.cni`, { recursive: true, force: true });
+});
+const fixture = AgentFixture.use(beforeEach, afterEach);
+const nothing = { pins: [], rules: [], addresses: [] };
+
+const here = (name: string): string => join(`${fixture.dataFolder}.cni`, name);
+
+/** Rules of this test's groups, whoever has made them. */
+function rules(): string[] {
+  const saved = execFileSync("iptables-save", ["-t", "nat"], { encoding: "utf8" });
+  return saved.split("\n").filter((line) => line.includes(`muster-${ownerOf(fixture.dataFolder)}`));
+}
+
+/** Addresses that host-local has given away. */
+function addresses(): string[] {
+  const folder = here("ipam/web");
+  return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d/.test(name)) : [];
+}
+
+/** Folders of their own for networks and plugins; programs are written there under these names. */
+function prepare(programs: Record<string, string> = {}, pluginTimeoutMs = 20_000) {
+  for (const name of ["net.d", "bin", "ipam"]) mkdirSync(here(name), { recursive: true });
+  for (const [name, program] of Object.entries(programs)) {
+    writeFileSync(here(`bin/${name}`), `#!/bin/sh\necho "$CNI_COMMAND" >> ${here("calls")}\n${program}\n`);
+    chmodSync(here(`bin/${name}`), 0o755);
+  }
+  const { configFolder, pluginFolders } = { configFolder: here("net.d"), pluginFolders: [here("bin"), plugins] };
+  return { ...cniDefaults, configFolder, pluginFolders, pluginTimeoutMs };
+}
+
+const ptp = () => ({
+  type: "ptp",
+  ipMasq: true,
+  ipam: { type: "host-local", dataDir: here("ipam"), ranges: [[{ subnet: "10.219.0.0/24" }]] },
+});
+const portmap = { type: "portmap", capabilities: { portMappings: true } };
+
+function writeList(list: readonly object[], cniVersion = "1.0.0", name = "web"): void {
+  writeFileSync(here(`net.d/${name}.conflist`), JSON.stringify({ name, cniVersion, plugins: list }));
+}
+
+const calls = (): string[] => readFileSync(here("calls"), "utf8").trim().split("\n");
+
+async function agent(settings: ReturnType<typeof prepare>, log = silentLog) {
+  return fixture.agentWithNets(["host", "cni/web"], {}, bridgeDefaults, { cni: settings, log });
+}
+
+function launch(taskId: string, to = 8080): void {
+  const ports = [{ label: "http", to, number: 0 }];
+  fixture.master.launch({ taskId, networkMode: "cni/web", ports, spec: httpServer(8080) });
+}
+
+async function failure(taskId: string): Promise<string> {
+  await fixture.master.untilState(taskId, TASK_FAILED);
+  return statusOf(fixture, taskId)?.message ?? "";
+}
+
+async function gone(): Promise<void> {
+  await expect
+    .poll(() => ({ pins: pinsOf(fixture.dataFolder), rules: rules(), addresses: addresses() }))
+    .toEqual(nothing);
+}
+
+testWith(tools, "a network of plugins: an own address, a port of the host, and the same after a restart", async () => {
+  const settings = prepare();
+  writeList([ptp(), portmap]);
+  const first = await agent(settings);
+  launch("web");
+  await untilListening(fixture, "web");
+  const { pid, ips } = statusOf(fixture, "web")?.container ?? {};
+  expect(ips).toEqual(["10.219.0.2"]);
+  expect(await get(`10.219.0.2:8080`)).toBe(`200 ${pid}`);
+  const port = portOf(fixture, "web").number;
+  expect(await get(`127.0.0.1:${port}`)).toBe(`200 ${pid}`);
+  await fixture.stop(first, "leave");
+  await agent(settings);
+  expect(await get(`127.0.0.1:${port}`)).toBe(`200 ${pid}`);
+  fixture.master.kill("web", 0);
+  await fixture.master.untilState("web", TASK_KILLED);
+  await gone();
+});
+
+testWith(tools, "case 16: when the last plugin fails, nothing of the others' is left", async () => {
+  const settings = prepare({
+    last: `echo '{"cniVersion":"1.0.0","code":7,"msg":"no","details":"never"}'; [ "$CNI_COMMAND" = DEL ]`,
+  });
+  writeList([ptp(), portmap, { type: "last" }]);
+  await agent(settings);
+  launch("web");
+  expect(await failure("web")).toMatch(/network cni\/web: .*last ADD: code 7: no: never/);
+  await gone();
+  expect(calls()).toEqual(["ADD", "DEL"]);
+});
+
+testWith(tools, "case 20: a namespace that is gone before its group frees address and rules all the same", async () => {
+  const settings = prepare();
+  writeList([ptp(), portmap]);
+  await agent(settings);
+  launch("web");
+  await untilListening(fixture, "web");
+  const [pin = ""] = pinsOf(fixture.dataFolder);
+  expect([rules().length > 0, addresses()]).toEqual([true, ["10.219.0.2"]]);
+  execFileSync("ip", ["netns", "del", pin]);
+  fixture.master.kill("web", 0);
+  await fixture.master.untilState("web", TASK_KILLED);
+  await gone();
+});
+
+testWith(
+  tools,
+  "case 21: a plugin that is missing at the end keeps no task from ending, is told, and is tried again",
+  async () => {
+    const settings = prepare({ extra: `[ "$CNI_COMMAND" = DEL ] || sed 's/.*"prevResult"://; s/}$//'` });
+    writeList([ptp(), { type: "extra" }]);
+    const told: string[] = [];
+    const log = {
+      ...silentLog,
+      warn: (fields: { error?: unknown }, text: string) => void told.push(`${text}: ${fields.error}`),
+    };
+    await agent(settings, log as typeof silentLog);
+    launch("web");
+    await untilListening(fixture, "web");
+    renameSync(here("bin/extra"), here("kept"));
+    fixture.master.kill("web", 0);
+    await fixture.master.untilState("web", TASK_KILLED);
+    await expect.poll(() => told.join()).toMatch(/could not be removed: .*plugin extra was not found/);
+    renameSync(here("kept"), here("bin/extra"));
+    await expect.poll(() => pinsOf(fixture.dataFolder), { timeout: 8_000 }).toEqual([]);
+    expect(calls()).toEqual(["ADD", "DEL"]);
+  },
+);
+
+testWith(
+  tools,
+  "case 36: a configuration that was changed does not matter to the end of what it has made",
+  async () => {
+    const settings = prepare();
+    writeList([ptp(), portmap]);
+    await agent(settings);
+    launch("web");
+    await untilListening(fixture, "web");
+    writeList([{ type: "nobody-has-this" }]);
+    fixture.master.kill("web", 0);
+    await fixture.master.untilState("web", TASK_KILLED);
+    await gone();
+  },
+);
+
+testWith(
+  tools,
+  "case 37: a network that is no longer configured is refused with the names of those that are",
+  async () => {
+    const settings = prepare();
+    writeList([ptp()]);
+    writeList([ptp()], "1.0.0", "other");
+    await agent(settings);
+    rmSync(here("net.d/web.conflist"));
+    launch("web");
+    expect(await failure("web")).toMatch(/has no CNI network "web": it has other$/);
+    await gone();
+  },
+);
+
+testWith(tools, "case 38: a plugin that prints ten megabytes is killed at its limit", async () => {
+  const settings = prepare({ loud: `[ "$CNI_COMMAND" = DEL ] || head -c 10000000 /dev/zero` });
+  writeList([{ type: "loud" }]);
+  await agent(settings);
+  const before = process.memoryUsage.rss();
+  launch("web");
+  expect(await failure("web")).toMatch(/loud ADD: it printed more than 1048576 bytes; it was killed/);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
+});
+
+testWith(
+  tools,
+  "case 39: a plugin that hangs is killed at its deadline with its children, and DEL is run",
+  async () => {
+    const settings = prepare(
+      { slow: `[ "$CNI_COMMAND" = DEL ] && exit; sleep 987 & echo $! > ${"$0"}.child; wait` },
+      500,
+    );
+    writeList([{ type: "slow" }]);
+    await agent(settings);
+    launch("web");
+    expect(await failure("web")).toMatch(/slow ADD: no end within 500 ms; it was killed/);
+    expect(calls()).toEqual(["ADD", "DEL"]);
+    const child = Number(readFileSync(here("bin/slow.child"), "utf8"));
+    await expect.poll(() => isRunning(child)).toBe(false);
+  },
+);
+
+testWith(tools, "half a result is refused, and taken away", async () => {
+  const settings = prepare({
+    half: `[ "$CNI_COMMAND" = DEL ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.2'`,
+  });
+  writeList([{ type: "half" }]);
+  await agent(settings);
+  launch("web");
+  expect(await failure("web")).toMatch(/result of plugin half: is not JSON/);
+  expect(calls()).toEqual(["ADD", "DEL"]);
+});
+
+test("case 40: a network whose plugin says that it is not able is not offered, and the reason is shown", async () => {
+  const versions = `[ "$CNI_COMMAND" = VERSION ] && echo '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}' && exit`;
+  const able = `${versions}; [ "$CNI_COMMAND" != STATUS ] || { [ -e ${here("able")} ] || { echo '{"cniVersion":"1.1.0","code":50,"msg":"no daemon"}'; exit 1; }; }`;
+  const settings = prepare({ picky: able });
+  writeList([{ type: "picky" }], "1.1.0");
+  const { modes, unavailable } = await findCniNetworks(settings);
+  expect(modes).toEqual([]);
+  expect(unavailable).toEqual([
+    {
+      name: "network/cni/web",
+      reason: expect.stringMatching(/^not available now: .*picky STATUS: code 50: no daemon$/),
+    },
+  ]);
+  writeFileSync(here("able"), "");
+  expect((await findCniNetworks(settings)).modes).toEqual(["cni/web"]);
+  // Older plugins do not know the verb.
+  rmSync(here("able"));
+  writeList([{ type: "picky" }], "1.0.0");
+  expect((await findCniNetworks(settings)).modes).toEqual(["cni/web"]);
+});
+
+testWith(tools, "the fingerprint offers what can be made, and says what a network lacks", async () => {
+  const settings = prepare();
+  writeList([ptp(), portmap]);
+  writeList([{ type: "nobody-has-this" }], "1.0.0", "poor");
+  writeFileSync(here("net.d/broken.conf"), "{");
+  const found = await findNetworkModes(ownerOf(fixture.dataFolder), bridgeDefaults, settings);
+  expect(found.modes).toContain("cni/web");
+  expect(Object.keys(found.attributes)).toEqual(["plugins.cni.version.ptp", "plugins.cni.version.portmap"]);
+  const reasons = found.unavailable.map(({ name, reason }) => `${name}: ${reason}`).join("\n");
+  expect(reasons).toMatch(/network\/cni\/poor: plugin nobody-has-this was not found .*apt-get install/);
+  expect(reasons).toMatch(/network\/cni\/broken.conf: .*is not JSON/);
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
