@@ -5,6 +5,7 @@ import {
   emptyMessage,
   isTerminal,
   Matcher,
+  type MusterError,
   noResources,
   type Offer,
   type Resources,
@@ -51,6 +52,8 @@ export function decodeItem(bytes: Uint8Array): ItemRecord {
 export interface BatchConfig {
   readonly address: string;
   readonly items: readonly WorkItem[];
+  /** Its state was changed by a write that its predecessor had on the way: it has to begin anew. */
+  readonly overtaken: () => void;
 }
 
 /** How often work that is due is looked for. */
@@ -81,10 +84,12 @@ export class BatchFramework {
   readonly #state: StateClient;
   readonly #scheduler: Scheduler;
   readonly #offers = new Map<string, Offer>();
+  readonly #overtaken: () => void;
   #wantsOffers = true;
 
   constructor(runtime: Runtime, config: BatchConfig) {
     this.#runtime = runtime;
+    this.#overtaken = config.overtaken;
     for (const work of config.items)
       this.#items.set(work.number, {
         work,
@@ -182,7 +187,7 @@ export class BatchFramework {
       put: encode(records[index] as ItemRecord),
     }));
     this.#state.transact(writes, (result) => {
-      if (!result.ok) throw result.error;
+      if (!result.ok) return this.#refused(result.error);
       for (const [index, item] of items.entries()) {
         item.version = result.value[index] ?? 0;
         item.record = records[index];
@@ -226,7 +231,7 @@ export class BatchFramework {
     item.isWriting = true;
     const write = { key: itemKey(item.work.number), version: item.version, put: encode(record) };
     this.#state.transact([write], (result) => {
-      if (!result.ok) throw result.error;
+      if (!result.ok) return this.#refused(result.error);
       item.version = result.value[0] ?? 0;
       item.isWriting = false;
       for (const status of acknowledged) this.#scheduler.acknowledge(status);
@@ -234,6 +239,11 @@ export class BatchFramework {
       else if (record.isDone) item.phase = "done";
       else if (hasEnded(item)) this.#again(item);
     });
+  }
+
+  #refused(error: MusterError): void {
+    if (error.kind !== "stale") throw error;
+    this.#overtaken();
   }
 
   /** Everything of the framework has been told: what was recorded and not told of was never launched. */

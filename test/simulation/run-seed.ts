@@ -52,7 +52,11 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
   inspector.onScheduling = (from, message) => acknowledgements.read(from, message);
   const items = batchWork(cluster.world.random("work"), phasesMs.chaosEnds);
   cluster.addProgram(batchName, "sdk-framework", (life) => {
-    new BatchFramework(cluster.runtimeOf(life), { address: masterAddress, items }).start();
+    const program = cluster.programs.find(({ name }) => name === batchName);
+    // As a real one would: it exits, and its supervisor starts it again.
+    const overtaken = (): void =>
+      void cluster.world.after(life, 0, "exit", () => program?.life === life && program.crash());
+    new BatchFramework(cluster.runtimeOf(life), { address: masterAddress, items, overtaken }).start();
   });
   cluster.addProgram("services", "services", (life) => {
     createServices(cluster.runtimeOf(life), { address: masterAddress }).start();

@@ -4,11 +4,14 @@ import { join } from "node:path";
 /** What this machine lacks, in one line each: the effect, and what to install. */
 export function describeLacks(environment: Readonly<Record<string, string | undefined>>, uid: number): string[] {
   const lacks: string[] = [];
-  if (uid !== 0) lacks.push("not root: tasks run as you, and network modes other than host and none are off");
+  if (uid !== 0)
+    lacks.push("not root: tasks run as you, driver exec and network modes other than host are off (sudo npm start)");
   const has = (name: string): boolean =>
     (environment["PATH"] ?? "").split(":").some((folder) => folder !== "" && isExecutable(join(folder, name)));
   if (!has("crun") && !has("runc"))
     lacks.push("no crun or runc: driver exec is off, process is on (Debian: apt-get install crun)");
+  if (uid === 0 && !(has("nft") && has("ip")))
+    lacks.push("no nft or ip: network mode bridge is off (Debian: apt-get install nftables iproute2)");
   if (!cniFolders.some((folder) => isExecutable(join(folder, "bridge"))))
     lacks.push("no CNI plugins: cni networks are off (Debian: apt-get install containernetworking-plugins)");
   if (!has("perl")) lacks.push("no perl: no task can run (Debian: apt-get install perl)");
