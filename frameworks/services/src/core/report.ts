@@ -234,7 +234,7 @@ function taskInstance(
     agentId: instance.agentId,
     agentName: agent?.name ?? instance.agentName,
     pid: view?.pid ?? 0,
-    ip: view?.ips[0] ?? view?.ports[0]?.ip ?? agent?.ip ?? "",
+    ip: view?.ports[0]?.ip ?? view?.ips[0] ?? agent?.ip ?? "",
     ports: [...(view?.ports ?? [])],
     reason: view?.message ?? "",
     version: instance.version,
