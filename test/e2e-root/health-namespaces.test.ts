@@ -3,17 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "@muster/foundation";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { nodeProber } from "../../executors/src/health/node-prober.ts";
 import { childrenOf, processesWith, until } from "../../executors/src/health/probing.test.support.ts";
 import { startTicks } from "../../executors/src/shim/processes.ts";
 import type { ProbeResult, ProbeTarget } from "../../executors/src/world/prober.ts";
-
-const isRoot = process.getuid?.() === 0;
-const hasIp = spawnSync("ip", ["-V"]).status === 0;
-const lacks = !isRoot ? "not root" : !hasIp ? "no ip: apt-get install iproute2" : "";
-const rooted = lacks === "" ? test : test.skip;
-const named = (name: string): string => (lacks === "" ? name : `${name} (skipped: ${lacks})`);
+import { testWith } from "./machine.ts";
 
 let dataFolder = "";
 let prober = nodeProber({ dataFolder: "/nowhere", log: silentLog });
@@ -61,8 +56,9 @@ require("node:http").createServer((_, r) => r.end("well")).listen(7000, "::1", (
     rpc.bindAsync("127.0.0.1:7001", ServerCredentials.createInsecure(), () => console.log("ready"))));
 `;
 
-rooted(
-  named("case 80: checks of servers bound to loopback in a namespace pass by the dialer, and fail when they stop"),
+testWith(
+  ["ip"],
+  "case 80: checks of servers bound to loopback in a namespace pass by the dialer, and fail when they stop",
   async () => {
     const namespace = aNamespace();
     const child = await inside(namespace, servers);
@@ -87,8 +83,9 @@ rooted(
   },
 );
 
-rooted(
-  named("case 81: a check through the dialer that hangs has failed at its timeout, and no process is left"),
+testWith(
+  ["ip"],
+  "case 81: a check through the dialer that hangs has failed at its timeout, and no process is left",
   async () => {
     const namespace = aNamespace();
     await inside(namespace, servers);
@@ -108,7 +105,7 @@ rooted(
   },
 );
 
-rooted(named("a path that is no namespace fails a check with the reason"), async () => {
+testWith(["ip"], "a path that is no namespace fails a check with the reason", async () => {
   const plain = `${dataFolder}/plain`;
   writeFileSync(plain, "");
   const place = { type: "tcp", ip: "127.0.0.1", port: 7000 } as const;
@@ -116,8 +113,9 @@ rooted(named("a path that is no namespace fails a check with the reason"), async
   expect((await probe({ ...place, namespace: `${dataFolder}/none` })).message).toContain("No such file");
 });
 
-rooted(
-  named("a script check is in its task's namespaces, cgroups and account, with no more rights, and ends whole"),
+testWith(
+  ["ip"],
+  "a script check is in its task's namespaces, cgroups and account, with no more rights, and ends whole",
   async () => {
     const cgroup = aCgroup();
     // A task as a container runtime would make it: namespaces of its own, another account, few capabilities, no more to
