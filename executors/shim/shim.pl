@@ -46,7 +46,7 @@ sub start_ticks {
   open(my $stat, '<', "/proc/$_[0]/stat") or return 0;
   my $line = <$stat>;
   $line =~ s/^.*\) //s;
-  return (split / /, $line)[19];
+  return (split / /, $line)[19] // 0;
 }
 
 # An event is whole or absent. The end of a task is also made to survive a power cut.
@@ -85,7 +85,7 @@ pipe(my $err_read, my $err_write);
 pipe(my $exec_read, our $exec_write);      # closed by exec; what comes through it before is why exec failed
 $SIG{HUP} = $SIG{INT} = $SIG{PIPE} = 'IGNORE';
 $SIG{TERM} = sub { kill('TERM', -$pid) or kill('TERM', $pid) if $pid };
-$SIG{CHLD} = \&reap;
+$SIG{CHLD} = 'DEFAULT';    # until the start is recorded: of a command that is reaped nothing can be read
 
 sub fail { syswrite($exec_write, join("\t", $_[0], $! + 0, "$!")); kill 'KILL', $$; }
 
@@ -105,7 +105,6 @@ sub join_network {
   syscall($nr->{sethostname}, $spec{hostname}, length $spec{hostname}) == 0 or fail('host name');
 }
 
-$SIG{CHLD} = 'DEFAULT' if defined $spec{runtime};    # until the container's main process is known
 $pid = fork();
 final_event(at => now_ms(), failed => "fork\t" . ($! + 0) . "\t$!") unless defined $pid;
 if ($pid == 0) {
@@ -144,12 +143,11 @@ if ($failure ne '') {
   waitpid($pid, 0);
   final_event(at => now_ms(), failed => $failure =~ s/\n/ /gr);
 }
-if (defined $spec{runtime}) {
-  $pid = container_pid($pid);
-  $SIG{CHLD} = \&reap;
-}
+$pid = container_pid($pid) if defined $spec{runtime};
 event('started', 0, pid => $pid, start => start_ticks($pid), shim => $$, shim_start => start_ticks($$), at => now_ms());
 my $pidfd = syscall($nr->{pidfd_open}, $pid, 0);
+$SIG{CHLD} = \&reap;
+reap();
 
 # Files are numbered upwards and never renamed, so that a reader can go from one to the next without a gap. Beside each
 # stands when its bytes came: "times.NAME.NUMBER".
