@@ -27,6 +27,7 @@ export function bridgeBuilder({ owner, settings, ip }: BridgeBuilderOptions): Ne
 /** Groups behind a bridge. One run of `ip` and one of `nft` serve all that wait; one `ip` more per group goes inside. */
 class BridgeBuilder implements NetBuilder {
   readonly mode = "bridge";
+  readonly needsNamespaceToRemove = false;
   readonly #plan: BridgePlan;
   readonly #mtu: number;
   readonly #ip: IpBatch;
@@ -100,8 +101,9 @@ class BridgeBuilder implements NetBuilder {
     await this.#shared.close();
   }
 
-  leave(): Promise<void> {
-    return this.#holder.close();
+  async leave(): Promise<void> {
+    await this.#flows.settled();
+    await this.#holder.close();
   }
 
   async #reconcilePorts(groups: OwnedGroups): Promise<void> {
@@ -125,7 +127,7 @@ class BridgeBuilder implements NetBuilder {
   async #map(spec: NetSpec, wasThere: boolean): Promise<void> {
     const elements = elementsOf(this.#plan, spec);
     await this.#nft.apply(addElements(this.#plan, elements));
-    if (!wasThere) await this.#flows.forget(udpPorts(elements));
+    if (!wasThere) this.#flows.forget(udpPorts(elements));
   }
 
   async #unmap(elements: readonly MapElement[]): Promise<void> {
@@ -139,7 +141,7 @@ class BridgeBuilder implements NetBuilder {
     );
     // What leads elsewhere is not the group's: its making has failed for that.
     for (const error of errors) if (error && !error.message.includes("File exists")) throw error;
-    await this.#flows.forget(udpPorts(elements));
+    this.#flows.forget(udpPorts(elements));
   }
 }
 

@@ -31,6 +31,8 @@ export function cniBuilder(options: CniBuilderOptions): NetBuilder {
 /** Groups whose networks plugins make. What was asked of them is on the disk before they are run. */
 class CniBuilder implements NetBuilder {
   readonly mode = "cni";
+  /** Plugins are to be told to end while the namespace is there, or they leave rules behind. */
+  readonly needsNamespaceToRemove = true;
   readonly #settings: CniSettings;
   readonly #nameOf: (key: string) => string;
   readonly #configs: ConfigFolder;

@@ -139,8 +139,12 @@ class KernelNets implements Nets {
   }
 
   async #take(spec: NetSpec): Promise<void> {
-    await this.#builderOf(spec.mode).remove(spec, this.#namespaces.nameOf(spec.key));
-    await this.#namespaces.remove(spec.key);
+    const builder = this.#builderOf(spec.mode);
+    const removal = builder.remove(spec, this.#namespaces.nameOf(spec.key));
+    if (builder.needsNamespaceToRemove) await removal;
+    // Both come to their ends before anything is tried again.
+    const outcomes = await Promise.allSettled([removal, this.#namespaces.remove(spec.key)]);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     rmSync(netFolder(this.#dataFolder, spec.key), { recursive: true, force: true });
   }
 

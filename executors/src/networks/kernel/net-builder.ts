@@ -11,7 +11,9 @@ export interface NetBuilder {
   build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]>;
   /** What tasks are told of a network that is built, where others than the job have a say in it. Absent: nobody has. */
   settings?(spec: NetSpec): GroupNetwork;
-  /** Takes away what lies outside the namespace; the namespace itself goes afterwards. Doing it twice is harmless. */
+  /** Whether `remove` has to come to its end before the namespace goes. If not, they go at the same time. */
+  readonly needsNamespaceToRemove: boolean;
+  /** Takes away what lies outside the namespace. Doing it twice is harmless. */
   remove(spec: NetSpec, namespace: string): Promise<void>;
   /** Frees what it has made for groups other than the owned, and mends what the ready lack. May be called at any time. */
   reconcile(groups: OwnedGroups): Promise<void>;

@@ -4,6 +4,7 @@ import { runTool } from "../kernel/run-tool.ts";
 /** Loopback alone. */
 export const noNetworkBuilder: NetBuilder = {
   mode: "none",
+  needsNamespaceToRemove: false,
   prepare: async () => [],
   build: async (_spec, namespace) => {
     await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
