@@ -54,7 +54,7 @@ export function hostWorld({
   return {
     disk: nodeDisk(dataFolder, log),
     proc: shimProc({ dataFolder, clock, log, ...(containers ? { containers } : {}) }),
-    hostPorts: nodeHostPorts,
+    hostPorts: nodeHostPorts(),
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
     execRunner: nodeExecRunner(dataFolder),

@@ -1,5 +1,6 @@
 export { type Agent, type AgentDeps, createAgent } from "./agent/agent.ts";
 export { type AgentConfig, agentDefaults, type HostFacts } from "./agent/config.ts";
+export type { PortEnforcement } from "./agent/core/port-watch.ts";
 export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
 export { type TaskFolders, taskFolders } from "./agent/folders.ts";
 export type { ContainerHost } from "./containers/container-host.ts";
@@ -9,7 +10,7 @@ export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
 export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
-export type { HostPorts, PortHolder, PortQuestion } from "./world/host-ports.ts";
+export type { HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
 export type { NetEvents, NetReady, NetSpec, Nets } from "./world/nets.ts";
 export type {
   GrpcTarget,

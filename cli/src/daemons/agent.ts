@@ -11,6 +11,7 @@ import {
   fingerprintHost,
   groupsIn,
   hostWorld,
+  type PortEnforcement,
   parseSubnet,
 } from "@muster/executors";
 import { grpcTransport, type Log, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
@@ -71,6 +72,7 @@ export const run: CommandModule["run"] = (invocation) => {
         version,
         ...ports,
         addressesMax,
+        enforcePorts: settings.enforcePorts as PortEnforcement,
         taskEnvironment: taskEnvironment(invocation.environment),
         shutdownGraceMsMax: settings.shutdownGraceMs,
       },

@@ -19,6 +19,11 @@ export const schemas = {
     ip: textOption("", "address under which tasks are reached; the host's first if empty"),
     taskPortFirst: integerOption(20_000, "first port that tasks get", { min: 1, max: 65_535 }),
     taskPortLast: integerOption(32_000, "last port that tasks get", { min: 1, max: 65_535 }),
+    enforcePorts: textOption("off", "what becomes of tasks that listen on ports of the host which are not theirs", [
+      "off",
+      "warn",
+      "kill",
+    ]),
     bridgeSubnet: textOption("10.78.0.0/20", "IPv4 addresses of tasks in network mode bridge"),
     bridgeSubnet6: textOption("fd78::/64", "IPv6 addresses of tasks in network mode bridge; none if empty"),
     bridgeMtu: integerOption(0, "bytes of a packet in network mode bridge; the host's if 0", { min: 0, max: 65_535 }),

@@ -203,6 +203,8 @@ class RunningAgent implements Agent {
       addressesMax: config.addressesMax,
       probesMax: config.probesMax,
       helperProbesMax: config.helperProbesMax,
+      enforcePorts: config.enforcePorts,
+      portWatchMs: config.portWatchMs,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
     };

@@ -1,4 +1,5 @@
 import type { Attribute, Resources, Unavailable } from "@muster/proto";
+import type { PortEnforcement } from "./core/port-watch.ts";
 
 /** What the host is and has; made by `fingerprintHost`, or by a simulator. */
 export interface HostFacts {
@@ -42,6 +43,13 @@ export interface AgentConfig {
   readonly probesMax?: number;
   /** Health checks under way at once that take processes: scripts, and those in namespaces. Default: 4 for each core. */
   readonly helperProbesMax?: number;
+  /**
+   * What becomes of a task in the host's network that listens on a port which its group was not given. "off": nobody
+   * looks. "warn": its framework and the log are told. "kill": it is ended as failed. Default: "off".
+   */
+  readonly enforcePorts?: PortEnforcement;
+  /** How often it is looked what such tasks listen on, while there are any. Default: 5,000 ms. */
+  readonly portWatchMs?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
   readonly diskFreeBytesMin?: number;
   /** Launches are refused when less than this part is free. Default: 0.05. */
@@ -64,6 +72,8 @@ export const agentDefaults = {
   tasksMax: 1_000,
   addressesMax: 4_000,
   probesMax: 256,
+  enforcePorts: "off",
+  portWatchMs: 5_000,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,
   shutdownGraceMsMax: 5_000,

@@ -19,6 +19,8 @@ import { launchFromWire } from "./wire.ts";
 export const spaceAgeMsMax = 5_000;
 /** The host's ports are looked through so often. */
 export const portScanMs = 30_000;
+/** And not more often than that, however many launches find their ports taken. */
+export const portScanMsMin = 1_000;
 /** Ports of others that a master is told of. */
 export const foreignPortsMax = 4_096;
 
@@ -50,6 +52,8 @@ export class AgentLoop {
   #wake: Cancel | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #portScan: Cancel | undefined;
+  #portScanAtMs = Number.NEGATIVE_INFINITY;
+  #isScanSoon = false;
   #foreignPorts = "";
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   /** Launches that wait for the free space to be known. */
@@ -217,9 +221,15 @@ export class AgentLoop {
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
-        hostPorts.check(effect.questions, (taken) => this.post({ type: "ports-checked", key, taken }));
+        hostPorts.check(effect.questions, (taken) => {
+          this.post({ type: "ports-checked", key, taken });
+          if (taken.length > 0) this.#scanPortsSoon();
+        });
         return;
       }
+      case "find-listeners":
+        hostPorts.listeners(effect.tasks, (found) => this.post({ type: "listeners-found", found }));
+        return;
       case "persist-intent":
         this.#writer.intent(effect.key, effect.purpose);
         return;
@@ -288,10 +298,21 @@ export class AgentLoop {
     });
   }
 
+  /** A port of others has been met that the master may not know of: it leaves the next offer, not one in half a minute. */
+  #scanPortsSoon(): void {
+    if (this.#isScanSoon || this.#isStopped) return;
+    this.#isScanSoon = true;
+    this.#portScan?.();
+    const sinceMs = this.now().monotonicMs - this.#portScanAtMs;
+    this.#portScan = this.#deps.clock.after(Math.max(0, portScanMsMin - sinceMs), () => this.#scanPorts());
+  }
+
   /** Tells the master which ports of the host others hold, when that has changed. */
   #scanPorts(): void {
     this.#portScan?.();
     if (this.#isStopped) return;
+    this.#isScanSoon = false;
+    this.#portScanAtMs = this.now().monotonicMs;
     this.#portScan = this.#deps.clock.after(portScanMs, () => this.#scanPorts());
     if (!this.state.registered) return;
     this.#deps.hostPorts.scan((ports) => {

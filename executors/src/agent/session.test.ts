@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from "node:net";
 import { silentLog, systemClock } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -93,5 +94,24 @@ test("ports of strangers are told to each master, with all attributes: an update
     expect(update.attributes.map(({ name, value }) => [name, value])).toEqual(
       attributes.map(({ name, value }) => [name, value]),
     );
+  }
+});
+
+test("a port of a stranger that a launch has met is told at once, so that it leaves the next offer", async () => {
+  await fixture.agent();
+  const { master } = fixture;
+  const told = () => master.requests.flatMap(({ update }) => (update ? [update.foreignPorts] : []));
+  await master.until(() => told().length === 1, "what is there at the beginning");
+  const server = createServer();
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, () => resolve((server.address() as AddressInfo).port)),
+  );
+  try {
+    master.launch({ taskId: "a", ports: [{ label: "http", number: port }], spec: { command: "sleep" } });
+    await master.untilState("a", TaskState.TASK_DROPPED);
+    expect(master.of("a").at(-1)?.reason).toBe(StatusReason.REASON_PORT_IN_USE);
+    await master.until(() => told().at(-1)?.includes(port) === true, "the port");
+  } finally {
+    server.close();
   }
 });

@@ -2,22 +2,29 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import type { HostPorts, PortHolder, PortQuestion } from "../world/host-ports.ts";
 import { ownerOf, readSockets } from "./proc-net.ts";
+import { TaskListeners } from "./task-listeners.ts";
 
 /** Asks the kernel by binding each port on all addresses, and names the holder by /proc. */
-export const nodeHostPorts: HostPorts = {
-  check: (questions, done) => {
-    Promise.all(questions.map(findHolder)).then(
-      (answers) => done(answers.filter((answer) => answer !== undefined)),
-      () => done([]),
-    );
-  },
-  scan: (done) => {
-    readSockets().then(
-      (sockets) => done([...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)),
-      () => done([]),
-    );
-  },
-};
+export function nodeHostPorts(): HostPorts {
+  const listeners = new TaskListeners();
+  return {
+    check: (questions, done) => {
+      Promise.all(questions.map(findHolder)).then(
+        (answers) => done(answers.filter((answer) => answer !== undefined)),
+        () => done([]),
+      );
+    },
+    scan: (done) => {
+      readSockets().then(
+        (sockets) => done([...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)),
+        () => done([]),
+      );
+    },
+    listeners: (tasks, done) => {
+      listeners.find(tasks).then(done, () => done([]));
+    },
+  };
+}
 
 async function findHolder({ port, protocol }: PortQuestion): Promise<PortHolder | undefined> {
   const protocols = protocol === "" ? (["tcp", "udp"] as const) : ([protocol === "udp" ? "udp" : "tcp"] as const);

@@ -4,11 +4,15 @@ export interface Socket {
   readonly protocol: "tcp" | "udp";
   readonly port: number;
   readonly inode: string;
+  /** Whether it speaks with one peer alone; never so for those of tcp that are read here. */
+  readonly isConnected: boolean;
 }
 
 const tables = ["tcp", "tcp6", "udp", "udp6"] as const;
 /** States of a socket that keep others from its port: LISTEN for tcp, any for udp. */
 const tcpListen = "0A";
+/** State of a udp socket that has a peer. */
+const connected = "01";
 
 /** Sockets that keep their local port: listening tcp ones, all udp ones. */
 export async function readSockets(): Promise<Socket[]> {
@@ -20,7 +24,7 @@ export async function readSockets(): Promise<Socket[]> {
       const fields = line.trim().split(/\s+/);
       if (fields.length < 10 || (protocol === "tcp" && fields[3] !== tcpListen)) continue;
       const port = Number.parseInt(fields[1]?.split(":").at(-1) ?? "", 16);
-      if (port > 0) sockets.push({ protocol, port, inode: fields[9] ?? "" });
+      if (port > 0) sockets.push({ protocol, port, inode: fields[9] ?? "", isConnected: fields[3] === connected });
     }
   }
   return sockets;

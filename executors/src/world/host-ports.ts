@@ -1,3 +1,5 @@
+import type { ProcStarted } from "./proc.ts";
+
 /** A port that somebody has; protocol "" means both tcp and udp. */
 export interface PortQuestion {
   readonly port: number;
@@ -10,10 +12,29 @@ export interface PortHolder {
   readonly holder: string;
 }
 
+/** A task that uses the host's network, and which process it is. */
+export interface HostTask {
+  readonly id: string;
+  readonly started: ProcStarted;
+}
+
+/** A port of the host that a process of a task has bound for others to call. */
+export interface TaskListener {
+  /** Of the task. */
+  readonly id: string;
+  readonly port: number;
+  readonly protocol: "tcp" | "udp";
+  readonly pid: number;
+  /** Name of the process's program. */
+  readonly command: string;
+}
+
 /** What the kernel knows about ports. Answers come by callback, after the call has returned. */
 export interface HostPorts {
   /** Those of the ports that can't be bound now. */
   check(questions: readonly PortQuestion[], done: (taken: readonly PortHolder[]) => void): void;
   /** Every port that somebody listens on or is bound to. */
   scan(done: (ports: readonly number[]) => void): void;
+  /** What processes of these tasks listen on. A socket of an outgoing connection is none. */
+  listeners(tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void;
 }

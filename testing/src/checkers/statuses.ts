@@ -1,4 +1,4 @@
-import { TaskState, type TaskStatus } from "@muster/proto";
+import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
 import { isTerminal, stateName } from "./task-states.ts";
 import { type Violation, violation } from "./view.ts";
 
@@ -36,6 +36,9 @@ export class StatusWatch {
       end: before?.end !== undefined && (before.end.sequence > 0 || !isEnd) ? before.end : isEnd ? status : undefined,
       sequence: Math.max(before?.sequence ?? 0, status.sequence),
     });
+    // Simulated commands keep to their ports.
+    if (status.reason === StatusReason.REASON_PORT_NOT_ALLOCATED)
+      return [violation("wrongly-judged", key, status.message)];
     const end = before?.end;
     if (end === undefined || end.launchId !== status.launchId) return [];
     const told = `${stateName(end.state)} (${end.message}), then ${stateName(status.state)} (${status.message})`;

@@ -74,6 +74,8 @@ export class AgentHost {
         dynamicPortLast: dynamicPortFirst + portCount - 1,
         // Ports are used again at once: what frees them too early is to be found within minutes.
         portReuseAfterMs: 0,
+        // Commands keep to their ports: one that is ended for another's would end wrongly.
+        enforcePorts: "kill",
       },
     );
     this.#network.serve(life, this.address, agent.handlers);

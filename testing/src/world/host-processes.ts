@@ -161,6 +161,18 @@ export class HostProcesses {
       scan: (done) => {
         this.#world.after(life, 0.5, "ports", () => done([...this.#portsHeld().keys()].sort((a, b) => a - b)));
       },
+      listeners: (tasks, done) => {
+        const ids = new Set(tasks.map(({ id }) => id));
+        this.#world.after(life, 0.5, "ports", () =>
+          done(
+            this.alive()
+              .filter(({ spec, isListening }) => ids.has(spec.id) && isListening)
+              .flatMap(({ spec: { id, command }, ports, started }) =>
+                ports.map((port) => ({ id, port, protocol: "tcp" as const, pid: started?.pid ?? 0, command })),
+              ),
+          ),
+        );
+      },
     };
   }
 

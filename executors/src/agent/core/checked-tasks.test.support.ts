@@ -23,6 +23,8 @@ const config: CoreConfig = {
   addressesMax: 10,
   probesMax: 8,
   helperProbesMax: 2,
+  enforcePorts: "off",
+  portWatchMs: 5_000,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
 };

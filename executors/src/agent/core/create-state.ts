@@ -26,6 +26,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     epochSeen,
     probesUnderWay: { own: new Set(), helped: new Set() },
     healthKills: new Map(),
+    portWatch: { nextAtMs: 0, isUnderWay: false, told: new Map() },
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },
   };

@@ -4,6 +4,7 @@ import { forgetKills } from "./health-kills.ts";
 import { beginKill, forceKill } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
+import { findListeners, nextListeningMs } from "./port-watch.ts";
 import { type Context, resendHead } from "./status.ts";
 
 /** An ended launch is remembered for so long after its last acknowledgement, so that a late copy starts nothing. */
@@ -27,6 +28,7 @@ export function wake(context: Context): void {
     if (tombstoneEnd(group) !== undefined) tombstones++;
   }
   runDueChecks(context);
+  findListeners(context);
   for (const group of state.groups.values()) {
     const end = tombstoneEnd(group);
     if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
@@ -49,7 +51,7 @@ function tombstoneEnd(group: Group): number | undefined {
 
 /** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
-  let next = Number.POSITIVE_INFINITY;
+  let next = nextListeningMs(state);
   for (const group of state.groups.values()) {
     for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
     const end = tombstoneEnd(group);

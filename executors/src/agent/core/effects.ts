@@ -1,6 +1,6 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
-import type { PortHolder, PortQuestion } from "../../world/host-ports.ts";
+import type { HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { NetReady, NetSpec } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
@@ -16,6 +16,7 @@ export type AgentInput =
   | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
   | { readonly type: "launch"; readonly launch: LaunchRequest }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
+  | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
   | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
   | { readonly type: "net-failed"; readonly key: string; readonly message: string }
   | { readonly type: "net-gone"; readonly key: string }
@@ -52,6 +53,7 @@ export type AgentInput =
 /** What an agent wants done. */
 export type AgentEffect =
   | { readonly type: "check-ports"; readonly key: string; readonly questions: readonly PortQuestion[] }
+  | { readonly type: "find-listeners"; readonly tasks: readonly HostTask[] }
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "forget"; readonly group: Group }

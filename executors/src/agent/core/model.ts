@@ -14,6 +14,7 @@ import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ProcStarted } from "../../world/proc.ts";
 import type { HealthKills } from "./health-kills.ts";
+import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 
 /** The two times of one moment: one for durations, one for people and other machines. */
 export interface Now {
@@ -42,6 +43,9 @@ export interface CoreConfig {
   readonly addressesMax: number;
   readonly probesMax: number;
   readonly helperProbesMax: number;
+  /** What becomes of tasks in the host's network that listen on ports which are not theirs. */
+  readonly enforcePorts: PortEnforcement;
+  readonly portWatchMs: number;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
 }
@@ -170,6 +174,7 @@ export interface AgentState {
   /** Checks on their way, by task and index: those that the agent asks itself, and those that take its helper. */
   readonly probesUnderWay: { readonly own: Set<string>; readonly helped: Set<string> };
   readonly healthKills: HealthKills;
+  readonly portWatch: PortWatch;
   keyCount: number;
   /** Where the disk stood when it was looked at last. */
   disk: { totalBytes: number; freeBytes: number };

@@ -51,11 +51,15 @@ export function exited(context: Context, id: string, exit: ProcExit): void {
   });
 }
 
+/** Why the agent ends a task by itself, as a failure of the task. */
+const faults: ReadonlySet<StatusReason> = new Set([
+  StatusReason.REASON_MAX_RUN_TIME,
+  StatusReason.REASON_CHECKPOINT_DAMAGED,
+  StatusReason.REASON_PORT_NOT_ALLOCATED,
+]);
+
 function stateAfterKill(task: Task): TaskState {
-  const { kill } = task;
-  const isFault =
-    kill?.reason === StatusReason.REASON_MAX_RUN_TIME || kill?.reason === StatusReason.REASON_CHECKPOINT_DAMAGED;
-  return isFault ? TaskState.TASK_FAILED : TaskState.TASK_KILLED;
+  return task.kill && faults.has(task.kill.reason) ? TaskState.TASK_FAILED : TaskState.TASK_KILLED;
 }
 
 function damaged(news: News): [TaskState, News] {

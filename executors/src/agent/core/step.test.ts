@@ -26,6 +26,8 @@ const config: CoreConfig = {
   addressesMax: 10,
   probesMax: 2,
   helperProbesMax: 2,
+  enforcePorts: "off",
+  portWatchMs: 5_000,
   diskFreeBytesMin: 64 * 2 ** 20,
   diskFreeFractionMin: 0.05,
 };

@@ -7,6 +7,7 @@ import { beginKill, killNamed } from "./kill.ts";
 import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked, spawn } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
+import { listenersFound } from "./port-watch.ts";
 import { absent, exited, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
 import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } from "./status.ts";
@@ -28,6 +29,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "ports-checked":
       portsChecked(context, input.key, input.taken);
+      return;
+    case "listeners-found":
+      listenersFound(context, input.found);
       return;
     case "net-ready":
       netReady(context, input.key, input.ready);
