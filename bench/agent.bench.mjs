@@ -1,10 +1,11 @@
 // What an agent with many tasks costs: processor and memory of its process with 500 idle tasks, without checks and with an
-// http check every 10 s each; and what one check of each kind takes.
+// http check every 10 s each; what one check of each kind takes; and what the shim of each task costs.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkTimes } from "./agent/check-times.mjs";
+import { shimCosts } from "./agent/shim-costs.mjs";
 import { clusterFolder, median, pause, processesOf, root, startCluster } from "./dev-cluster.mjs";
 
 const portOffset = 2_700;
@@ -33,6 +34,11 @@ export async function run(log) {
       figures.push({ label: `one check, ${kind}`, value: median(times), unit: "ms", ...(peer ? { peer } : {}) });
       figures.push({ label: `one check, ${kind}: processor of the agent`, value: cpu, unit: "ms" });
     }
+    log("agent: shims");
+    const { privateKiB, times } = await shimCosts(folder);
+    const bars = { memory: "bar 1,024 KiB", time: "bar 10 ms" };
+    figures.push({ label: "private memory of a shim", value: median(privateKiB), unit: "KiB", peer: bars.memory });
+    figures.push({ label: "`true`, to the record of its end", value: median(times), unit: "ms", peer: bars.time });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -19,11 +18,11 @@ import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
 import { parseEnd, parseMemoryKilled, parseStarted, shimSpec } from "./shim-files.ts";
-import { shimPath } from "./shim-path.ts";
+import { ShimMaker } from "./shim-maker.ts";
 
 /** The folder of events is looked through so often while tasks live, in case the kernel's notice was lost. */
 export const rescanMs = 2_000;
-/** So many rescans pass between two looks at the shims that are not children of this process. */
+/** So many rescans pass between two looks at the shims that nobody watches. */
 const rescansPerLook = 2;
 
 export interface ShimProcOptions {
@@ -44,7 +43,7 @@ export function shimProc(options: ShimProcOptions): Proc {
 
 interface Watched {
   started: ProcStarted | undefined;
-  /** Whether the shim is a child of this process, so that its end is noticed at once. */
+  /** Whether the shim is a child of this agent's maker of shims, so that its end is noticed at once. */
   isChild: boolean;
   /** Its supervisor is gone, and what is left of it is being ended. */
   isLost: boolean;
@@ -56,7 +55,7 @@ class ShimProc implements Proc {
   readonly #eventsFolder: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #perl: string;
+  readonly #maker: ShimMaker;
   readonly #containers: Containers | undefined;
   readonly #watched = new Map<string, Watched>();
   #events: ProcEvents | undefined;
@@ -69,7 +68,7 @@ class ShimProc implements Proc {
     this.#eventsFolder = eventsFolder(dataFolder);
     this.#clock = clock;
     this.#log = log;
-    this.#perl = perl;
+    this.#maker = new ShimMaker(perl, dataFolder);
     this.#containers = containers;
   }
 
@@ -88,6 +87,7 @@ class ShimProc implements Proc {
     this.#rescan?.();
     this.#events = undefined;
     this.#watched.clear();
+    this.#maker.close();
     this.#containers?.cgroups.removeOwn();
   }
 
@@ -164,21 +164,14 @@ class ShimProc implements Proc {
   }
 
   #runShim(id: string, folder: string): void {
-    const shim = spawn(this.#perl, [shimPath, folder], {
-      detached: true,
-      stdio: "ignore",
-      cwd: this.#dataFolder,
-      env: { MUSTER_DATA_FOLDER: this.#dataFolder, PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
-    });
-    shim.unref();
-    shim.on("error", (error) => this.#finish(id)?.failed(id, `the shim could not be started: ${error.message}`));
-    shim.on("exit", (code) => {
-      if (!this.#watched.has(id) || this.#lookEnd(id)) return;
+    this.#maker.make(folder, (end) => {
+      const watched = this.#watched.get(id);
+      if (!watched) return;
+      if (end.type === "failed") this.#finish(id)?.failed(id, `the shim could not be started: ${end.message}`);
+      else if (this.#lookEnd(id)) return;
       // A shim that leaves at once without a word found that another had begun before it.
-      if (code === 0 && !this.#watched.get(id)?.started) {
-        const watched = this.#watched.get(id);
-        if (watched) watched.isChild = false;
-      } else this.#checkSupervisor(id);
+      else if (end.type === "unwatched" || end.status === 0) watched.isChild = false;
+      else this.#checkSupervisor(id);
     });
   }
 
