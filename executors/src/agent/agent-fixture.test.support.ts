@@ -6,7 +6,7 @@ import type { ContainerHost } from "../containers/container-host.ts";
 import { type HostWorldOptions, hostWorld } from "../host-world.ts";
 import { type BridgeSettings, bridgeDefaults } from "../networks/bridge/settings.ts";
 import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig, HostFacts } from "./config.ts";
 import { ScriptedMaster } from "./scripted-master.test.support.ts";
 
 /** A folder, a master and real agents, made anew for each test and ended after it. */
@@ -53,6 +53,11 @@ export class AgentFixture {
     const { dataFolder } = this;
     const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, containers });
     return this.agent({ host: { ...this.#config().host, networkModes, drivers: ["process", "exec"] } }, world);
+  }
+
+  /** What differs of the host, in the place where an agent's configuration has it. */
+  configWith(host: Partial<HostFacts>): Partial<AgentConfig> {
+    return { host: { ...this.#config().host, ...host } };
   }
 
   /** What a task has written to its standard output so far. */

@@ -230,6 +230,11 @@ export class AgentLoop {
       case "find-listeners":
         hostPorts.listeners(effect.tasks, (found) => this.post({ type: "listeners-found", found }));
         return;
+      case "find-holders": {
+        const { id } = effect;
+        hostPorts.groupListeners(effect.tasks, (found) => this.post({ type: "holders-found", id, found }));
+        return;
+      }
       case "persist-intent":
         this.#writer.intent(effect.key, effect.purpose);
         return;

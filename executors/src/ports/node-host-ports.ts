@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import type { HostPorts, PortHolder, PortQuestion } from "../world/host-ports.ts";
 import { ownerOf, readSockets } from "./proc-net.ts";
-import { TaskListeners } from "./task-listeners.ts";
+import { findGroupListeners, TaskListeners } from "./task-listeners.ts";
 
 /** Asks the kernel by binding each port on all addresses, and names the holder by /proc. */
 export function nodeHostPorts(): HostPorts {
@@ -22,6 +22,9 @@ export function nodeHostPorts(): HostPorts {
     },
     listeners: (tasks, done) => {
       listeners.find(tasks).then(done, () => done([]));
+    },
+    groupListeners: (tasks, done) => {
+      findGroupListeners(tasks).then(done, () => done([]));
     },
   };
 }

@@ -14,11 +14,11 @@ const tcpListen = "0A";
 /** State of a udp socket that has a peer. */
 const connected = "01";
 
-/** Sockets that keep their local port: listening tcp ones, all udp ones. */
-export async function readSockets(): Promise<Socket[]> {
+/** Sockets that keep their local port: listening tcp ones, all udp ones; those of the network that a process is in. */
+export async function readSockets(pid: number | "self" = "self"): Promise<Socket[]> {
   const sockets: Socket[] = [];
   for (const table of tables) {
-    const text = await fs.readFile(`/proc/net/${table}`, "latin1").catch(() => "");
+    const text = await fs.readFile(`/proc/${pid}/net/${table}`, "latin1").catch(() => "");
     const protocol = table.startsWith("tcp") ? "tcp" : "udp";
     for (const line of text.split("\n").slice(1)) {
       const fields = line.trim().split(/\s+/);

@@ -32,11 +32,24 @@ export class TaskListeners {
     }
     if (unknown.size > 0) await findOwners(tasks, unknown, owners);
     this.#owners = owners;
-    return sockets.flatMap(({ inode, port, protocol }) => {
-      const owner = owners.get(inode);
-      return owner ? [{ ...owner, port, protocol }] : [];
-    });
+    return withOwners(sockets, owners);
   }
+}
+
+/** What tasks of one group listen on, in the network that they share. O(processes of the host). */
+export async function findGroupListeners(tasks: readonly HostTask[]): Promise<TaskListener[]> {
+  const first = tasks.find(({ started }) => isAlive(started.pid, started.startTicks));
+  const sockets = first ? await listeningSockets(first.started.pid) : [];
+  const owners = new Map<string, Owner | undefined>();
+  await findOwners(tasks, new Set(sockets.map(({ inode }) => inode)), owners);
+  return withOwners(sockets, owners);
+}
+
+function withOwners(sockets: readonly Socket[], owners: ReadonlyMap<string, Owner | undefined>): TaskListener[] {
+  return sockets.flatMap(({ inode, port, protocol }) => {
+    const owner = owners.get(inode);
+    return owner ? [{ ...owner, port, protocol }] : [];
+  });
 }
 
 /**
@@ -44,10 +57,10 @@ export class TaskListeners {
  * everybody. A udp socket in the range of outgoing connections was most likely given its port by the kernel, to ask
  * something, and is left out.
  */
-async function listeningSockets(): Promise<Socket[]> {
+async function listeningSockets(pid: number | "self" = "self"): Promise<Socket[]> {
   const range = (await readText("/proc/sys/net/ipv4/ip_local_port_range")) ?? "";
   const [low = 0, high = 0] = range.trim().split(/\s+/).map(Number);
-  const sockets = await readSockets();
+  const sockets = await readSockets(pid);
   return sockets.filter(
     ({ protocol, port, isConnected }) => protocol === "tcp" || (!isConnected && (port < low || port > high)),
   );

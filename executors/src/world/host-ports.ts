@@ -12,13 +12,13 @@ export interface PortHolder {
   readonly holder: string;
 }
 
-/** A task that uses the host's network, and which process it is. */
+/** A task that runs, and which process it is. */
 export interface HostTask {
   readonly id: string;
   readonly started: ProcStarted;
 }
 
-/** A port of the host that a process of a task has bound for others to call. */
+/** A port that a process of a task has bound for others to call. */
 export interface TaskListener {
   /** Of the task. */
   readonly id: string;
@@ -35,6 +35,8 @@ export interface HostPorts {
   check(questions: readonly PortQuestion[], done: (taken: readonly PortHolder[]) => void): void;
   /** Every port that somebody listens on or is bound to. */
   scan(done: (ports: readonly number[]) => void): void;
-  /** What processes of these tasks listen on. A socket of an outgoing connection is none. */
+  /** What processes of these tasks, which use the host's network, listen on. A socket of an outgoing connection is none. */
   listeners(tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void;
+  /** The same of tasks of one group, in the network that they share. */
+  groupListeners(tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void;
 }

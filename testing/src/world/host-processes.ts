@@ -1,5 +1,6 @@
 import type {
   HostPorts,
+  HostTask,
   ProbeResult,
   Prober,
   ProbeTarget,
@@ -8,6 +9,7 @@ import type {
   ProcExit,
   ProcSpec,
   ProcStarted,
+  TaskListener,
 } from "@muster/executors";
 import type { Random } from "@muster/foundation";
 import type { Life } from "./life.ts";
@@ -161,19 +163,22 @@ export class HostProcesses {
       scan: (done) => {
         this.#world.after(life, 0.5, "ports", () => done([...this.#portsHeld().keys()].sort((a, b) => a - b)));
       },
-      listeners: (tasks, done) => {
-        const ids = new Set(tasks.map(({ id }) => id));
-        this.#world.after(life, 0.5, "ports", () =>
-          done(
-            this.alive()
-              .filter(({ spec, isListening }) => ids.has(spec.id) && isListening)
-              .flatMap(({ spec: { id, command }, ports, started }) =>
-                ports.map((port) => ({ id, port, protocol: "tcp" as const, pid: started?.pid ?? 0, command })),
-              ),
-          ),
-        );
-      },
+      listeners: (tasks, done) => this.#listeners(life, tasks, done),
+      groupListeners: (tasks, done) => this.#listeners(life, tasks, done),
     };
+  }
+
+  #listeners(life: Life, tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void {
+    const ids = new Set(tasks.map(({ id }) => id));
+    this.#world.after(life, 0.5, "ports", () =>
+      done(
+        this.alive()
+          .filter(({ spec, isListening }) => ids.has(spec.id) && isListening)
+          .flatMap(({ spec: { id, command }, ports, started }) =>
+            ports.map((port) => ({ id, port, protocol: "tcp" as const, pid: started?.pid ?? 0, command })),
+          ),
+      ),
+    );
   }
 
   /**

@@ -17,6 +17,7 @@ export type AgentInput =
   | { readonly type: "launch"; readonly launch: LaunchRequest }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
+  | { readonly type: "holders-found"; readonly id: string; readonly found: readonly TaskListener[] }
   | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
   | { readonly type: "net-failed"; readonly key: string; readonly message: string }
   | { readonly type: "net-gone"; readonly key: string }
@@ -54,6 +55,7 @@ export type AgentInput =
 export type AgentEffect =
   | { readonly type: "check-ports"; readonly key: string; readonly questions: readonly PortQuestion[] }
   | { readonly type: "find-listeners"; readonly tasks: readonly HostTask[] }
+  | { readonly type: "find-holders"; readonly id: string; readonly tasks: readonly HostTask[] }
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "forget"; readonly group: Group }

@@ -12,7 +12,7 @@ import type {
 } from "@muster/proto";
 import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
-import type { ProcStarted } from "../../world/proc.ts";
+import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import type { HealthKills } from "./health-kills.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 
@@ -175,6 +175,8 @@ export interface AgentState {
   readonly probesUnderWay: { readonly own: Set<string>; readonly helped: Set<string> };
   readonly healthKills: HealthKills;
   readonly portWatch: PortWatch;
+  /** How tasks have ended that can't be told of yet: it is asked who listens on their ports. */
+  readonly endsWaiting: Map<string, ProcExit>;
   keyCount: number;
   /** Where the disk stood when it was looked at last. */
   disk: { totalBytes: number; freeBytes: number };

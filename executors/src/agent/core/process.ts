@@ -1,10 +1,12 @@
 import { Health, StatusReason, TaskState } from "@muster/proto";
+import type { TaskListener } from "../../world/host-ports.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import { closeGroup } from "./group-end.ts";
 import { startChecks } from "./health.ts";
 import { beginKill, carryOutKill } from "./kill.ts";
 import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
+import { asksForHolders, conflictText } from "./port-conflict.ts";
 import { type Context, type News, report } from "./status.ts";
 
 /** The command's program runs. */
@@ -39,6 +41,19 @@ export function startFailed(context: Context, id: string, cause: string): void {
 
 /** The command ended, and nothing of it is alive. */
 export function exited(context: Context, id: string, exit: ProcExit): void {
+  const task = context.state.tasks.get(id);
+  if (task?.phase === "running" && asksForHolders(context, task, exit)) return;
+  tellEnd(context, id, exit, []);
+}
+
+/** It is known who listens in the group of a task whose end waits for that. */
+export function holdersFound(context: Context, id: string, found: readonly TaskListener[]): void {
+  const exit = context.state.endsWaiting.get(id);
+  context.state.endsWaiting.delete(id);
+  if (exit) tellEnd(context, id, exit, found);
+}
+
+function tellEnd(context: Context, id: string, exit: ProcExit, found: readonly TaskListener[]): void {
   endTask(context, id, (task) => {
     const news = { exitCode: exit.exitCode, signal: exit.signal, at: exit.at };
     if (task.kill) return [stateAfterKill(task), { ...news, reason: task.kill.reason, message: task.kill.message }];
@@ -47,7 +62,8 @@ export function exited(context: Context, id: string, exit: ProcExit): void {
     const memory = memoryVerdict(task, exit);
     if (memory) return [TaskState.TASK_FAILED, { ...news, ...memory }];
     const message = exit.signal === "" ? `exit code ${exit.exitCode}` : `ended by ${exit.signal}`;
-    return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED, message }];
+    const text = `${message}${conflictText(task, found)}`;
+    return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED, message: text }];
   });
 }
 

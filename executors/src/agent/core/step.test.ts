@@ -78,6 +78,7 @@ class Play {
     const [effect] = this.waiting.splice(index % Math.max(1, this.waiting.length), 1);
     if (!effect) return;
     if (effect.type === "check-ports") this.input({ type: "ports-checked", key: effect.key, taken: [] });
+    else if (effect.type === "find-holders") this.input({ type: "holders-found", id: effect.id, found: [] });
     else if (effect.type === "build-net") this.#build(effect.spec.key);
     else if (effect.type === "remove-net") {
       const { key } = effect.spec;

@@ -8,7 +8,7 @@ import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChec
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { listenersFound } from "./port-watch.ts";
-import { absent, exited, started, startFailed, supervisorLost } from "./process.ts";
+import { absent, exited, holdersFound, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
 import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } from "./status.ts";
 
@@ -32,6 +32,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "listeners-found":
       listenersFound(context, input.found);
+      return;
+    case "holders-found":
+      holdersFound(context, input.id, input.found);
       return;
     case "net-ready":
       netReady(context, input.key, input.ready);
