@@ -1,0 +1,146 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { TaskState } from "@muster/proto";
+import { afterEach, beforeEach, expect } from "vitest";
+import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { isTerminal } from "../../executors/src/agent/core/status.ts";
+import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
+import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
+import { settings as bridge, machineState } from "./bridge.support.ts";
+import { containersHere, kernelObjects } from "./containers.ts";
+import { CrashAgent } from "./crash-agent.support.ts";
+import { lacking, testUnless } from "./machine.ts";
+
+/** How many points of each pair are tried; all of them take a quarter of an hour. */
+const pointsOfEach = process.env["MUSTER_CRASH_POINTS"] === "all" ? Number.POSITIVE_INFINITY : 3;
+const seed = Number(process.env["MUSTER_CRASH_SEED"] ?? Math.floor(Math.random() * 1_000));
+const settleMs = 15_000;
+const plugins = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"].find((folder) => existsSync(`${folder}/ptp`));
+const { host: containers, reason } = await containersHere();
+const fixture = AgentFixture.use(beforeEach, afterEach);
+const agents = new Set<CrashAgent>();
+
+const cniFolder = (): string => `${fixture.dataFolder}.cni`;
+
+afterEach(async () => {
+  for (const agent of agents) await agent.kill();
+  agents.clear();
+  rmSync(cniFolder(), { recursive: true, force: true });
+});
+
+/**
+ * What there is of groups on this machine, wherever it comes from. What groups share outlasts them for a while, and so do
+ * their folders, in which people look for logs.
+ */
+function remains(): object {
+  const { dataFolder } = fixture;
+  const { pins, links, elements = [] } = machineState(dataFolder);
+  const rules = execFileSync("iptables-save", { encoding: "utf8" }).split("\n");
+  const given = existsSync(`${cniFolder()}/ipam/web`) ? readdirSync(`${cniFolder()}/ipam/web`) : [];
+  return {
+    pins,
+    links: links.filter((name) => name.startsWith("mv")),
+    elements,
+    rules: rules.filter((line) => line.includes(`muster-${ownerOf(dataFolder)}`)),
+    addresses: given.filter((name) => /^\d/.test(name)),
+    objects: kernelObjects(dataFolder),
+  };
+}
+
+const nothing = { pins: [], links: [], elements: [], rules: [], addresses: [], objects: [] };
+
+async function startAgent(driver: string): Promise<CrashAgent> {
+  const folder = cniFolder();
+  mkdirSync(`${folder}/net.d`, { recursive: true });
+  const ipam = { type: "host-local", dataDir: `${folder}/ipam`, ranges: [[{ subnet: "10.219.0.0/24" }]] };
+  const chain = [
+    { type: "ptp", ipMasq: true, ipam },
+    { type: "portmap", capabilities: { portMappings: true } },
+  ];
+  writeFileSync(`${folder}/net.d/web.conflist`, JSON.stringify({ name: "web", cniVersion: "1.0.0", plugins: chain }));
+  const cni = { ...cniDefaults, configFolder: `${folder}/net.d`, pluginFolders: [plugins ?? ""] };
+  const agent = new CrashAgent(fixture, {
+    drivers: [driver],
+    networkModes: ["host", "none", "bridge", "cni/web"],
+    world: { bridge, cni, ...(driver === "exec" ? { containers } : {}) },
+  });
+  agents.add(agent);
+  await agent.start();
+  return agent;
+}
+
+interface Pair {
+  readonly driver: string;
+  readonly networkMode: string;
+}
+
+/** One task's life from launch to its end, by an agent that is killed at that point of it. True if it came to that. */
+async function live(agent: CrashAgent, { driver, networkMode }: Pair, point: number): Promise<boolean> {
+  const taskId = `${driver}-${networkMode.replace("/", "-")}-${point}`;
+  const spec = { driver, command: "sh", arguments: ["-c", "(setsid sleep 1000 &); sleep 1000"] };
+  const ports = networkMode === "none" ? [] : [{ label: "http", to: networkMode === "host" ? 0 : 8080, number: 0 }];
+  const { master } = fixture;
+  const states = (): TaskState[] => master.of(taskId).map(({ state }) => state);
+  const hasEnded = (): boolean => states().some(isTerminal);
+  const settled = (): boolean => hasEnded() || states().includes(TaskState.TASK_RUNNING);
+  const what = (when: string): string => `${taskId}: ${when} an agent that was killed at effect ${point}, seed ${seed}`;
+  agent.arm(point);
+  master.launch({ taskId, networkMode, ports, spec });
+  await agent.untilDeadOr(settled, what("no start with"), settleMs);
+  if (!agent.isDead) {
+    master.kill(taskId, 20);
+    await agent.untilDeadOr(hasEnded, what("no end with"), settleMs);
+  }
+  // What comes after the end is told: acknowledgement, folders, network.
+  await agent.untilDeadOr(() => isDeepEqual(remains(), nothing), what("something is left by"), settleMs);
+  if (!agent.isDead) return false;
+  agents.delete(agent);
+  const next = await startAgent(driver);
+  try {
+    // A master that has heard nothing of a launch sends it again; once it is known to have begun, it must not begin twice.
+    master.launch({ taskId, networkMode, ports, spec });
+    await master.until(settled, what("no start after"), settleMs);
+    master.kill(taskId, 0);
+    await master.until(hasEnded, what("no end after"), settleMs);
+    expect(states().filter(isTerminal).length).toBeGreaterThan(0);
+    const ends = master.of(taskId).filter(({ state }) => isTerminal(state));
+    expect(new Set(ends.map(({ updateId }) => updateId)), what("more than one end after")).toHaveProperty("size", 1);
+    await expect.poll(remains, { timeout: 8_000, message: what("something is left by") }).toEqual(nothing);
+  } finally {
+    await next.kill();
+    agents.delete(next);
+  }
+  return true;
+}
+
+function isDeepEqual(a: object, b: object): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** So many of the points, evenly, beginning anywhere. */
+function chosen(count: number): number[] {
+  const step = Math.max(1, Math.floor(count / pointsOfEach));
+  const points: number[] = [];
+  for (let point = 1 + (seed % step); point <= count; point += step) points.push(point);
+  return points;
+}
+
+for (const driver of ["process", "exec"])
+  for (const networkMode of ["host", "none", "bridge", "cni/web"]) {
+    const name = `case 18: an agent killed at any effect of launch and stop leaves nothing or a whole task, ${driver} in ${networkMode}`;
+    const lack = driver === "exec" && !containers ? reason : lacking("ip", "nft", "iptables");
+    const lackHere = networkMode.startsWith("cni/") && !plugins ? "needs the plugins of CNI" : lack;
+    testUnless(
+      lackHere,
+      name,
+      async () => {
+        const pair = { driver, networkMode };
+        const whole = await startAgent(driver);
+        expect(await live(whole, pair, 0)).toBe(false);
+        const count = await whole.count();
+        await whole.kill();
+        for (const point of chosen(count)) await live(await startAgent(driver), pair, point);
+      },
+      pointsOfEach === Number.POSITIVE_INFINITY ? 600_000 : 60_000,
+    );
+  }
