@@ -4,6 +4,7 @@ export type { PortEnforcement } from "./agent/core/port-watch.ts";
 export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
 export { type TaskFolders, taskFolders } from "./agent/folders.ts";
 export type { ContainerHost } from "./containers/container-host.ts";
+export { executorSocketPath, serveExecutors } from "./executor-socket.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";

@@ -84,6 +84,7 @@ export {
   backoff,
   type Command,
   command,
+  type ExecutorTemplate,
   http,
   type RestartBackoff,
   type TaskTemplate,

@@ -20,9 +20,12 @@ const subscribeShape = batchShape<SubscribeResponse>(
 );
 
 const connectShape = batchShape<ConnectResponse>(
-  ["registered", "acknowledgements", "launches", "kills", "frameworksRemoved", "ping", "drain"],
+  ["registered", "acknowledgements", "launches", "kills", "frameworksRemoved", "ping", "drain", "executorMessages"],
   () => emptyMessage("ConnectResponse"),
 );
+
+/** With more than this waiting for a peer, messages of custom executors to it are dropped. */
+export const executorMessagesQueuedBytesMax = 1024 * 1024;
 
 /** The outboxes of all streams of frameworks and agents, by connection. */
 export class Sessions {
@@ -76,6 +79,8 @@ export class Sessions {
   add(connection: number, field: string, item: unknown, bytes: number): void {
     const outbox = this.#outboxes.get(connection);
     if (outbox === undefined) return;
+    // At most once: who does not read in time misses them, and is not taken for lost on their account.
+    if (field === "executorMessages" && outbox.queuedBytes > executorMessagesQueuedBytesMax) return;
     (outbox.add as (field: string, item: unknown, bytes: number) => void).call(outbox, field, item, bytes);
     this.#touched.add(outbox);
   }

@@ -380,6 +380,7 @@ export class AgentClient extends StreamClient<"Agents.Connect", ConnectRequest, 
       ports: launch?.group?.ports ?? [],
       status,
       acknowledged,
+      executorId: launch?.group?.isExecutor ? (launch.group.executor?.executorId ?? "") : "",
     };
   }
 }

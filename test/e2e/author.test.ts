@@ -129,3 +129,15 @@ test("a command that fails somewhere makes the example fail, and says where", as
   expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining("agent-1: TASK_FINISHED, exit code 0") });
   expect(failed?.stdout).toContain("agent-2: TASK_FAILED, exit code 3");
 });
+
+test("the example with an executor of its own has every word said, all in one process per agent", async () => {
+  const { stdout } = await run(process.execPath, [join("out", "words.js"), "many", "words", "one", "process"], {
+    cwd: place,
+    env: { PATH: process.env["PATH"], MUSTER_ADDR: cluster.masterAddress },
+    timeout: 30_000,
+  });
+  expect(stdout.trim().split("\n").at(-1)).toBe("many words one process");
+  const processes = new Set([...stdout.matchAll(/words from process (\d+)/g)].map(([, pid]) => pid));
+  expect(processes.size).toBeGreaterThanOrEqual(1);
+  expect(processes.size).toBeLessThanOrEqual(agentCount);
+});

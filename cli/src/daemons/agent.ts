@@ -7,12 +7,14 @@ import {
   type CniSettings,
   cniDefaults,
   createAgent,
+  executorSocketPath,
   type Fingerprint,
   fingerprintHost,
   groupsIn,
   hostWorld,
   type PortEnforcement,
   parseSubnet,
+  serveExecutors,
 } from "@muster/executors";
 import { grpcTransport, type Log, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
 import { usageError } from "../cli-error.ts";
@@ -46,6 +48,7 @@ export const run: CommandModule["run"] = (invocation) => {
     const ip = settings.ip === "" ? {} : { ip: settings.ip };
     const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ip }, log);
     const transport = grpcTransport();
+    const executorSocket = executorSocketPath(dataFolder);
     const agent = createAgent(
       {
         clock: systemClock,
@@ -73,10 +76,12 @@ export const run: CommandModule["run"] = (invocation) => {
         ...ports,
         addressesMax,
         enforcePorts: settings.enforcePorts as PortEnforcement,
+        executorSocket,
         taskEnvironment: taskEnvironment(invocation.environment),
         shutdownGraceMsMax: settings.shutdownGraceMs,
       },
     );
+    const executors = serveExecutors(agent, executorSocket, log, (error) => error && lifecycle.fail(error));
     const server = serveGrpc(agent.handlers, {
       address: settings.listen,
       log,
@@ -95,10 +100,14 @@ export const run: CommandModule["run"] = (invocation) => {
       stop: (done) =>
         agent.stop(
           () =>
-            server.close(() => {
-              transport.close();
-              done();
-            }),
+            executors.close(
+              () =>
+                server.close(() => {
+                  transport.close();
+                  done();
+                }),
+              "ended",
+            ),
           "kill",
         ),
     };

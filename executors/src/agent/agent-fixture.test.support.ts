@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
 import type { ContainerHost } from "../containers/container-host.ts";
+import { type ExecutorServer, executorSocketPath, serveExecutors } from "../executor-socket.ts";
 import { type HostWorldOptions, hostWorld } from "../host-world.ts";
 import { type BridgeSettings, bridgeDefaults } from "../networks/bridge/settings.ts";
 import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
@@ -15,6 +16,7 @@ export class AgentFixture {
   master = new ScriptedMaster();
   #transport: GrpcTransport | undefined;
   readonly #agents: Agent[] = [];
+  readonly #executorServers = new Map<Agent, ExecutorServer>();
 
   static use(
     beforeEach: (act: () => Promise<void>) => void,
@@ -34,6 +36,11 @@ export class AgentFixture {
       rmSync(fixture.dataFolder, { recursive: true, force: true });
     });
     return fixture;
+  }
+
+  /** Where custom executors attach. */
+  get executorSocket(): string {
+    return executorSocketPath(this.dataFolder);
   }
 
   /** Starts an agent whose groups can have networks of these modes. Needs root. */
@@ -85,6 +92,7 @@ export class AgentFixture {
       },
       { ...this.#config(), ...config },
     );
+    await this.#serveExecutors(agent);
     agent.start();
     this.#agents.push(agent);
     await this.master.until(() => this.master.registrations > registrations, "registration");
@@ -94,7 +102,20 @@ export class AgentFixture {
   stop(agent: Agent, tasks: "leave" | "kill"): Promise<void> {
     const index = this.#agents.indexOf(agent);
     if (index >= 0) this.#agents.splice(index, 1);
-    return new Promise((resolve) => agent.stop(resolve, tasks));
+    return new Promise((resolve) =>
+      agent.stop(() => {
+        const server = this.#executorServers.get(agent);
+        if (server) server.close(resolve, tasks === "kill" ? "ended" : "live");
+        else resolve();
+      }, tasks),
+    );
+  }
+
+  #serveExecutors(agent: Agent): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | undefined): void => (error ? reject(error) : resolve());
+      this.#executorServers.set(agent, serveExecutors(agent, this.executorSocket, silentLog, settle));
+    });
   }
 
   #config(): AgentConfig {
@@ -107,6 +128,7 @@ export class AgentFixture {
       shutdownGraceMsMax: 200,
       leavingWaitMs: 100,
       diskFreeFractionMin: 0,
+      executorSocket: this.executorSocket,
       taskEnvironment: { PATH: process.env["PATH"] ?? "" },
       host: {
         ip: "127.0.0.1",

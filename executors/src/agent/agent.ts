@@ -20,6 +20,7 @@ import { encodeRecord } from "./checkpoint/record.ts";
 import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
 import { createState } from "./core/create-state.ts";
 import type { CoreConfig } from "./core/model.ts";
+import { ExecutorSessions } from "./executor-sessions.ts";
 import { AgentLoop } from "./loop.ts";
 import { Session } from "./session.ts";
 import { tasksHandlers } from "./tasks-service.ts";
@@ -52,6 +53,8 @@ export interface AgentDeps {
 export interface Agent {
   /** Tasks.Logs, Tasks.Exec, Tasks.Kill, Tasks.ListFiles, Tasks.ReadFile, Tasks.Stats. */
   readonly handlers: Handlers;
+  /** Executors.Attach: for `executorSocket`, and for nobody beyond this host. */
+  readonly executorHandlers: Handlers;
   start(): void;
   /**
    * "leave": tasks run on and are taken up again by the next agent of this data folder. "kill": tasks are ended with
@@ -69,6 +72,8 @@ export function createAgent(deps: AgentDeps, config: AgentConfig): Agent {
 
 class RunningAgent implements Agent {
   readonly handlers: Handlers;
+  readonly executorHandlers: Handlers;
+  readonly #executors: ExecutorSessions;
   readonly #deps: AgentDeps;
   readonly #config: CompleteConfig;
   readonly #session: Session;
@@ -79,6 +84,8 @@ class RunningAgent implements Agent {
     this.#deps = deps;
     this.#config = config;
     this.handlers = tasksHandlers(() => this.#loop, deps, config);
+    this.#executors = new ExecutorSessions(() => this.#loop, config.name);
+    this.executorHandlers = { "Executors.Attach": this.#executors.handler };
     this.#session = new Session(deps, config.masters, {
       greeting: () => ({ registration: this.#registration(), tasks: this.#loop?.reports() ?? [] }),
       epochSeen: () => this.#loop?.state.epochSeen ?? 0,
@@ -110,6 +117,7 @@ class RunningAgent implements Agent {
   #finish(done: () => void, isLeaving: boolean): void {
     this.#isStopped = true;
     this.#session.stop(isLeaving, () => {
+      this.#executors.stop();
       this.#deps.proc.stop();
       this.#deps.prober.stop();
       const last = (): void => {
@@ -177,7 +185,7 @@ class RunningAgent implements Agent {
       reuseAfterMs: config.portReuseAfterMs,
     };
     const state = createState(this.#coreConfig(agentId), range, this.#deps.random.stream("ports"), loaded.epochSeen);
-    const loop = new AgentLoop(this.#deps, state, () => this.#session);
+    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors);
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
@@ -198,6 +206,7 @@ class RunningAgent implements Agent {
       taskEnvironment: config.taskEnvironment,
       drivers: new Set(config.host.drivers),
       networkModes: new Set(config.host.networkModes),
+      executorSocket: config.executorSocket,
       mayChangeUser: config.host.mayChangeUser,
       tasksMax: config.tasksMax,
       addressesMax: config.addressesMax,

@@ -58,6 +58,8 @@ export interface AgentConfig {
   readonly shutdownGraceMsMax?: number;
   /** How long an agent that shuts down waits for its last statuses to be acknowledged. Default: 500 ms. */
   readonly leavingWaitMs?: number;
+  /** Path of the Unix socket at which `executorHandlers` are served; empty: no custom executors. Default: empty. */
+  readonly executorSocket?: string;
   /** Sessions of Exec at once. Default: 32. */
   readonly execSessionsMax?: number;
 }
@@ -78,6 +80,7 @@ export const agentDefaults = {
   diskFreeFractionMin: 0.05,
   shutdownGraceMsMax: 5_000,
   leavingWaitMs: 500,
+  executorSocket: "",
   execSessionsMax: 32,
 } as const;
 

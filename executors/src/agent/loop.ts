@@ -11,6 +11,7 @@ import type { AgentEffect, AgentInput } from "./core/effects.ts";
 import type { AgentState, Now } from "./core/model.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
+import type { ExecutorSessions } from "./executor-sessions.ts";
 import { type AgentMetrics, agentMetrics } from "./metrics.ts";
 import type { Session } from "./session.ts";
 import { launchFromWire } from "./wire.ts";
@@ -48,6 +49,7 @@ export class AgentLoop {
   readonly #writer: CheckpointWriter;
   readonly #metrics: AgentMetrics;
   readonly #session: () => Session;
+  readonly #executors: ExecutorSessions;
   #tick: Cancel | undefined;
   #wake: Cancel | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -62,10 +64,11 @@ export class AgentLoop {
   #isStopped = false;
   readonly #endings = new Map<string, Set<() => void>>();
 
-  constructor(deps: LoopDeps, state: AgentState, session: () => Session) {
+  constructor(deps: LoopDeps, state: AgentState, session: () => Session, executors: ExecutorSessions) {
     this.#deps = deps;
     this.state = state;
     this.#session = session;
+    this.#executors = executors;
     this.#metrics = agentMetrics(deps.metrics);
     this.#writer = new CheckpointWriter(deps, state, {
       settled: (purpose, failure) =>
@@ -136,6 +139,8 @@ export class AgentLoop {
       this.#inOrder({ type: "kill", frameworkId, taskId, graceMs, reason });
     for (const frameworkId of message.frameworksRemoved) this.#inOrder({ type: "framework-removed", frameworkId });
     if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
+    for (const { frameworkId, executorId, data } of message.executorMessages)
+      this.#inOrder({ type: "executor-told", frameworkId, executorId, data });
   }
 
   /** Told to a master at the beginning of a session. */
@@ -154,6 +159,7 @@ export class AgentLoop {
         ports: [...group.ports],
         status: presentStatus(context, task),
         acknowledged: task.queue.length === 0,
+        executorId: task.executor ? (group.executor?.id ?? "") : "",
       });
     }
     return reports;
@@ -186,6 +192,7 @@ export class AgentLoop {
       this.#tick = undefined;
       this.#writer.flush();
       this.#session().flush();
+      this.#executors.flush();
       this.#planWake();
       this.#metrics.observe(this.state);
       this.#afterTick?.();
@@ -274,6 +281,17 @@ export class AgentLoop {
       case "send":
         this.#session().sendStatus(effect.status);
         return;
+      case "executor-send":
+        this.#executors.send(effect.session, effect.order);
+        return;
+      case "executor-end":
+        this.#executors.end(effect.session, effect.refusal);
+        return;
+      case "executor-relay": {
+        const { frameworkId, executorId, data } = effect;
+        this.#session().sendExecutorMessage({ frameworkId, executorId, data: Buffer.from(data) });
+        return;
+      }
       case "log":
         log[effect.level](effect.fields, effect.message);
         return;

@@ -10,6 +10,7 @@ import {
 import type {
   ConnectRequest,
   ConnectResponse,
+  ExecutorInfo,
   GroupNetwork,
   PortRequest,
   Resources,
@@ -29,6 +30,9 @@ export interface LaunchWish {
   /** More tasks of the same group. */
   others?: readonly { taskId: string; spec: Partial<TaskSpec> }[];
   resources?: Partial<Resources>;
+  /** What the group has to do with a custom executor. */
+  executor?: Partial<ExecutorInfo>;
+  isExecutor?: boolean;
 }
 
 /** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
@@ -98,6 +102,8 @@ export class ScriptedMaster {
           network = null,
           others = [],
           resources: amounts,
+          executor,
+          isExecutor = false,
         }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
@@ -106,6 +112,8 @@ export class ScriptedMaster {
             launchId,
             networkMode,
             network,
+            executor: executor ? { ...emptyMessage("ExecutorInfo"), ...executor } : null,
+            isExecutor,
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
             tasks: [{ taskId, spec }, ...others].map((task) => ({
               ...emptyMessage("TaskInfo"),

@@ -9,7 +9,14 @@ import {
   type Random,
   type Transport,
 } from "@muster/foundation";
-import type { ConnectRequest, ConnectResponse, Registration, TaskReport, TaskStatus } from "@muster/proto";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  Registration,
+  RelayedMessage,
+  TaskReport,
+  TaskStatus,
+} from "@muster/proto";
 
 export const reconnectDelayMsFirst = 250;
 export const reconnectDelayMsMax = 10_000;
@@ -19,11 +26,13 @@ export const registerTimeoutMs = 30_000;
 export const pingsMissedMax = 5;
 /** How long an agent that leaves waits for the master to have heard it. */
 export const goodbyeMsMax = 500;
+/** With more than this waiting for the master, messages of custom executors are dropped. */
+export const executorMessagesQueuedBytesMax = 1024 * 1024;
 /** Messages that wait while a new epoch is made durable. */
 export const heldMessagesMax = 1_024;
 
 const shape = batchShape<ConnectRequest>(
-  ["registration", "tasks", "tasksComplete", "statuses", "update", "pong", "leaving"],
+  ["registration", "tasks", "tasksComplete", "statuses", "update", "pong", "leaving", "executorMessages"],
   () => emptyMessage("ConnectRequest"),
 );
 
@@ -77,6 +86,13 @@ export class Session {
 
   sendStatus(status: TaskStatus): void {
     this.#outbox?.add("statuses", status, statusBytes(status));
+    this.#events.changed();
+  }
+
+  /** At most once: what can't be sent soon is dropped, so that no executor can fill the agent's own stream. */
+  sendExecutorMessage(message: RelayedMessage): void {
+    if (!this.#isRegistered || (this.#outbox?.queuedBytes ?? 0) > executorMessagesQueuedBytesMax) return;
+    this.#outbox?.add("executorMessages", message, 64 + message.data.length);
     this.#events.changed();
   }
 

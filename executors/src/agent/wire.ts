@@ -7,9 +7,11 @@ import type {
   HttpProbe,
   Launch,
   PortRequest,
+  TaskGroup,
   TaskInfo,
   TaskSpec,
 } from "@muster/proto";
+import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { emptySpec } from "./empty.ts";
 
@@ -28,7 +30,8 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
   const group = launch.group;
   if (!group || launch.frameworkId === "" || group.launchId === "" || group.tasks.length === 0) return undefined;
   if (group.tasks.some((task) => task.taskId === "")) return undefined;
-  const groupProblem = problemOfGroup(group.tasks, group.ports) || problemOfNetwork(group.network);
+  const groupProblem =
+    problemOfGroup(group.tasks, group.ports) || problemOfNetwork(group.network) || problemOfExecutor(group);
   return {
     frameworkId: launch.frameworkId,
     frameworkName: launch.frameworkName,
@@ -37,6 +40,7 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     networkMode: group.networkMode || "host",
     network: copyNetwork(group.network),
     ports: group.ports.slice(0, portsMax).map(copyPort),
+    executor: executorFromWire(group),
     tasks: group.tasks.slice(0, tasksPerGroupMax).map((task) => {
       const { spec, problem } = specFromBytes(task.spec);
       return { info: infoFromWire(task), spec, problem: groupProblem || problem };
@@ -51,6 +55,23 @@ function problemOfGroup(tasks: readonly TaskInfo[], ports: readonly PortRequest[
   if (new Set(ports.map((port) => port.label)).size < ports.length) return "ports: two have the same label";
   const wrong = ports.find((port) => port.number > 65_535 || port.to > 65_535);
   return wrong ? `ports: "${wrong.label}" has a number above 65535` : "";
+}
+
+function executorFromWire({ executor, isExecutor }: TaskGroup): ExecutorWish | undefined {
+  if (!executor) return undefined;
+  return {
+    id: executor.executorId,
+    isSelf: isExecutor,
+    registrationTimeoutMs: executor.registrationTimeoutMs ?? registrationTimeoutMsDefault,
+    idleTimeoutMs: executor.idleTimeoutMs ?? idleTimeoutMsDefault,
+  };
+}
+
+function problemOfExecutor({ executor, isExecutor, tasks }: TaskGroup): string {
+  if (!executor) return isExecutor ? "executor: must name the executor that the task is" : "";
+  if (!/^[A-Za-z0-9._-]{1,255}$/.test(executor.executorId))
+    return "executor.executor_id: must be 1 to 255 characters of A-Z, a-z, 0-9, dot, dash and underscore";
+  return isExecutor && tasks.length !== 1 ? "tasks: an executor is one task" : "";
 }
 
 function copyNetwork(network: GroupNetwork | null): GroupNetwork {

@@ -46,7 +46,10 @@ export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account
               [folders.secrets, "/secrets"],
             ] as const)),
       ],
-      files: network ? standIns(network.filesFolder, container.rootfs) : [],
+      files: [
+        ...(network ? standIns(network.filesFolder, container.rootfs) : []),
+        ...(container.hostFolder ? [container.hostFolder] : []),
+      ],
       networkNamespace: network?.namespace ?? "",
       hostname: network?.hostname ?? "",
       cgroup: cgroups.pathOf(spec.id),

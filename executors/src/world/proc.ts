@@ -25,6 +25,8 @@ export interface ProcContainer {
   readonly workFolder: string;
   readonly capabilities: CapabilityWish;
   readonly limits: TaskLimits;
+  /** A folder of the host that it sees, read-only: [of the host, inside]. Absent: none. */
+  readonly hostFolder?: readonly [string, string];
 }
 
 /** A network of its own, and what a command sees of it. */

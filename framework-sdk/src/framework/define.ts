@@ -42,6 +42,8 @@ export interface FrameworkContext<S> {
   /** So many more tasks of that kind. Asked for again at each call, until they are among the live ones. */
   place(count: number, template: TaskTemplate): Action;
   kill(task: FrameworkTask): Action;
+  /** Sends bytes to an executor on an agent, at most 64 KiB, at most once. False if they can't be sent now. */
+  sendToExecutor(agentId: string, executorId: string, data: Uint8Array | string): boolean;
   /** The framework has done its work: its session ends. */
   finish(): Action;
 }
@@ -63,6 +65,8 @@ export interface FrameworkDefinition<S> {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: nothing to do is said by returning nothing
   reconcile(context: FrameworkContext<S>): Actions | void;
+  /** Bytes from an executor, each at most once. `reconcile` follows. */
+  executorMessage?(agentId: string, executorId: string, data: Uint8Array): void;
 }
 
 /** A framework to be run by `runFramework`. */

@@ -11,10 +11,11 @@ import { createScheduler } from "../scheduler/scheduler.ts";
 import { isTerminal } from "../scheduler/task-states.ts";
 import type { Scheduler } from "../scheduler/types.ts";
 import type { Action, Actions, FrameworkContext, FrameworkDefinition, FrameworkTask } from "./define.ts";
+import { withoutExecutors } from "./executor-room.ts";
 import { FrameworkMemory } from "./memory.ts";
 import { groupNetwork } from "./network.ts";
 import { Retries } from "./retries.ts";
-import { type TaskTemplate, templatePorts, templateResources, templateSpec } from "./tasks.ts";
+import { executorInfo, type TaskTemplate, templatePorts, templateResources, templateSpec } from "./tasks.ts";
 
 /** Ended tasks that `tasks.ended()` tells of. */
 const endedTasksMax = 1_000;
@@ -109,6 +110,10 @@ class Runner<S> implements FrameworkRun<S> {
           if (complete) this.#isReconciled = true;
           this.#soon();
         },
+        executorMessage: (agentId, executorId, data) => {
+          definition.executorMessage?.(agentId, executorId, data);
+          this.#soon();
+        },
       },
     );
     this.#view = createClusterView(runtime, { address }, () => this.#soon());
@@ -199,6 +204,7 @@ class Runner<S> implements FrameworkRun<S> {
       log: this.#runtime.log,
       place: (count, template) => ({ type: "place", count, template }),
       kill: ({ taskId }) => ({ type: "kill", taskId }),
+      sendToExecutor: (agentId, executorId, data) => this.#scheduler.sendToExecutor(agentId, executorId, data),
       finish: () => ({ type: "finish" }),
     };
   }
@@ -220,6 +226,7 @@ class Runner<S> implements FrameworkRun<S> {
     for (const role of new Set(offers.map((offer) => offer.role))) {
       const rooms = new Map<string, Room & { offerIds: string[] }>();
       for (const offer of offers) if (offer.role === role) addOffer(rooms, offer);
+      for (const [agentId, room] of rooms) rooms.set(agentId, withoutExecutors(room, demands, this.#tasks.values()));
       const matcher = new Matcher([...rooms.values()], this.#runtime.random.stream(`place-${this.#launchCount}`));
       const launches = new Map<string, TaskGroup[]>();
       for (const { template, count } of demands) {
@@ -245,7 +252,7 @@ class Runner<S> implements FrameworkRun<S> {
   }
 
   #launch(template: TaskTemplate, agentId: string, agentName: string): TaskGroup {
-    const { name } = template;
+    const { name, executor } = template;
     const number = `${this.#memory.epoch.toString(36)}-${(++this.#launchCount).toString(36)}`;
     const taskId = `${name}.${number}`;
     const ports = templatePorts(template);
@@ -279,8 +286,10 @@ class Runner<S> implements FrameworkRun<S> {
         },
       ],
       ports,
-      networkMode: "host",
-      network: groupNetwork(),
+      networkMode: executor ? "" : "host",
+      network: executor ? null : groupNetwork(),
+      executor: executor ? executorInfo(executor, `${executor.id}.${number}`) : null,
+      isExecutor: false,
     };
   }
 

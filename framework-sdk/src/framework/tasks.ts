@@ -1,5 +1,5 @@
-import { type Resources, resources } from "@muster/foundation";
-import { CheckAction, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
+import { codecOf, type Resources, resources } from "@muster/foundation";
+import { CheckAction, type ExecutorInfo, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
 import type { PlacementConstraint } from "../placement/constraints.ts";
 
 /** A program to run. */
@@ -59,7 +59,12 @@ export interface TaskTemplate {
     /** By label: a number of the host, or one that the agent picks. */
     readonly ports?: Readonly<Record<string, number | "dynamic">>;
   };
-  readonly run: Command;
+  /** What its agent runs. To be left out where an executor takes care of it. */
+  readonly run?: Command;
+  /** The custom executor that runs it, beside other tasks. Default: its agent does. */
+  readonly executor?: ExecutorTemplate;
+  /** What the executor is told of it: plain JSON. */
+  readonly data?: unknown;
   readonly constraints?: readonly PlacementConstraint[];
   /** The only agent that will do. Default: any. */
   readonly agentId?: string;
@@ -69,6 +74,20 @@ export interface TaskTemplate {
   /** Default: the framework's first role. */
   readonly role?: string;
   readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A program of the framework that runs tasks, started on an agent with the first task that names it there. */
+export interface ExecutorTemplate {
+  /** Letters, digits, dashes and underscores: one of that name lives on an agent, and its own task has it too. */
+  readonly id: string;
+  readonly resources: { readonly cpuMillis: number; readonly memoryMiB: number; readonly diskMiB?: number };
+  readonly run: Command;
+  /** It is shut down when it has had no task for so long. Default: 30 s. */
+  readonly idleTimeoutMs?: number;
+  /** It must have attached so long after its start. Default: 60 s. */
+  readonly registrationTimeoutMs?: number;
+  /** What it is given to end, with its tasks. Default: 5 s. */
+  readonly shutdownGraceMs?: number;
 }
 
 export function templateResources({ resources: amounts }: TaskTemplate): Resources {
@@ -86,7 +105,41 @@ export function templatePorts({ resources: amounts }: TaskTemplate): PortRequest
   }));
 }
 
-export function templateSpec({ run, check }: TaskTemplate): TaskSpec {
+const noCommand: Command = { program: "", args: [], environment: {} };
+
+export function templateSpec({ run = noCommand, check, data }: TaskTemplate): TaskSpec {
+  const driverConfigJson = data === undefined ? "" : JSON.stringify(data);
+  return { ...commandSpec(run), healthChecks: check ? [check] : [], driverConfigJson };
+}
+
+/** What starts an executor of a template, as the task of that id. */
+export function executorInfo(template: ExecutorTemplate, taskId: string): ExecutorInfo {
+  const { id, run, idleTimeoutMs, registrationTimeoutMs, shutdownGraceMs } = template;
+  const killPolicy = shutdownGraceMs === undefined ? null : { signal: "", graceMs: shutdownGraceMs };
+  return {
+    executorId: id,
+    task: {
+      taskId,
+      name: id,
+      resources: executorResources(template),
+      discovery: null,
+      labels: {},
+      spec: codecOf("TaskSpec").encode({ ...commandSpec(run), killPolicy }),
+    },
+    networkMode: "",
+    network: null,
+    ports: [],
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    ...(registrationTimeoutMs === undefined ? {} : { registrationTimeoutMs }),
+  };
+}
+
+export function executorResources({ resources: amounts }: ExecutorTemplate): Resources {
+  const { cpuMillis, memoryMiB, diskMiB = 0 } = amounts;
+  return resources({ cpuMillis, memoryMiB, diskMiB });
+}
+
+function commandSpec(run: Command): TaskSpec {
   return {
     driver: "process",
     command: run.program,
@@ -95,7 +148,7 @@ export function templateSpec({ run, check }: TaskTemplate): TaskSpec {
     user: "",
     killPolicy: null,
     logPolicy: null,
-    healthChecks: check ? [check] : [],
+    healthChecks: [],
     runTimeMsMax: 0,
     driverConfigJson: "",
     jobName: "",

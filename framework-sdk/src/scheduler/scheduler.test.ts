@@ -135,6 +135,8 @@ const group = (taskId: string) => ({
   ports: [],
   networkMode: "",
   network: null,
+  executor: null,
+  isExecutor: false,
 });
 
 test("a durable framework's id is in State before it subscribes, and the same after a restart", async () => {

@@ -2,6 +2,7 @@ import {
   batchShape,
   type Cancel,
   type ErrorKind,
+  invalid,
   MusterError,
   Outbox,
   type Outlet,
@@ -36,6 +37,8 @@ import type { AcceptOptions, Scheduler, SchedulerConfig, SchedulerHandler } from
 const heartbeatsMissedMax = 3;
 /** A session that is not open after so long is tried anew. */
 const subscribeTimeoutMs = 10_000;
+/** Bytes of one message to an executor. */
+const executorMessageBytesMax = 64 * 1024;
 /** Kills that a master could not judge yet, since the task's agent is not back, are told again after so long. */
 const killAgainMs = 1_000;
 
@@ -60,6 +63,8 @@ const requestShape = batchShape<SubscribeRequest>(
     "revives",
     "reconciles",
     "frameworkUpdate",
+    "executorMessages",
+    "executorShutdowns",
     "inverseOfferAnswers",
   ],
   () => ({
@@ -254,6 +259,23 @@ class Driver implements Scheduler {
     this.#flushSoon();
   }
 
+  sendToExecutor(agentId: string, executorId: string, data: Uint8Array | string): boolean {
+    const bytes = Buffer.from(data);
+    if (bytes.length > executorMessageBytesMax)
+      throw invalid("data", `must have at most ${executorMessageBytesMax} bytes`);
+    if (!this.#isSubscribed) return false;
+    this.#outbox?.add("executorMessages", { agentId, executorId, data: bytes }, bytes.length + 64);
+    this.#flushSoon();
+    return true;
+  }
+
+  shutDownExecutor(agentId: string, executorId: string): boolean {
+    if (!this.#isSubscribed) return false;
+    this.#outbox?.add("executorShutdowns", { agentId, executorId });
+    this.#flushSoon();
+    return true;
+  }
+
   acknowledge(status: TaskStatus): void {
     for (const held of this.#held.release(status)) this.#sendAcknowledgement(held);
   }
@@ -376,6 +398,8 @@ class Driver implements Scheduler {
       this.#handler.refused?.(refusal);
     }
     if (message.offers.length > 0) this.#take(message.offers);
+    for (const { agentId, executorId, data } of message.executorMessages)
+      this.#handler.executorMessage?.(agentId, executorId, data);
     if (message.inverseOffers.length > 0) this.#handler.inverseOffers?.(message.inverseOffers);
   }
 

@@ -79,6 +79,8 @@ export interface SchedulerHandler {
   reconciled?(reconciliation: Reconciliation): void;
   agentLost?(agentId: string, gone: boolean): void;
   inverseOffers?(offers: readonly InverseOffer[]): void;
+  /** Bytes from a custom executor, each at most once. */
+  executorMessage?(agentId: string, executorId: string, data: Uint8Array): void;
   /** A call could not be done. Launches that fail come as updates instead. */
   refused?(refusal: CallRefused): void;
 }
@@ -118,6 +120,10 @@ export interface Scheduler {
   revive(roles?: readonly string[]): void;
   /** Subscribes for these roles too, or instead. */
   changeRoles(roles: readonly string[]): void;
+  /** Sends bytes to a custom executor, at most 64 KiB, at most once. False without a session; "refused" tells of an executor that is not there. */
+  sendToExecutor(agentId: string, executorId: string, data: Uint8Array | string): boolean;
+  /** Ends a custom executor with all its tasks. Without a session nothing happens: kill its task to be sure. */
+  shutDownExecutor(agentId: string, executorId: string): boolean;
   /** To be called for each update for which the handler returned "later", once it is durable. */
   acknowledge(status: TaskStatus): void;
   /** Asks about every task now. It happens by itself at each session's begin and every 15 minutes. */

@@ -2,6 +2,7 @@ import { invalid, type MusterError, resources } from "@muster/foundation";
 import { StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import type { Core } from "./core.ts";
+import { noteExecutor } from "./executors.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { failoverTimeoutMsDefault } from "./limits.ts";
 import { type Agent, Framework, Group, Task } from "./model.ts";
@@ -60,6 +61,7 @@ export function adoptTask(
   }
   book(core, group, task.resources);
   addTask(task);
+  if (report.executorId !== "") noteExecutor(task, report.executorId);
   learnPorts(group, status);
   core.taskEvent(task);
   return undefined;

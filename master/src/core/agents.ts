@@ -3,6 +3,7 @@ import {
   type AgentUpdate,
   type ConnectRequest,
   type Registration,
+  type RelayedMessage,
   StatusReason,
   TaskState,
   type TaskStatus,
@@ -10,6 +11,7 @@ import {
 import { agentKey, encodeAgent } from "../registry/records.ts";
 import { adoptTask } from "./adopt.ts";
 import { type Core, idsOf } from "./core.ts";
+import { relayFromExecutor } from "./executors.ts";
 import { forgetCompleted } from "./framework-life.ts";
 import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
@@ -153,6 +155,9 @@ export function takeAgentMessage(core: Core, connection: number, message: Connec
   for (let index = 0; index < statuses.length && !fault; index++)
     fault = takeStatus(core, agent, statuses[index] as TaskStatus, `statuses[${index}]`);
   if (message.update && !fault) fault = takeUpdate(core, agent, message.update);
+  const { executorMessages } = message;
+  for (let index = 0; index < executorMessages.length && !fault; index++)
+    fault = relayFromExecutor(core, agent, executorMessages[index] as RelayedMessage, `executor_messages[${index}]`);
   if (fault) {
     closeAgent(core, connection);
     endAgentSession(core, session, fault);

@@ -103,6 +103,7 @@ test("whatever happens, allocated, offered and free are what tasks and offers sa
               ports: [],
               status: { ...task.status, state: TaskState.TASK_RUNNING, sequence: task.sequence + 1, agentId: old.id },
               acknowledged: false,
+              executorId: "",
             })),
           );
         } else if (done.type === "drop-framework") {

@@ -13,6 +13,7 @@ import {
 import { StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
 import type { Member } from "../allocator/allocator.ts";
 import type { Core } from "./core.ts";
+import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import { type Agent, type Framework, Group, Task } from "./model.ts";
 import { presentStatus } from "./reconcile.ts";
@@ -38,30 +39,73 @@ export function launchGroup(core: Core, place: LaunchPlace, group: TaskGroup, fi
     return;
   }
   if (isRepeated(core, framework, group)) return;
+  const executor = executorFor(place, group, field);
+  if (executor !== undefined && "why" in executor) {
+    refuseAll(core, place, group, executor);
+    return;
+  }
+  const left = executor === undefined ? place.left : subtractResources(place.left, executor.need);
+  const plan = planGroup(framework, agent, left, group, field);
+  if ("why" in plan) {
+    refuseAll(core, place, group, plan);
+    return;
+  }
+  if (executor !== undefined) {
+    place.left = left;
+    start(core, place, executor);
+  }
+  place.left = subtractResources(place.left, plan.need);
+  start(core, place, plan);
+}
+
+/** A group that can be started, with what it takes. */
+interface GroupPlan {
+  readonly group: TaskGroup;
+  readonly need: Resources;
+  readonly ports: GroupPorts;
+}
+
+interface GroupRefusal {
+  readonly why: Refused;
+  readonly message: string;
+}
+
+function planGroup(
+  framework: Framework,
+  agent: Agent,
+  left: Resources,
+  group: TaskGroup,
+  field: string,
+): GroupPlan | GroupRefusal {
   const ports = readPorts(agent, group);
   const need = needOf(group, ports.portCount);
-  const fault = findFault(place, group, need, field);
+  const fault = findFault(framework, left, group, need, field);
   if (fault !== undefined) {
     const single = group.tasks.length === 1;
-    for (const { taskId } of group.tasks)
-      refuseTask(
-        core,
-        framework,
-        agent.id,
-        group.launchId,
-        taskId,
-        fault.duplicate && single ? "duplicate" : single ? "invalid" : "invalid-group",
-        fault.error.message,
-      );
-    return;
+    const why = fault.duplicate && single ? "duplicate" : single ? "invalid" : "invalid-group";
+    return { why, message: fault.error.message };
   }
-  if (ports.holder !== undefined) {
-    for (const { taskId } of group.tasks)
-      refuseTask(core, framework, agent.id, group.launchId, taskId, "port", ports.holder);
-    return;
+  if (ports.holder !== undefined) return { why: "port", message: ports.holder };
+  return { group, need, ports };
+}
+
+/** The start of the custom executor that a group names, if it does not live on that agent yet. */
+function executorFor(place: LaunchPlace, group: TaskGroup, field: string): GroupPlan | GroupRefusal | undefined {
+  const { framework, agent } = place;
+  if (group.executor === null || group.isExecutor || executorFault(field, group) !== undefined) return undefined;
+  const { executorId } = group.executor;
+  if (livingExecutor(agent, framework.id, executorId) !== undefined) return undefined;
+  const own = executorGroup(group);
+  if (own === undefined) {
+    const message = `executor ${executorId} does not live on ${agent.name}: say in executor.task how to start it`;
+    return { why: "executor", message };
   }
-  place.left = subtractResources(place.left, need);
-  start(core, place, group, need, ports);
+  return planGroup(framework, agent, place.left, own, `${field}.executor`);
+}
+
+function refuseAll(core: Core, { framework, agent }: LaunchPlace, group: TaskGroup, refusal: GroupRefusal): void {
+  for (const { taskId } of group.tasks)
+    refuseTask(core, framework, agent.id, group.launchId, taskId, refusal.why, refusal.message);
 }
 
 interface GroupPorts {
@@ -107,13 +151,13 @@ function needOf(group: TaskGroup, portCount: number): Resources {
 }
 
 function findFault(
-  place: LaunchPlace,
+  framework: Framework,
+  left: Resources,
   group: TaskGroup,
   need: Resources,
   field: string,
 ): { error: MusterError; duplicate: boolean } | undefined {
-  const { framework } = place;
-  const broken = groupFault(field, group);
+  const broken = groupFault(field, group) ?? executorFault(field, group);
   if (broken) return { error: broken, duplicate: false };
   const labels = new Set(group.ports.map((port) => port.label));
   for (const [index, task] of group.tasks.entries()) {
@@ -126,7 +170,7 @@ function findFault(
       if (group.tasks[other]?.taskId === task.taskId)
         return { error: invalid(`${path}.task_id`, `${task.taskId} is named twice`), duplicate: true };
   }
-  const shortage = missingResource(need, place.left);
+  const shortage = missingResource(need, left);
   if (shortage) return { error: invalid(field, `${describeShortage(shortage)} in the offers`), duplicate: false };
   return undefined;
 }
@@ -143,7 +187,7 @@ function isRepeated(core: Core, framework: Framework, group: TaskGroup): boolean
   return true;
 }
 
-function start(core: Core, place: LaunchPlace, info: TaskGroup, need: Resources, ports: GroupPorts): void {
+function start(core: Core, place: LaunchPlace, { group: info, need, ports }: GroupPlan): void {
   const { framework, agent, member } = place;
   const group = new Group(info.launchId, agent, framework, member, ports);
   book(core, group, need);
@@ -161,6 +205,7 @@ function start(core: Core, place: LaunchPlace, info: TaskGroup, need: Resources,
       undefined,
     );
     addTask(task);
+    if (info.isExecutor) noteExecutor(task, info.executor?.executorId ?? "");
     core.taskEvent(task);
     bytes += 96 + spec.length;
   }
@@ -195,13 +240,14 @@ function hasCustom(amounts: Resources): boolean {
   return false;
 }
 
-type Refused = "invalid" | "invalid-group" | "duplicate" | "port" | "offers" | "earlier" | "away";
+type Refused = "invalid" | "invalid-group" | "duplicate" | "port" | "executor" | "offers" | "earlier" | "away";
 
 const reasons: Readonly<Record<Refused, { state: TaskStatus["state"]; reason: StatusReason }>> = {
   invalid: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID },
   "invalid-group": { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_GROUP_INVALID },
   duplicate: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_DUPLICATE_TASK },
   port: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_PORT_IN_USE },
+  executor: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_EXECUTOR_TERMINATED },
   offers: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_INVALID_OFFERS },
   earlier: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_UNSUPPORTED },
   away: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_AGENT_DISCONNECTED },

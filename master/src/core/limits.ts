@@ -24,6 +24,8 @@ export const limits = {
   labelsPerRecord: 64,
   /** Characters of a label's name or value. */
   labelLength: 1_024,
+  /** Bytes of one message to or from a custom executor. */
+  executorMessageBytes: 64 * 1024,
   /** Endpoints of one task. */
   endpointsPerTask: 32,
   /** Bytes of an id. */

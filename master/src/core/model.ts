@@ -83,6 +83,8 @@ export class Agent {
   dynamicPortLast = 0;
   /** Ports with a known number, with the group that holds them. */
   readonly ports: Map<number, Group> = new Map();
+  /** Tasks that are custom executors and have not ended, by framework and executor. */
+  readonly executors: Map<string, Task> = new Map();
   /** Ports of the host that no task of ours holds. */
   foreignPorts: ReadonlySet<number> = new Set();
   /** Sorted list of all ports taken, made when it is asked for. */

@@ -3,6 +3,7 @@ import type { Kill, SubscribeRequest } from "@muster/proto";
 import { takeAccept, takeDecline } from "./accept.ts";
 import { markAllDirty } from "./allocate.ts";
 import type { Core } from "./core.ts";
+import { relayToExecutor, shutDownExecutor } from "./executors.ts";
 import { endFrameworkSession, settleEagerness } from "./framework-life.ts";
 import { frameworkSessionClosed, updateFramework } from "./frameworks.ts";
 import { sendKill } from "./kills.ts";
@@ -44,6 +45,10 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
   for (const [index, { roles }] of message.revives.entries()) revive(core, framework, roles, `revives[${index}]`);
   for (const question of message.reconciles) reconcile(core, framework, question);
   if (message.frameworkUpdate) updateFramework(core, framework, message.frameworkUpdate);
+  for (const [index, relayed] of message.executorMessages.entries())
+    relayToExecutor(core, framework, relayed, `executor_messages[${index}]`);
+  for (const [index, wish] of message.executorShutdowns.entries())
+    shutDownExecutor(core, framework, wish, `executor_shutdowns[${index}]`);
   refuseUnsupported(core, framework, message);
 }
 
@@ -119,8 +124,6 @@ function refuseUnsupported(core: Core, framework: Framework, message: SubscribeR
     refuse("claim", claim.claimId);
   }
   for (const demand of message.demands) refuse("demand", demand.role);
-  for (const { executorId } of message.executorMessages) refuse("executor_message", executorId);
-  for (const { executorId } of message.executorShutdowns) refuse("executor_shutdown", executorId);
   for (const { inverseOfferIds } of message.inverseOfferAnswers)
     refuse("inverse_offer_answer", inverseOfferIds[0] ?? "");
   for (const { operationId } of message.operationAcknowledgements) refuse("operation_acknowledgement", operationId);

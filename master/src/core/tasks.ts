@@ -8,6 +8,7 @@ import {
 } from "@muster/foundation";
 import { type TaskInfo, type TaskState, TaskState as TaskStates, type TaskStatus } from "@muster/proto";
 import type { Core } from "./core.ts";
+import { forgetExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import type { Agent, Framework, Group, Task } from "./model.ts";
 
@@ -71,6 +72,7 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   const { agent, framework } = group;
   agent.tasks.delete(task);
   agent.ended.add(task);
+  if (agent.executors.size > 0) forgetExecutor(agent, task);
   framework.liveCount--;
   group.liveCount--;
   unbook(core, group, task.resources);

@@ -147,6 +147,7 @@ function intentRecord(state: AgentState, group: Group): IntentRecord {
     ports: group.ports,
     assigned: group.assigned,
     addressIndex: group.addressIndex,
+    ...(group.executor ? { executor: group.executor } : {}),
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

@@ -17,6 +17,7 @@ const config: CoreConfig = {
   attributes: {},
   taskEnvironment: {},
   drivers: new Set(["process"]),
+  executorSocket: "/run/agent",
   networkModes: new Set(["host"]),
   mayChangeUser: false,
   tasksMax: 1_000,

@@ -1,7 +1,8 @@
 import { StatusReason } from "@muster/proto";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
+import { executorDue, nextOfExecutor } from "./executor-end.ts";
 import { forgetKills } from "./health-kills.ts";
-import { beginKill, forceKill } from "./kill.ts";
+import { beginKill, forceAtMs, forceKill } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
@@ -22,6 +23,7 @@ export function wake(context: Context): void {
       resendHead(context, task);
       if (task.phase === "ended") continue;
       forceKill(context, task);
+      if (task.executor) executorDue(context, task);
       if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill)
         beginKill(context, task, { reason: StatusReason.REASON_MAX_RUN_TIME, message: "it ran for its maximum time" });
     }
@@ -66,8 +68,9 @@ function nextOfTask(state: AgentState, task: Task, now: Now): number {
   if (state.registered && resendAt !== undefined) next = resendAt;
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
+  if (task.executor) next = Math.min(next, nextOfExecutor(task));
+  next = Math.min(next, forceAtMs(task) ?? next);
   if (task.phase !== "running") return next;
-  if (task.kill?.deadlineMs !== undefined && !task.kill.forced) next = Math.min(next, task.kill.deadlineMs);
   for (const [index, { nextAtMs = next }] of task.checks.entries())
     if (nextAtMs < next && hasRoom(state, task, index)) next = nextAtMs;
   return next;

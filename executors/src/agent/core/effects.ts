@@ -4,6 +4,7 @@ import type { HostTask, PortHolder, PortQuestion, TaskListener } from "../../wor
 import type { NetReady, NetSpec } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
+import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
 
 /** What a commit was for; comes back when it is durable, or is not. */
@@ -45,6 +46,20 @@ export type AgentInput =
       readonly updateId: string;
     }
   | { readonly type: "probed"; readonly id: string; readonly index: number; readonly result: ProbeResult }
+  | { readonly type: "executor-attached"; readonly session: number; readonly attachment: Attachment }
+  | {
+      readonly type: "executor-said";
+      readonly session: number;
+      readonly statuses: readonly TaskStatus[];
+      readonly messages: readonly Uint8Array[];
+    }
+  | { readonly type: "executor-detached"; readonly session: number }
+  | {
+      readonly type: "executor-told";
+      readonly frameworkId: string;
+      readonly executorId: string;
+      readonly data: Uint8Array;
+    }
   | { readonly type: "registered" }
   | { readonly type: "disconnected" }
   | { readonly type: "drain"; readonly graceMsMax: number }
@@ -74,6 +89,14 @@ export type AgentEffect =
       readonly timeoutMs: number;
     }
   | { readonly type: "send"; readonly status: TaskStatus }
+  | { readonly type: "executor-send"; readonly session: number; readonly order: ExecutorOrder }
+  | { readonly type: "executor-end"; readonly session: number; readonly refusal: ExecutorRefusal }
+  | {
+      readonly type: "executor-relay";
+      readonly frameworkId: string;
+      readonly executorId: string;
+      readonly data: Uint8Array;
+    }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn" | "error";

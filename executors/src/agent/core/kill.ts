@@ -1,4 +1,6 @@
 import { StatusReason, TaskState } from "@muster/proto";
+import { endTaskBoundMs } from "./executor-model.ts";
+import { orderKill, orderShutdown, settleIdle } from "./executor-tasks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
 import type { Task } from "./model.ts";
 import { pairKey } from "./model.ts";
@@ -52,7 +54,7 @@ function dropOldest(map: Map<string, unknown>): void {
 /** Ends one task. A second wish can only shorten the grace of the first. */
 export function beginKill(context: Context, task: Task, wish: KillWish): void {
   if (task.phase === "ended") return;
-  if (task.phase === "preparing") {
+  if (task.phase === "preparing" || (task.phase === "starting" && task.served?.isGiven === false)) {
     endBeforeStart(context, task, wish);
     return;
   }
@@ -63,7 +65,7 @@ export function beginKill(context: Context, task: Task, wish: KillWish): void {
     return;
   }
   task.kill = { reason: wish.reason, message: wish.message, deadlineMs: undefined, graceMs, forced: false };
-  if (task.phase === "running") carryOutKill(context, task);
+  if (task.phase === "running" || task.served) carryOutKill(context, task);
   else context.effects.push({ type: "persist-state", id: task.id, purpose: undefined });
 }
 
@@ -78,6 +80,7 @@ function endBeforeStart(context: Context, task: Task, wish: KillWish): void {
   const reason = isShutdown ? wish.reason : StatusReason.REASON_KILLED_DURING_LAUNCH;
   report(context, task, TaskState.TASK_KILLED, { reason, message: wish.message });
   if (group.tasks.every((other) => other.phase === "ended")) closeGroup(context, group);
+  if (task.served) settleIdle(context, task.served.self);
 }
 
 /** Sends the first signal, and sets the time of the last one. */
@@ -86,18 +89,34 @@ export function carryOutKill(context: Context, task: Task): void {
   if (!kill || kill.deadlineMs !== undefined) return;
   kill.deadlineMs = context.now.monotonicMs + kill.graceMs;
   report(context, task, TaskState.TASK_KILLING, { reason: kill.reason, message: kill.message });
-  if (kill.graceMs > 0)
+  if (task.served) orderKill(context, task);
+  else if (kill.graceMs > 0 && !orderShutdown(context, task))
     context.effects.push({ type: "signal", id: task.id, signal: task.spec.killPolicy?.signal || "SIGTERM" });
   forceKill(context, task);
 }
 
-/** SIGKILL for the task and all that it has brought forth, if its grace is over. */
-export function forceKill({ now, effects }: Context, task: Task): void {
-  const { kill } = task;
-  if (task.phase !== "running" || kill?.deadlineMs === undefined || kill.forced) return;
-  if (now.monotonicMs < kill.deadlineMs) return;
+/** When a task that is being killed is not waited for any longer; undefined: it is not, or that was. */
+export function forceAtMs({ kill, phase, served }: Task): number | undefined {
+  if (kill?.deadlineMs === undefined || kill.forced) return undefined;
+  if (served) return phase === "ended" ? undefined : kill.deadlineMs + endTaskBoundMs;
+  return phase === "running" ? kill.deadlineMs : undefined;
+}
+
+/**
+ * SIGKILL for the task and all that it has brought forth, if its grace is over. A task of an executor is that one's to
+ * end: if it does not, its end is that of the executor.
+ */
+export function forceKill(context: Context, task: Task): void {
+  const { kill, served } = task;
+  const atMs = forceAtMs(task);
+  if (!kill || atMs === undefined || context.now.monotonicMs < atMs) return;
   kill.forced = true;
-  effects.push({ type: "kill", id: task.id });
+  if (!served) {
+    context.effects.push({ type: "kill", id: task.id });
+    return;
+  }
+  const message = `it did not end task ${task.info.taskId} within ${kill.graceMs + endTaskBoundMs} ms`;
+  beginKill(context, served.self, { reason: StatusReason.REASON_EXECUTOR_TIMEOUT, message, graceMsMax: 0 });
 }
 
 function shorten(context: Context, task: Task, graceMs: number): void {
@@ -105,6 +124,8 @@ function shorten(context: Context, task: Task, graceMs: number): void {
   if (!kill) return;
   kill.graceMs = Math.min(kill.graceMs, graceMs);
   if (kill.deadlineMs === undefined) return;
-  kill.deadlineMs = Math.min(kill.deadlineMs, context.now.monotonicMs + graceMs);
+  const deadlineMs = context.now.monotonicMs + graceMs;
+  if (task.served && deadlineMs < kill.deadlineMs) orderKill(context, task);
+  kill.deadlineMs = Math.min(kill.deadlineMs, deadlineMs);
   forceKill(context, task);
 }

@@ -1,3 +1,4 @@
+import { randomText } from "@muster/foundation";
 import { type AssignedPort, Health, type PortRequest, StatusReason, TaskState } from "@muster/proto";
 import { findDriver } from "../../drivers/drivers.ts";
 import { takeAddress } from "../../networks/address-pool.ts";
@@ -6,6 +7,15 @@ import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
 import type { PortHolder } from "../../world/host-ports.ts";
 import type { NetReady } from "../../world/nets.ts";
+import { isServed, newExecutorLife } from "./executor-model.ts";
+import {
+  bindGroup,
+  executorFault,
+  forgetExecutor,
+  giveGroup,
+  indexExecutor,
+  livingExecutor,
+} from "./executor-tasks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
 import { firstChecks } from "./health.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
@@ -13,6 +23,9 @@ import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
 import { unsupportedCheck } from "./probe-target.ts";
 import { type Context, report, sendHead } from "./status.ts";
+
+/** Characters of what an executor proves itself with. */
+const tokenLength = 32;
 
 /** How often dynamic ports are chosen anew when the kernel has those that were chosen. */
 export const portChoicesMax = 64;
@@ -36,8 +49,13 @@ export function launch(context: Context, request: LaunchRequest): void {
   const duplicate = request.tasks.map(({ info }) => livingTask(state, request.frameworkId, info.taskId)).find(Boolean);
   const group = addGroup(context, request);
   const refusal = duplicate ? duplicateRefusal(duplicate) : whyNot(state, group, request);
+  if (!refusal && isServed(group)) bindGroup(state, group, livingExecutor(state, group.frameworkId, executorId(group)));
   if (refusal) refuse(context, group, refusal);
   else if (!group.tasks.some((task) => killedAhead(context, task))) choosePorts(context, group);
+}
+
+function executorId({ executor }: Group): string {
+  return executor?.id ?? "";
 }
 
 function killedAhead(context: Context, task: Task): boolean {
@@ -87,6 +105,8 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
   if (isDiskFull(state)) return dropped(StatusReason.REASON_DISK, diskMessage(state));
   if (livingCount(state) > config.tasksMax)
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
+  const fault = executorFault(state, group);
+  if (fault || isServed(group)) return fault;
   const network = config.networkModes.has(group.networkMode) ? findNetwork(group.networkMode) : undefined;
   if (!network)
     return unsupported(
@@ -160,6 +180,11 @@ function addGroup({ state, now }: Context, request: LaunchRequest): Group {
     net: { name: "host" },
     phase: "ports",
     tasks: [],
+    executor: request.executor && {
+      ...request.executor,
+      token: request.executor.isSelf ? randomText(state.secrets, tokenLength) : "",
+      selfId: "",
+    },
     refusedPorts: new Set(),
     damaged: false,
     released: false,
@@ -192,12 +217,15 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     checks: firstChecks(spec),
     endsAt: undefined,
     acknowledgedAt: undefined,
+    executor: group.executor?.isSelf ? newExecutorLife() : undefined,
+    served: undefined,
   };
 }
 
 export function indexGroup(state: AgentState, group: Group): void {
   state.groups.set(group.key, group);
   state.launches.set(pairKey(group.frameworkId, group.launchId), group.key);
+  indexExecutor(state, group);
   for (const task of group.tasks) {
     state.tasks.set(task.id, task);
     const name = pairKey(group.frameworkId, task.info.taskId);
@@ -210,6 +238,7 @@ export function indexGroup(state: AgentState, group: Group): void {
 export function removeGroup(state: AgentState, group: Group): void {
   state.groups.delete(group.key);
   state.launches.delete(pairKey(group.frameworkId, group.launchId));
+  forgetExecutor(state, group);
   for (const task of group.tasks) {
     state.tasks.delete(task.id);
     const name = pairKey(group.frameworkId, task.info.taskId);
@@ -353,11 +382,17 @@ export function netFailed(context: Context, key: string, message: string): void 
 }
 
 function spawnAll(context: Context, group: Group): void {
+  if (isServed(group)) {
+    giveGroup(context, group);
+    return;
+  }
   group.phase = "launched";
   for (const task of group.tasks) spawn(context, task);
 }
 
 export function adoptAll(context: Context, group: Group): void {
+  // What an executor has of it, that one tells when it attaches.
+  if (isServed(group)) return;
   for (const task of group.tasks)
     if (task.phase === "starting") context.effects.push({ type: "adopt", id: task.id, bootId: task.bootId });
 }

@@ -17,6 +17,7 @@ const config: CoreConfig = {
   attributes: {},
   taskEnvironment: {},
   drivers: new Set(["exec"]),
+  executorSocket: "/run/agent",
   networkModes: new Set(["host"]),
   mayChangeUser: true,
   tasksMax: 10,

@@ -13,6 +13,7 @@ import type {
 import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
+import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 
@@ -36,6 +37,8 @@ export interface CoreConfig {
   readonly taskEnvironment: Readonly<Record<string, string>>;
   readonly drivers: ReadonlySet<string>;
   readonly networkModes: ReadonlySet<string>;
+  /** Path of the Unix socket at which custom executors attach; empty: there can be none. */
+  readonly executorSocket: string;
   /** Whether tasks may name an account to run under. */
   readonly mayChangeUser: boolean;
   readonly tasksMax: number;
@@ -110,6 +113,10 @@ export interface Task {
   endsAt: number | undefined;
   /** When the last status of an ended task was acknowledged, in milliseconds since the epoch. */
   acknowledgedAt: number | undefined;
+  /** Present if it is a custom executor. */
+  readonly executor: ExecutorLife | undefined;
+  /** Present if it is given to one. */
+  served: ServedTask | undefined;
 }
 
 /**
@@ -144,6 +151,8 @@ export interface Group {
   net: GroupNet;
   phase: GroupPhase;
   readonly tasks: Task[];
+  /** Absent: no custom executor has to do with it. */
+  readonly executor: GroupExecutor | undefined;
   /** Dynamic ports that the kernel refused while the group's ports were looked for. */
   readonly refusedPorts: Set<number>;
   /** Its intent could not be read: whatever still runs is ended. */
@@ -155,6 +164,8 @@ export interface Group {
 export interface AgentState {
   readonly config: CoreConfig;
   readonly random: Random;
+  /** For what nobody may guess. */
+  readonly secrets: Random;
   readonly ports: Ports;
   readonly addresses: AddressPool;
   /** By key. */
@@ -165,6 +176,12 @@ export interface AgentState {
   readonly tasks: Map<string, Task>;
   /** Tasks by framework and task id: of several launches at most one is not ended. */
   readonly named: Map<string, Task[]>;
+  /** Tasks that are executors, by framework and executor: of several at most one is neither ended nor being ended. */
+  readonly executors: Map<string, Task[]>;
+  /** Those whose tasks are to be ended at the end of this step. */
+  readonly executorsEnded: Task[];
+  /** Executors' own tasks by the session through which they are attached. */
+  readonly attached: Map<number, Task>;
   /** Kills of tasks that nobody launched yet, with the time at which they are forgotten (monotonic). */
   readonly killsAhead: Map<string, { readonly untilMs: number; readonly reason: StatusReason }>;
   registered: boolean;
@@ -191,6 +208,8 @@ export interface LaunchRequest {
   readonly networkMode: string;
   readonly network: GroupNetwork;
   readonly ports: readonly PortRequest[];
+  /** What it has to do with a custom executor. */
+  readonly executor?: ExecutorWish | undefined;
   /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
   readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
 }
@@ -210,6 +229,8 @@ export interface IntentRecord {
   readonly ports: readonly PortRequest[];
   readonly assigned: readonly AssignedPort[];
   readonly addressIndex?: number;
+  /** Absent: no custom executor has to do with it. */
+  readonly executor?: GroupExecutor | undefined;
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 
@@ -230,6 +251,10 @@ export interface StateRecord {
   readonly health: Health;
   readonly endsAt: number | null;
   readonly acknowledgedAt: number | null;
+  /** Present if it is an executor that has attached once. */
+  readonly hasAttached?: boolean;
+  /** The highest number of an update of the executor that it is given to. Absent: none, or there is none. */
+  readonly executorSequence?: number;
 }
 
 /** What was found on the disk of one group. Undefined: missing or damaged. */

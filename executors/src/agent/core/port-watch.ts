@@ -56,8 +56,10 @@ function isWatched(task: Task): boolean {
   return task.phase === "running" && findNetwork(task.group.networkMode)?.hasNamespace === false;
 }
 
-function isAllocated({ group }: Task, { port, protocol }: TaskListener): boolean {
-  return group.assigned.some((each) => each.number === port && (each.protocol === "" || each.protocol === protocol));
+/** A custom executor listens for the groups that it serves. */
+function isAllocated({ group, executor }: Task, { port, protocol }: TaskListener): boolean {
+  const assigned = [group, ...(executor?.groups ?? [])].flatMap((each) => each.assigned);
+  return assigned.some((each) => each.number === port && (each.protocol === "" || each.protocol === protocol));
 }
 
 /** Tells of each port once. */

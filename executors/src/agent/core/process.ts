@@ -1,9 +1,11 @@
 import { Health, StatusReason, TaskState } from "@muster/proto";
 import type { TaskListener } from "../../world/host-ports.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
+import { awaitAttachment } from "./executor-end.ts";
 import { closeGroup } from "./group-end.ts";
 import { startChecks } from "./health.ts";
 import { beginKill, carryOutKill } from "./kill.ts";
+import { isFault } from "./kill-outcome.ts";
 import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
 import { asksForHolders, conflictText } from "./port-conflict.ts";
@@ -24,6 +26,7 @@ export function started(context: Context, id: string, facts: ProcStarted): void 
     return;
   }
   if (!isAdopted && !task.kill) report(context, task, TaskState.TASK_RUNNING, { at: facts.at });
+  if (task.executor) awaitAttachment(context, task, isAdopted);
   startChecks(context, task, isAdopted);
   carryOutKill(context, task);
 }
@@ -56,7 +59,8 @@ export function holdersFound(context: Context, id: string, found: readonly TaskL
 function tellEnd(context: Context, id: string, exit: ProcExit, found: readonly TaskListener[]): void {
   endTask(context, id, (task) => {
     const news = { exitCode: exit.exitCode, signal: exit.signal, at: exit.at };
-    if (task.kill) return [stateAfterKill(task), { ...news, reason: task.kill.reason, message: task.kill.message }];
+    if (task.kill)
+      return [stateAfterKill(task, exit), { ...news, reason: task.kill.reason, message: task.kill.message }];
     if (task.group.damaged) return damaged(news);
     if (exit.exitCode === 0) return [TaskState.TASK_FINISHED, { ...news, reason: StatusReason.REASON_COMMAND_EXITED }];
     const memory = memoryVerdict(task, exit);
@@ -67,15 +71,11 @@ function tellEnd(context: Context, id: string, exit: ProcExit, found: readonly T
   });
 }
 
-/** Why the agent ends a task by itself, as a failure of the task. */
-const faults: ReadonlySet<StatusReason> = new Set([
-  StatusReason.REASON_MAX_RUN_TIME,
-  StatusReason.REASON_CHECKPOINT_DAMAGED,
-  StatusReason.REASON_PORT_NOT_ALLOCATED,
-]);
-
-function stateAfterKill(task: Task): TaskState {
-  return task.kill && faults.has(task.kill.reason) ? TaskState.TASK_FAILED : TaskState.TASK_KILLED;
+/** What the end of a task is that was asked for. */
+export function stateAfterKill({ kill }: Task, exit?: ProcExit): TaskState {
+  if (kill && isFault(kill.reason)) return TaskState.TASK_FAILED;
+  const isAtRest = kill?.reason === StatusReason.REASON_EXECUTOR_IDLE && exit?.exitCode === 0;
+  return isAtRest ? TaskState.TASK_FINISHED : TaskState.TASK_KILLED;
 }
 
 function damaged(news: News): [TaskState, News] {
@@ -116,7 +116,7 @@ export function absent(context: Context, id: string, respawn: (task: Task) => vo
   }
 }
 
-function endTask(context: Context, id: string, outcome: (task: Task) => [TaskState, News]): void {
+export function endTask(context: Context, id: string, outcome: (task: Task) => [TaskState, News]): void {
   const task = context.state.tasks.get(id);
   if (!task || task.phase === "ended") return;
   const [taskState, news] = outcome(task);

@@ -2,6 +2,9 @@ import { takeThisAddress } from "../../networks/address-pool.ts";
 import { findNetwork } from "../../networks/networks.ts";
 import { takePort } from "../../ports/allocator.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { endOrphans } from "./executor-end.ts";
+import { isServed } from "./executor-model.ts";
+import { bindGroup } from "./executor-tasks.ts";
 import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
 import { type FoundGroup, type Group, plainNetwork, type StateRecord, type Task } from "./model.ts";
 import { netSpec } from "./net.ts";
@@ -14,9 +17,11 @@ import { type Context, resendDelayMsFirst } from "./status.ts";
 export function recover(context: Context, found: readonly FoundGroup[]): void {
   const { state } = context;
   const open: Group[] = [];
+  const states = new Map<Group, FoundGroup["states"]>();
   for (const one of found) {
     const group = rebuildGroup(context, one);
     if (!group) continue;
+    states.set(group, one.states);
     indexGroup(state, group);
     if (group.tasks.every((task) => task.phase === "ended")) {
       group.released = true;
@@ -27,11 +32,27 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
     takeThisAddress(state.addresses, group.addressIndex, group.key);
     for (const task of group.tasks) if (task.phase !== "ended") task.phase = "starting";
   }
+  for (const group of open) if (isServed(group)) rebind(context, group, states.get(group));
   const specs = open.filter(({ networkMode }) => findNetwork(networkMode)?.hasNamespace).map(netSpec);
   context.effects.push({ type: "keep-nets", specs });
   for (const group of open)
     if (findNetwork(group.networkMode)?.hasNamespace) buildNet(context, group);
     else adoptAll(context, group);
+}
+
+/** Finds the executor that a group was given to. Without it nothing of the group can live. */
+function rebind(context: Context, group: Group, states: FoundGroup["states"] | undefined): void {
+  const { state } = context;
+  if (bindGroup(state, group, state.tasks.get(group.executor?.selfId ?? ""))) {
+    for (const [index, { served }] of group.tasks.entries()) {
+      if (!served) continue;
+      served.isGiven = true;
+      served.sequence = states?.get(index)?.executorSequence ?? 0;
+    }
+    return;
+  }
+  const living = group.tasks.filter(({ phase }) => phase !== "ended");
+  endOrphans(context, living, group.executor?.id ?? "");
 }
 
 function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
@@ -52,6 +73,7 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     net: { name: "host" },
     phase: "launched",
     tasks: [],
+    executor: intent?.executor && { ...intent.executor },
     refusedPorts: new Set(),
     damaged: intent === undefined,
     released: false,
@@ -89,6 +111,7 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.health = record.health;
   task.endsAt = record.endsAt ?? undefined;
   task.acknowledgedAt = record.acknowledgedAt ?? undefined;
+  if (task.executor) task.executor.hasAttached = record.hasAttached ?? false;
   if (record.kill) task.kill = { ...record.kill, deadlineMs: undefined, forced: false };
   task.queue = record.queue.map((status) => ({
     status,
@@ -116,5 +139,7 @@ export function stateRecord(task: Task): StateRecord {
     health: task.health,
     endsAt: task.endsAt ?? null,
     acknowledgedAt: task.acknowledgedAt ?? null,
+    ...(task.executor ? { hasAttached: task.executor.hasAttached } : {}),
+    ...(task.served ? { executorSequence: task.served.sequence } : {}),
   };
 }

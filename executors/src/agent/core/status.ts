@@ -18,6 +18,8 @@ export interface Context {
 
 export interface News {
   readonly reason?: StatusReason;
+  /** Default: the agent. */
+  readonly source?: StatusSource;
   readonly message?: string;
   readonly exitCode?: number | undefined;
   readonly signal?: string;
@@ -47,7 +49,10 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
   task.sequence++;
   const status = makeStatus(context, task, taskState, news);
   task.latest = status;
-  if (isTerminal(taskState)) task.phase = "ended";
+  if (isTerminal(taskState)) {
+    task.phase = "ended";
+    if (task.executor) context.state.executorsEnded.push(task);
+  }
   const isVolatile = task.group.phase === "refused";
   if (task.queue.length >= statusesPerTaskMax) dropHealthChange(task);
   task.queue.push({ status, durable: isVolatile, resendAtMs: undefined, delayMs: resendDelayMsFirst });
@@ -110,7 +115,7 @@ function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, n
     agentId: state.config.agentId,
     state: taskState,
     reason: news.reason ?? StatusReason.STATUS_REASON_UNSPECIFIED,
-    source: StatusSource.STATUS_SOURCE_AGENT,
+    source: news.source ?? StatusSource.STATUS_SOURCE_AGENT,
     message: (news.message ?? "").slice(0, messageLengthMax),
     updateId: `${task.id}-${task.sequence}`,
     sequence: task.sequence,
@@ -126,7 +131,11 @@ function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, n
 /** The head may be on its way and the first of a state says more than the later ones. */
 function dropHealthChange(task: Task): void {
   const index = task.queue.findIndex(
-    ({ status }, at) => at > 0 && status.reason === StatusReason.REASON_HEALTH_CHANGED,
+    ({ status }, at) =>
+      at > 0 &&
+      (status.reason === StatusReason.REASON_HEALTH_CHANGED ||
+        // An executor may tell of a running task as often as it likes.
+        (status.source === StatusSource.STATUS_SOURCE_EXECUTOR && status.state === TaskState.TASK_RUNNING)),
   );
   if (index > 0) task.queue.splice(index, 1);
 }

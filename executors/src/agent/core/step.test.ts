@@ -20,6 +20,7 @@ const config: CoreConfig = {
   attributes: {},
   taskEnvironment: { PATH: "/bin" },
   drivers: new Set(["process"]),
+  executorSocket: "/run/agent",
   networkModes: new Set(["host", "none"]),
   mayChangeUser: false,
   tasksMax: 100,

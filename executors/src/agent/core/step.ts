@@ -1,6 +1,9 @@
 import { StatusReason } from "@muster/proto";
 import { wake } from "./deadlines.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
+import { endServed } from "./executor-end.ts";
+import { attached, detached, executorSaid, executorTold } from "./executor-session.ts";
+import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { beginKill, killNamed } from "./kill.ts";
@@ -16,6 +19,7 @@ import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } 
 export function step(state: AgentState, input: AgentInput, now: Now): readonly AgentEffect[] {
   const context: Context = { state, now, effects: [] };
   apply(context, input);
+  for (const self of state.executorsEnded.splice(0)) endServed(context, self);
   return context.effects;
 }
 
@@ -84,6 +88,21 @@ function apply(context: Context, input: AgentInput): void {
     case "probed":
       probed(context, input.id, input.index, input.result);
       return;
+    case "executor-attached":
+      attached(context, input.session, input.attachment);
+      return;
+    case "executor-said": {
+      const self = context.state.attached.get(input.session);
+      if (self) for (const status of input.statuses) takeExecutorStatus(context, self, input.session, status);
+      executorSaid(context, input.session, input.messages);
+      return;
+    }
+    case "executor-detached":
+      detached(context, input.session);
+      return;
+    case "executor-told":
+      executorTold(context, input.frameworkId, input.executorId, input.data);
+      return;
     case "registered":
       registered(context);
       return;
@@ -110,7 +129,9 @@ function durable(context: Context, { purpose }: Extract<AgentInput, { type: "dur
     return;
   }
   const task = context.state.tasks.get(purpose.id);
-  if (task) markDurable(context, task, purpose.sequence);
+  if (!task) return;
+  markDurable(context, task, purpose.sequence);
+  confirmKept(context, task, purpose.sequence);
 }
 
 /**

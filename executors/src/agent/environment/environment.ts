@@ -1,7 +1,12 @@
 import type { Network } from "../../networks/network.ts";
+import { recoveryTimeoutMs } from "../core/executor-model.ts";
+import { graceMsDefault } from "../core/kill.ts";
 import type { CoreConfig, Task } from "../core/model.ts";
 import { ownIps } from "../core/net.ts";
 import { taskFolders } from "../folders.ts";
+
+/** Where the folder of the agent's socket is found in a container. */
+export const socketFolderInside = "/run/muster";
 
 /** Where a task finds its folders, if not at their places on the host. */
 export interface FoldersInside {
@@ -66,7 +71,36 @@ export function taskEnvironment(
   }
   environment["MUSTER_AGENT_ID"] = config.agentId;
   environment["MUSTER_TASK_ID"] = info.taskId;
+  if (group.executor?.isSelf) Object.assign(environment, executorEnvironment(task, config, folders, inside));
   return { ...environment, ...spec.environment };
+}
+
+/** What a custom executor needs to attach to its agent. */
+function executorEnvironment(
+  { group, spec }: Task,
+  config: CoreConfig,
+  folders: { readonly home: string },
+  inside: FoldersInside | undefined,
+): Record<string, string> {
+  const { executor, frameworkId } = group;
+  return {
+    MUSTER_EXECUTOR_ID: executor?.id ?? "",
+    MUSTER_FRAMEWORK_ID: frameworkId,
+    MUSTER_EXECUTOR_TOKEN: executor?.token ?? "",
+    MUSTER_AGENT_SOCKET: inside ? `${socketFolderInside}/${socketName(config.executorSocket)}` : config.executorSocket,
+    MUSTER_SANDBOX: folders.home,
+    MUSTER_RECOVERY_TIMEOUT_MS: String(recoveryTimeoutMs),
+    MUSTER_SHUTDOWN_GRACE_MS: String(spec.killPolicy?.graceMs ?? graceMsDefault),
+  };
+}
+
+/** Where the socket lies on the host: its folder stays when the agent makes it anew. */
+export function socketFolder({ executorSocket }: CoreConfig): string {
+  return executorSocket.slice(0, executorSocket.lastIndexOf("/"));
+}
+
+function socketName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Labels may hold characters that no shell takes for a name. */

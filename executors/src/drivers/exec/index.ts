@@ -1,6 +1,6 @@
 import { StatusReason } from "@muster/proto";
 import { procNetwork } from "../../agent/core/net.ts";
-import { taskEnvironment } from "../../agent/environment/environment.ts";
+import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
 import type { Driver } from "../driver.ts";
@@ -42,6 +42,7 @@ export const execDriver: Driver = {
         workFolder: interpolate(workFolder) || "/",
         capabilities: { added: capabilitiesAdded, dropped: capabilitiesDropped },
         limits: taskLimits({ cpuMillis, memoryMiB, memoryMiBMax: spec.memoryMiBMax, processesMax }),
+        ...(task.executor ? { hostFolder: [socketFolder(config), socketFolderInside] as const } : {}),
       },
     };
   },

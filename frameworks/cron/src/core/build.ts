@@ -51,6 +51,8 @@ export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup
     })),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
+    executor: null,
+    isExecutor: false,
   };
 }
 

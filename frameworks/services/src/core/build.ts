@@ -43,6 +43,8 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     })),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
+    executor: null,
+    isExecutor: false,
   };
 }
 
