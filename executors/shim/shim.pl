@@ -59,9 +59,9 @@ for my $field (split /\0/, $text) {
 }
 our $nr = $nr_by_arch{$spec{arch}} or die "architecture $spec{arch}";
 
-# Whoever makes the claim starts the task; a second shim for the same launch finds it made and leaves.
+# Whoever makes the claim starts the task; a second shim for the same attempt finds it made and leaves.
 # 0301 is O_WRONLY | O_CREAT | O_EXCL, the same on both architectures.
-sysopen(my $claim, "$folder/claim", 0301, 0600) or exit 0;
+sysopen(my $claim, "$folder/" . ($spec{claim} // 'claim'), 0301, 0600) or exit 0;
 syswrite($claim, "$$\n");
 close $claim;
 
@@ -228,9 +228,18 @@ sub log_write {
   }
 }
 
+# An attempt goes on where the one before it has ended.
+sub last_number {
+  my ($name) = @_;
+  opendir(my $logs, "$folder/logs") or return 0;
+  my $last = 0;
+  for (readdir $logs) { $last = $1 if /^$name\.(\d+)$/ && $1 > $last }
+  return $last;
+}
+
 my %logs = (
-  fileno($out_read) => { name => 'stdout', from => $out_read, number => 0 },
-  fileno($err_read) => { name => 'stderr', from => $err_read, number => 0 },
+  fileno($out_read) => { name => 'stdout', from => $out_read, number => last_number('stdout') },
+  fileno($err_read) => { name => 'stderr', from => $err_read, number => last_number('stderr') },
 );
 log_open($_) for values %logs;
 

@@ -78,6 +78,7 @@ export {
   type FrameworkDefinition,
   type FrameworkTask,
 } from "./framework/define.ts";
+export { type LifeSettings, taskLife } from "./framework/life.ts";
 export { groupNetwork, type NetworkSettings } from "./framework/network.ts";
 export { type FrameworkRun, type RunOptions, runFramework } from "./framework/run.ts";
 export {

@@ -11,6 +11,7 @@ export { canonicalJson } from "./job/canonical.ts";
 export { decodeJob } from "./job/decode-job.ts";
 export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
+export { restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { jobTemplate } from "./job/template.ts";

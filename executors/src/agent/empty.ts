@@ -26,5 +26,10 @@ export function emptySpec(): TaskSpec {
     instanceIndex: 0,
     meta: {},
     memoryMiBMax: 0,
+    restartPolicy: null,
+    hook: 0,
+    sidecar: false,
+    leader: false,
+    shutdownDelayMs: 0,
   };
 }

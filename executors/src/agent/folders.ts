@@ -12,7 +12,7 @@ export interface TaskFolders {
   readonly logs: string;
 }
 
-/** `id` is "<group>.<index>". */
+/** `id` is "<group>.<index>", of later attempts "<group>.<index>-<attempt>". All attempts of a task share its folders. */
 export function taskFolders(dataFolder: string, id: string): TaskFolders {
   const group = `${dataFolder}/tasks/${groupOf(id)}`;
   const task = `${group}/${indexOf(id)}`;
@@ -38,7 +38,24 @@ export function groupOf(id: string): string {
 }
 
 export function indexOf(id: string): number {
-  return Number(id.slice(id.lastIndexOf(".") + 1));
+  return Number.parseInt(id.slice(id.lastIndexOf(".") + 1), 10);
+}
+
+/** The id of the task that an attempt belongs to. */
+export function taskIdOf(id: string): string {
+  const dash = id.indexOf("-", id.lastIndexOf("."));
+  return dash < 0 ? id : id.slice(0, dash);
+}
+
+/** How often the task was started before. */
+export function attemptOf(id: string): number {
+  const dash = id.indexOf("-", id.lastIndexOf("."));
+  return dash < 0 ? 0 : Number(id.slice(dash + 1));
+}
+
+/** The file in a task's folder by which one shim alone starts an attempt. */
+export function claimName(attempt: number): string {
+  return attempt === 0 ? "claim" : `claim-${attempt}`;
 }
 
 /** Where the shims of all tasks say that a command started or ended: "<id>.started", "<id>.exit". */

@@ -12,6 +12,7 @@ import type { AgentState, Now } from "./core/model.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
 import type { ExecutorSessions } from "./executor-sessions.ts";
+import { taskIdOf } from "./folders.ts";
 import { type AgentMetrics, agentMetrics } from "./metrics.ts";
 import type { Session } from "./session.ts";
 import { launchFromWire } from "./wire.ts";
@@ -99,7 +100,7 @@ export class AgentLoop {
     gone: (key) => this.post({ type: "net-gone", key }),
   };
 
-  /** Calls back when the task's process has ended; gives how to stop that. */
+  /** Calls back when the task's process has ended, also if it is to be started again; gives how to stop that. */
   whenEnded(id: string, ended: () => void): Cancel {
     const listeners = this.#endings.get(id) ?? new Set();
     this.#endings.set(id, listeners.add(ended));
@@ -117,7 +118,7 @@ export class AgentLoop {
     if (this.#isStopped) return;
     for (const effect of step(this.state, input, this.now())) this.#perform(effect);
     if (input.type === "exited" || input.type === "supervisor-lost")
-      for (const ended of this.#endings.get(input.id) ?? []) ended();
+      for (const ended of this.#endings.get(taskIdOf(input.id)) ?? []) ended();
     this.endOfTick();
   }
 

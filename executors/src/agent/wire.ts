@@ -1,15 +1,18 @@
 import { isIP } from "node:net";
 import { codecOf, resources } from "@muster/foundation";
-import type {
-  GroupNetwork,
-  GrpcProbe,
-  HealthCheck,
-  HttpProbe,
-  Launch,
-  PortRequest,
-  TaskGroup,
-  TaskInfo,
-  TaskSpec,
+import {
+  type GroupNetwork,
+  type GrpcProbe,
+  type HealthCheck,
+  type HttpProbe,
+  type Launch,
+  LifecycleHook,
+  type PortRequest,
+  RestartMode,
+  type RestartPolicy,
+  type TaskGroup,
+  type TaskInfo,
+  type TaskSpec,
 } from "@muster/proto";
 import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
@@ -129,7 +132,7 @@ function specFromBytes(bytes: Uint8Array): { spec: TaskSpec; problem: string } {
 }
 
 function copySpec(spec: TaskSpec): TaskSpec {
-  const { killPolicy, logPolicy } = spec;
+  const { killPolicy, logPolicy, restartPolicy } = spec;
   return {
     driver: spec.driver || "process",
     command: spec.command,
@@ -149,7 +152,16 @@ function copySpec(spec: TaskSpec): TaskSpec {
     instanceIndex: spec.instanceIndex,
     meta: { ...spec.meta },
     memoryMiBMax: spec.memoryMiBMax,
+    restartPolicy: restartPolicy && copyRestart(restartPolicy),
+    hook: spec.hook,
+    sidecar: spec.sidecar,
+    leader: spec.leader,
+    shutdownDelayMs: spec.shutdownDelayMs,
   };
+}
+
+function copyRestart({ attempts, intervalMs, delayMs, mode, afterSuccess }: RestartPolicy): RestartPolicy {
+  return { attempts, intervalMs, delayMs, mode, afterSuccess };
 }
 
 function copyCheck(check: HealthCheck): HealthCheck {
@@ -186,6 +198,9 @@ function problemOfSpec(spec: TaskSpec): string {
   if (texts.some((text) => text.includes("\0"))) return "spec: holds a zero byte";
   const name = Object.keys(spec.environment).find((key) => key === "" || key.includes("=") || key.includes("\0"));
   if (name !== undefined) return `spec.environment: "${name}" is no name of a variable`;
+  if (!Object.values(LifecycleHook).includes(spec.hook)) return `spec.hook: ${spec.hook} is no hook`;
+  if (spec.restartPolicy && !Object.values(RestartMode).includes(spec.restartPolicy.mode))
+    return `spec.restart_policy.mode: ${spec.restartPolicy.mode} is no mode`;
   const signal = spec.killPolicy?.signal ?? "";
   if (signal !== "" && !/^SIG[A-Z0-9]+$/.test(signal)) return `spec.kill_policy.signal: "${signal}" is no signal`;
   return "";

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { attemptOf, claimName } from "../agent/folders.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../world/proc.ts";
 import type { Account } from "./accounts.ts";
 
@@ -13,6 +14,7 @@ export function shimSpec(
   const fields = [
     `arch=${process.arch}`,
     `events=${events}`,
+    `claim=${claimName(attemptOf(spec.id))}`,
     `cwd=${workFolder}`,
     `command=${spec.command}`,
     `log_bytes=${spec.logFileBytesMax}`,

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { Cancel, Clock, Log } from "@muster/foundation";
-import { eventsFolder, groupOf, taskFolders } from "../agent/folders.ts";
+import { attemptOf, claimName, eventsFolder, groupOf, taskFolders, taskIdOf } from "../agent/folders.ts";
 import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
 import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
@@ -24,6 +24,8 @@ import { ShimMaker } from "./shim-maker.ts";
 export const rescanMs = 2_000;
 /** So many rescans pass between two looks at the shims that nobody watches. */
 const rescansPerLook = 2;
+/** Of attempts so long ago a shim that came too late is not on its way any more. */
+const attemptsKept = 2;
 
 export interface ShimProcOptions {
   /** Absolute path of the agent's own folder. */
@@ -105,6 +107,7 @@ class ShimProc implements Proc {
       // Whole at once: a shim of an earlier life of the agent may be reading it.
       writeFileSync(`${folders.task}/spec.new`, text, { mode: 0o600 });
       renameSync(`${folders.task}/spec.new`, `${folders.task}/spec`);
+      this.#forgetAttempt(spec.id, attemptOf(spec.id) - attemptsKept);
     } catch (error) {
       this.#later(() => this.#finish(spec.id)?.failed(spec.id, (error as Error).message));
       this.#watch(spec.id, true);
@@ -112,6 +115,15 @@ class ShimProc implements Proc {
     }
     this.#watch(spec.id, true);
     this.#runShim(spec.id, folders.task);
+  }
+
+  /** What an attempt long ago has left behind beside its output. */
+  #forgetAttempt(id: string, attempt: number): void {
+    if (attempt < 0) return;
+    const { task } = taskFolders(this.#dataFolder, id);
+    const old = attempt === 0 ? taskIdOf(id) : `${taskIdOf(id)}-${attempt}`;
+    for (const end of ["started", "memory", "exit"]) rmSync(`${this.#eventsFolder}/${old}.${end}`, { force: true });
+    rmSync(`${task}/${claimName(attempt)}`, { force: true });
   }
 
   adopt(id: string, bootId: string): void {
@@ -244,7 +256,8 @@ class ShimProc implements Proc {
 
   #isClaimed(id: string): boolean {
     try {
-      const pid = Number(readFileSync(`${taskFolders(this.#dataFolder, id).task}/claim`, "latin1"));
+      const path = `${taskFolders(this.#dataFolder, id).task}/${claimName(attemptOf(id))}`;
+      const pid = Number(readFileSync(path, "latin1"));
       return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(this.#dataFolder);
     } catch {
       return false;
@@ -288,15 +301,22 @@ class ShimProc implements Proc {
     });
   }
 
+  /** The ids of those attempts of a task that were begun. */
+  #attemptsOf(id: string): string[] {
+    const claims = readdirSync(taskFolders(this.#dataFolder, id).task).filter((name) => /^claim(-\d+)?$/.test(name));
+    return claims.map((name) => `${id}${name.slice("claim".length)}`);
+  }
+
   /** Ends and deletes what no record of the agent speaks of. */
   #sweep(known: ReadonlySet<string>): void {
     for (const group of readdirSync(`${this.#dataFolder}/tasks`)) {
       if (known.has(group)) continue;
       for (const index of readdirSync(`${this.#dataFolder}/tasks/${group}`).filter((name) => /^\d+$/.test(name))) {
-        const id = `${group}.${index}`;
-        const started = this.#readStarted(id);
-        if (this.#isClaimed(id) || (started && isAlive(started.pid, started.startTicks)))
-          killLeftovers(started, taskFolders(this.#dataFolder, id).local);
+        for (const id of this.#attemptsOf(`${group}.${index}`)) {
+          const started = this.#readStarted(id);
+          if (this.#isClaimed(id) || (started && isAlive(started.pid, started.startTicks)))
+            killLeftovers(started, taskFolders(this.#dataFolder, id).local);
+        }
       }
       this.remove(group);
     }

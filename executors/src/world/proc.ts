@@ -1,7 +1,10 @@
 import type { TaskLimits } from "../cgroups/limits.ts";
 import type { CapabilityWish } from "../containers/capabilities.ts";
 
-/** What to run. All interpolation is done; `id` is unique for ever on this agent: [A-Za-z0-9-]+ "." number. */
+/**
+ * What to run. All interpolation is done; `id` is unique for ever on this agent: [A-Za-z0-9-]+ "." number, and "-" number
+ * if the same command was started before in the same folders.
+ */
 export interface ProcSpec {
   readonly id: string;
   readonly command: string;

@@ -1,6 +1,7 @@
 import { codecOf, type Resources, resources } from "@muster/foundation";
 import { CheckAction, type ExecutorInfo, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
 import type { PlacementConstraint } from "../placement/constraints.ts";
+import { taskLife } from "./life.ts";
 
 /** A program to run. */
 export interface Command {
@@ -156,5 +157,6 @@ function commandSpec(run: Command): TaskSpec {
     instanceIndex: 0,
     meta: {},
     memoryMiBMax: 0,
+    ...taskLife(),
   };
 }

@@ -70,10 +70,12 @@ test("a task has one end, which may be told twice", () => {
   expect(watch.endOf("f", "t")?.state).toBe(TaskState.TASK_FINISHED);
 });
 
-test("a launch starts a task once, and a task lives once", () => {
+test("a launch starts each attempt of a task once on its agent, and a task lives once", () => {
   const watch = new LaunchWatch();
-  const start = { host: "agent-0", taskId: "t", launchId: "l-1" };
+  const start = { host: "agent-0", taskId: "t", launchId: "l-1", attempt: 0 };
   expect(watch.started(start, [])).toEqual([]);
+  expect(rules(watch.started(start, []))).toEqual(["double-launch"]);
+  expect(watch.started({ ...start, attempt: 1 }, [])).toEqual([]);
   expect(rules(watch.started({ ...start, host: "agent-1" }, []))).toEqual(["double-launch"]);
   expect(rules(watch.started({ ...start, launchId: "l-2" }, [start]))).toEqual(["two-processes"]);
 });

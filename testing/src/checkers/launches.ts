@@ -5,9 +5,11 @@ export interface Start {
   readonly host: string;
   readonly taskId: string;
   readonly launchId: string;
+  /** How often the agent had started it before. */
+  readonly attempt: number;
 }
 
-/** Reads every start of a command: one launch starts at most once per task, and a task lives at most once. */
+/** Reads every start of a command: one launch starts each attempt of a task at most once, and a task lives at most once. */
 export class LaunchWatch {
   readonly #started = new Map<string, Start>();
 
@@ -15,12 +17,12 @@ export class LaunchWatch {
     const violations: Violation[] = [];
     const key = `${start.launchId}/${start.taskId}`;
     const before = this.#started.get(key);
-    if (before !== undefined)
+    if (before !== undefined && (start.host !== before.host || start.attempt <= before.attempt))
       violations.push(
         violation(
           "double-launch",
           start.taskId,
-          `launch ${start.launchId} started on ${before.host} and ${start.host}`,
+          `attempt ${start.attempt} of launch ${start.launchId} started on ${before.host} and ${start.host}`,
         ),
       );
     this.#started.set(key, start);

@@ -120,7 +120,12 @@ export class Inspector {
 
 /** Which task a command is, as its environment and its folder say. */
 function startOf(agent: AgentHost, { spec }: HostProcess): Start {
-  return { host: agent.name, taskId: spec.environment["MUSTER_TASK_ID"] ?? "", launchId: launchIdOf(agent, spec.id) };
+  return {
+    host: agent.name,
+    taskId: spec.environment["MUSTER_TASK_ID"] ?? "",
+    launchId: launchIdOf(agent, spec.id),
+    attempt: Number(/\.\d+-(\d+)$/.exec(spec.id)?.[1] ?? 0),
+  };
 }
 
 /** The agent has written which launch it is before it started the command. */

@@ -6,7 +6,10 @@ import { beginKill, forceAtMs, forceKill } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
+import { isRestartDue, restartAtMs } from "./restart.ts";
+import { spawn } from "./spawn.ts";
 import { type Context, resendHead } from "./status.ts";
+import { advance } from "./turns.ts";
 
 /** An ended launch is remembered for so long after its last acknowledgement, so that a late copy starts nothing. */
 export const tombstoneMs = 60 * 60 * 1_000;
@@ -24,8 +27,11 @@ export function wake(context: Context): void {
       if (task.phase === "ended") continue;
       forceKill(context, task);
       if (task.executor) executorDue(context, task);
-      if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill)
+      if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill) {
         beginKill(context, task, { reason: StatusReason.REASON_MAX_RUN_TIME, message: "it ran for its maximum time" });
+        advance(context, group);
+      }
+      if (isRestartDue(task, now.monotonicMs)) spawn(context, task);
     }
     if (tombstoneEnd(group) !== undefined) tombstones++;
   }
@@ -69,7 +75,7 @@ function nextOfTask(state: AgentState, task: Task, now: Now): number {
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
   if (task.executor) next = Math.min(next, nextOfExecutor(task));
-  next = Math.min(next, forceAtMs(task) ?? next);
+  next = Math.min(next, forceAtMs(task) ?? next, restartAtMs(task) ?? next);
   if (task.phase !== "running") return next;
   for (const [index, { nextAtMs = next }] of task.checks.entries())
     if (nextAtMs < next && hasRoom(state, task, index)) next = nextAtMs;

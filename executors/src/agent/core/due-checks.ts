@@ -1,4 +1,5 @@
 import type { HealthCheck } from "@muster/proto";
+import { procId } from "./attempts.ts";
 import { checkPolicy } from "./check-policy.ts";
 import type { AgentState, Check, Task } from "./model.ts";
 import { needsHelper, probeTarget } from "./probe-target.ts";
@@ -24,8 +25,8 @@ export function runDueChecks(context: Context): void {
     const target = probeTarget(task, spec, context.state.config);
     check.nextAtMs = target ? undefined : context.now.monotonicMs + intervalMs;
     if (!target) continue;
-    probesLike(context.state, task, index).add(probeKey(task.id, index));
-    context.effects.push({ type: "probe", id: task.id, index, target, timeoutMs });
+    probesLike(context.state, task, index).add(probeKey(procId(task), index));
+    context.effects.push({ type: "probe", id: procId(task), index, target, timeoutMs });
   }
 }
 

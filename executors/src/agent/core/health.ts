@@ -1,22 +1,12 @@
 import { randomInt } from "@muster/foundation";
-import { Health, type HealthCheck, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
+import { Health, type HealthCheck, StatusReason, TaskState } from "@muster/proto";
 import type { ProbeResult } from "../../world/prober.ts";
-import { checkPolicy, eagerDelayFactor, eagerDelayMsFirst } from "./check-policy.ts";
+import { taskOf } from "./attempts.ts";
+import { checkPolicy, eagerDelayFactor } from "./check-policy.ts";
 import { probeEnded } from "./due-checks.ts";
 import { killForHealth } from "./health-kills.ts";
-import type { Check, Now, Task } from "./model.ts";
+import type { Now, Task } from "./model.ts";
 import { type Context, report } from "./status.ts";
-
-export function firstChecks(spec: TaskSpec): Check[] {
-  return spec.healthChecks.map(() => ({
-    nextAtMs: undefined,
-    delayMs: eagerDelayMsFirst,
-    failures: 0,
-    everPassed: false,
-    passing: false,
-    lastMessage: "",
-  }));
-}
 
 /** The checks of a task that runs begin; those of an adopted one are spread, its health is taken as it was. */
 export function startChecks({ state, now }: Context, task: Task, isAdopted: boolean): void {
@@ -35,7 +25,7 @@ export function startChecks({ state, now }: Context, task: Task, isAdopted: bool
 export function probed(context: Context, id: string, index: number, result: ProbeResult): void {
   const { state, now } = context;
   probeEnded(state, id, index);
-  const task = state.tasks.get(id);
+  const task = taskOf(state, id);
   const check = task?.checks[index];
   const spec = task?.spec.healthChecks[index];
   if (!task || !check || !spec || task.phase !== "running") return;

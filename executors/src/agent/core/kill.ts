@@ -1,7 +1,9 @@
 import { StatusReason, TaskState } from "@muster/proto";
+import { procId } from "./attempts.ts";
 import { endTaskBoundMs } from "./executor-model.ts";
 import { orderKill, orderShutdown, settleIdle } from "./executor-tasks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
+import { isFault } from "./kill-outcome.ts";
 import type { Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { type Context, report } from "./status.ts";
@@ -58,6 +60,12 @@ export function beginKill(context: Context, task: Task, wish: KillWish): void {
     endBeforeStart(context, task, wish);
     return;
   }
+  if (task.phase === "restarting") {
+    const state = isFault(wish.reason) ? TaskState.TASK_FAILED : TaskState.TASK_KILLED;
+    report(context, task, state, { reason: wish.reason, message: wish.message });
+    if (task.group.tasks.every((other) => other.phase === "ended")) closeGroup(context, task.group);
+    return;
+  }
   const own = task.spec.killPolicy?.graceMs ?? graceMsDefault;
   const graceMs = wish.graceMsMax === undefined ? own : Math.min(own, wish.graceMsMax);
   if (task.kill) {
@@ -91,7 +99,7 @@ export function carryOutKill(context: Context, task: Task): void {
   report(context, task, TaskState.TASK_KILLING, { reason: kill.reason, message: kill.message });
   if (task.served) orderKill(context, task);
   else if (kill.graceMs > 0 && !orderShutdown(context, task))
-    context.effects.push({ type: "signal", id: task.id, signal: task.spec.killPolicy?.signal || "SIGTERM" });
+    context.effects.push({ type: "signal", id: procId(task), signal: task.spec.killPolicy?.signal || "SIGTERM" });
   forceKill(context, task);
 }
 
@@ -112,7 +120,7 @@ export function forceKill(context: Context, task: Task): void {
   if (!kill || atMs === undefined || context.now.monotonicMs < atMs) return;
   kill.forced = true;
   if (!served) {
-    context.effects.push({ type: "kill", id: task.id });
+    context.effects.push({ type: "kill", id: procId(task) });
     return;
   }
   const message = `it did not end task ${task.info.taskId} within ${kill.graceMs + endTaskBoundMs} ms`;

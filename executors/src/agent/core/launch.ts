@@ -7,6 +7,7 @@ import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
 import type { PortHolder } from "../../world/host-ports.ts";
 import type { NetReady } from "../../world/nets.ts";
+import { procId } from "./attempts.ts";
 import { isServed, newExecutorLife } from "./executor-model.ts";
 import {
   bindGroup,
@@ -16,12 +17,13 @@ import {
   indexExecutor,
   livingExecutor,
 } from "./executor-tasks.ts";
+import { firstChecks } from "./first-checks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
-import { firstChecks } from "./health.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
 import { unsupportedCheck } from "./probe-target.ts";
+import { spawn } from "./spawn.ts";
 import { type Context, report, sendHead } from "./status.ts";
 
 /** Characters of what an executor proves itself with. */
@@ -207,6 +209,9 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     phase: "preparing",
     bootId: "",
     started: undefined,
+    attempt: 0,
+    restartWindow: undefined,
+    nextTry: undefined,
     memoryKills: 0,
     sequence: 0,
     queue: [],
@@ -394,21 +399,7 @@ export function adoptAll(context: Context, group: Group): void {
   // What an executor has of it, that one tells when it attaches.
   if (isServed(group)) return;
   for (const task of group.tasks)
-    if (task.phase === "starting") context.effects.push({ type: "adopt", id: task.id, bootId: task.bootId });
-}
-
-/** Starts a task; doing it again after a crash is harmless, since a shim starts only if it is the first. */
-export function spawn(context: Context, task: Task): void {
-  if (task.phase !== "preparing") return;
-  task.phase = "starting";
-  const driver = findDriver(task.spec.driver);
-  const network = findNetwork(task.group.networkMode);
-  if (!driver || !network) {
-    const message = `driver ${task.spec.driver} or network mode ${task.group.networkMode} is gone from this agent`;
-    report(context, task, TaskState.TASK_FAILED, { reason: StatusReason.REASON_UNSUPPORTED, message });
-    return;
-  }
-  context.effects.push({ type: "spawn", spec: driver.plan(task, context.state.config, network) });
+    if (task.phase === "starting") context.effects.push({ type: "adopt", id: procId(task), bootId: task.bootId });
 }
 
 export function intentNotDurable(context: Context, key: string, failure: DiskFailure): void {

@@ -1,5 +1,6 @@
 import { StatusReason, TaskState } from "@muster/proto";
 import type { ProcExit } from "../../world/proc.ts";
+import { taskOf } from "./attempts.ts";
 import type { Task } from "./model.ts";
 import { type Context, type News, report } from "./status.ts";
 
@@ -16,7 +17,7 @@ export function memoryLimitMiB({ info, spec }: Task): number {
  * told last, so that a task which loses its workers for ever does not fill its queue of statuses.
  */
 export function memoryKilled(context: Context, id: string, kills: number): void {
-  const task = context.state.tasks.get(id);
+  const task = taskOf(context.state, id);
   if (task?.phase !== "running" || kills < Math.max(1, task.memoryKills * 2)) return;
   task.memoryKills = kills;
   const message = `${killsText(task, kills)}; its main process runs on`;

@@ -16,6 +16,7 @@ import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
+import type { RestartWindow } from "./restart.ts";
 
 /** The two times of one moment: one for durations, one for people and other machines. */
 export interface Now {
@@ -83,9 +84,9 @@ export interface Check {
 
 /**
  * preparing: nothing was spawned yet. starting: spawned or adopted, nothing heard yet. running: its program runs.
- * ended: the terminal status is made.
+ * restarting: it has ended, and waits for the time of its next start. ended: the terminal status is made.
  */
-export type TaskPhase = "preparing" | "starting" | "running" | "ended";
+export type TaskPhase = "preparing" | "starting" | "running" | "restarting" | "ended";
 
 export interface Task {
   readonly id: string;
@@ -97,6 +98,11 @@ export interface Task {
   /** The boot of the machine in which it was launched. */
   bootId: string;
   started: ProcStarted | undefined;
+  /** How often it was started again. */
+  attempt: number;
+  restartWindow: RestartWindow | undefined;
+  /** While it waits for its next start: when that is, monotonic and in milliseconds since the epoch. */
+  nextTry: { readonly atMs: number; readonly at: number } | undefined;
   /** So many of its processes were ended for want of memory when that was reported last. */
   memoryKills: number;
   /** Count of statuses made. */
@@ -242,6 +248,10 @@ export interface StateRecord {
   readonly bootId: string;
   readonly phase: TaskPhase;
   readonly started: ProcStarted | null;
+  /** Absent in records of agents that started nothing again. */
+  readonly attempt?: number;
+  readonly restartWindow?: RestartWindow | null;
+  readonly nextTryAt?: number | null;
   /** Absent in records of agents that did not count them. */
   readonly memoryKills?: number;
   readonly sequence: number;

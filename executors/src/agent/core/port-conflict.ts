@@ -1,6 +1,7 @@
 import { findNetwork } from "../../networks/networks.ts";
 import type { HostTask, TaskListener } from "../../world/host-ports.ts";
 import type { ProcExit } from "../../world/proc.ts";
+import { procId } from "./attempts.ts";
 import type { Task } from "./model.ts";
 import type { Context } from "./status.ts";
 
@@ -21,8 +22,8 @@ export function asksForHolders({ state, effects }: Context, task: Task, exit: Pr
     if (other !== task && other.phase === "running" && other.started)
       tasks.push({ id: other.id, started: other.started });
   if (tasks.length === 0) return false;
-  state.endsWaiting.set(task.id, exit);
-  effects.push({ type: "find-holders", id: task.id, tasks });
+  state.endsWaiting.set(procId(task), exit);
+  effects.push({ type: "find-holders", id: procId(task), tasks });
   return true;
 }
 

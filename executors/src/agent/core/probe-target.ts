@@ -3,6 +3,7 @@ import { findNetwork } from "../../networks/networks.ts";
 import type { ProbePlace, ProbeTarget, ProbeTls } from "../../world/prober.ts";
 import { taskEnvironment } from "../environment/environment.ts";
 import { createInterpolation } from "../environment/interpolation.ts";
+import { procId } from "./attempts.ts";
 import type { CoreConfig, Group, Task } from "./model.ts";
 import { ownIps } from "./net.ts";
 
@@ -50,7 +51,7 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
     const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
     return {
       type: "script",
-      id: task.id,
+      id: procId(task),
       pid: started.pid,
       startTicks: started.startTicks,
       command: interpolate(script.command),

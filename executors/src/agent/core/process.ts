@@ -1,24 +1,28 @@
 import { Health, StatusReason, TaskState } from "@muster/proto";
 import type { TaskListener } from "../../world/host-ports.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
+import { taskOf } from "./attempts.ts";
 import { awaitAttachment } from "./executor-end.ts";
-import { closeGroup } from "./group-end.ts";
 import { startChecks } from "./health.ts";
 import { beginKill, carryOutKill } from "./kill.ts";
 import { isFault } from "./kill-outcome.ts";
 import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
 import { asksForHolders, conflictText } from "./port-conflict.ts";
+import { startAgain } from "./restart.ts";
+import { spawn } from "./spawn.ts";
 import { type Context, type News, report } from "./status.ts";
+import { advance } from "./turns.ts";
 
 /** The command's program runs. */
 export function started(context: Context, id: string, facts: ProcStarted): void {
-  const task = context.state.tasks.get(id);
+  const task = taskOf(context.state, id);
   if (task?.phase !== "starting") return;
   // An adopted task was told to be running in an earlier life; its framework need not hear it again.
   const isAdopted = task.started !== undefined;
   task.started = facts;
   task.phase = "running";
+  task.nextTry = undefined;
   if (task.spec.runTimeMsMax > 0) task.endsAt ??= facts.at + task.spec.runTimeMsMax;
   if (task.group.damaged) {
     const message = "the agent's record of the task was damaged";
@@ -29,6 +33,7 @@ export function started(context: Context, id: string, facts: ProcStarted): void 
   if (task.executor) awaitAttachment(context, task, isAdopted);
   startChecks(context, task, isAdopted);
   carryOutKill(context, task);
+  advance(context, task.group);
 }
 
 /** The command could not be started. */
@@ -44,7 +49,7 @@ export function startFailed(context: Context, id: string, cause: string): void {
 
 /** The command ended, and nothing of it is alive. */
 export function exited(context: Context, id: string, exit: ProcExit): void {
-  const task = context.state.tasks.get(id);
+  const task = taskOf(context.state, id);
   if (task?.phase === "running" && asksForHolders(context, task, exit)) return;
   tellEnd(context, id, exit, []);
 }
@@ -96,8 +101,8 @@ export function supervisorLost(context: Context, id: string): void {
 }
 
 /** The task was to be taken up again, but nothing runs and no end was recorded. */
-export function absent(context: Context, id: string, respawn: (task: Task) => void): void {
-  const task = context.state.tasks.get(id);
+export function absent(context: Context, id: string): void {
+  const task = taskOf(context.state, id);
   if (task?.phase !== "starting") return;
   if (task.group.damaged) endTask(context, id, () => damaged({}));
   else if (task.bootId !== context.state.config.bootId && task.bootId !== "")
@@ -108,33 +113,24 @@ export function absent(context: Context, id: string, respawn: (task: Task) => vo
   else if (task.started) endTask(context, id, () => damaged({}));
   else if (task.group.net.name === "broken") endTask(context, id, () => netBroken(task.group));
   else {
-    // The agent died between the intent and the shim: the launch goes on where it stood.
-    task.phase = "preparing";
+    // The agent died between the record and the shim: the launch goes on where it stood.
+    task.phase = task.nextTry ? "restarting" : "preparing";
     task.bootId = context.state.config.bootId;
     if (task.kill) beginKill(context, task, { reason: task.kill.reason, message: task.kill.message });
-    else respawn(task);
+    else if (task.phase === "preparing") spawn(context, task);
+    advance(context, task.group);
   }
 }
 
 export function endTask(context: Context, id: string, outcome: (task: Task) => [TaskState, News]): void {
-  const task = context.state.tasks.get(id);
+  const task = taskOf(context.state, id);
   if (!task || task.phase === "ended") return;
   const [taskState, news] = outcome(task);
+  const again = startAgain(context, task, taskState, news);
+  if (again === true) return;
   // A dead task is neither healthy nor unhealthy; what it was last says nothing any more.
   if (taskState !== TaskState.TASK_FINISHED && task.health === Health.HEALTH_HEALTHY)
     task.health = Health.HEALTH_UNSPECIFIED;
-  report(context, task, taskState, news);
-  endGroup(context, task, taskState);
-}
-
-/** A task that did not end well takes its group with it; the group is closed with the last one. */
-function endGroup(context: Context, ended: Task, taskState: TaskState): void {
-  const { group } = ended;
-  if (taskState !== TaskState.TASK_FINISHED)
-    for (const other of group.tasks)
-      beginKill(context, other, {
-        reason: StatusReason.REASON_TASK_GROUP_ENDED,
-        message: `task ${ended.info.taskId} of its group ended`,
-      });
-  if (group.tasks.every((task) => task.phase === "ended")) closeGroup(context, group);
+  report(context, task, taskState, again || news);
+  advance(context, task.group);
 }

@@ -6,8 +6,9 @@ import { endOrphans } from "./executor-end.ts";
 import { isServed } from "./executor-model.ts";
 import { bindGroup } from "./executor-tasks.ts";
 import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
-import { type FoundGroup, type Group, plainNetwork, type StateRecord, type Task } from "./model.ts";
+import { type FoundGroup, type Group, type Now, plainNetwork, type StateRecord, type Task } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { restartDelayMsMax } from "./restart.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
 
 /**
@@ -80,7 +81,12 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
   };
   if (intent) {
     for (const [index, { info, spec }] of intent.tasks.entries()) {
-      const task = newTask(group, `${key}.${index}`, { ...info, spec: emptyTaskInfo.spec }, spec);
+      const task = newTask(
+        group,
+        `${key}.${index}`,
+        { ...info, spec: emptyTaskInfo.spec },
+        { ...emptySpec(), ...spec },
+      );
       task.bootId = intent.bootId;
       applyState(context, task, states.get(index));
       group.tasks.push(task);
@@ -95,6 +101,13 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
   return group;
 }
 
+/** A clock that was set back while the agent was away starts the wait anew, at most. */
+function nextTry(task: Task, at: number, now: Now): Task["nextTry"] {
+  const policy = task.spec.restartPolicy;
+  const waitMs = Math.min(Math.max(0, at - now.epochMs), policy ? restartDelayMsMax(policy) : 0);
+  return { atMs: now.monotonicMs + waitMs, at: now.epochMs + waitMs };
+}
+
 function applyState({ now }: Context, task: Task, record: StateRecord | undefined): void {
   if (!record) {
     // How many statuses there were is not known: counting on from the seconds is higher than they can have been.
@@ -104,6 +117,9 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.bootId = record.bootId;
   task.phase = record.phase;
   task.started = record.started ?? undefined;
+  task.attempt = record.attempt ?? 0;
+  task.restartWindow = record.restartWindow ?? undefined;
+  if (typeof record.nextTryAt === "number") task.nextTry = nextTry(task, record.nextTryAt, now);
   task.memoryKills = record.memoryKills ?? 0;
   task.sequence = record.sequence;
   task.latest = record.latest ?? undefined;
@@ -131,6 +147,9 @@ export function stateRecord(task: Task): StateRecord {
     bootId: task.bootId,
     phase: task.phase,
     started: task.started ?? null,
+    attempt: task.attempt,
+    restartWindow: task.restartWindow ?? null,
+    nextTryAt: task.nextTry?.at ?? null,
     memoryKills: task.memoryKills,
     sequence: task.sequence,
     queue: task.queue.map(({ status }) => status),

@@ -3,7 +3,7 @@ import type { AgentEffect } from "./effects.ts";
 import type { AgentState, Now, Task } from "./model.ts";
 import { ownIps } from "./net.ts";
 
-/** Statuses of one task that wait for acknowledgement. Beyond, changes of health in the middle are left out. */
+/** Statuses of one task that wait for acknowledgement. Beyond, changes of health and restarts in the middle are left out. */
 export const statusesPerTaskMax = 64;
 export const resendDelayMsFirst = 1_000;
 export const resendDelayMsMax = 60_000;
@@ -54,7 +54,7 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
     if (task.executor) context.state.executorsEnded.push(task);
   }
   const isVolatile = task.group.phase === "refused";
-  if (task.queue.length >= statusesPerTaskMax) dropHealthChange(task);
+  if (task.queue.length >= statusesPerTaskMax) dropPassing(task);
   task.queue.push({ status, durable: isVolatile, resendAtMs: undefined, delayMs: resendDelayMsFirst });
   if (isVolatile) {
     task.durable = status;
@@ -124,16 +124,19 @@ function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, n
     signal: news.signal ?? "",
     container: { pid: task.started?.pid ?? 0, ips: [...ownIps(task.group)], ports: task.group.assigned },
   };
+  if (task.attempt > 0) status.restartCount = task.attempt;
+  if (task.nextTry && task.phase === "restarting") status.nextTryAt = task.nextTry.at;
   if (news.exitCode !== undefined) status.exitCode = news.exitCode;
   return status;
 }
 
 /** The head may be on its way and the first of a state says more than the later ones. */
-function dropHealthChange(task: Task): void {
+function dropPassing(task: Task): void {
   const index = task.queue.findIndex(
     ({ status }, at) =>
       at > 0 &&
       (status.reason === StatusReason.REASON_HEALTH_CHANGED ||
+        status.restartCount !== undefined ||
         // An executor may tell of a running task as often as it likes.
         (status.source === StatusSource.STATUS_SOURCE_EXECUTOR && status.state === TaskState.TASK_RUNNING)),
   );

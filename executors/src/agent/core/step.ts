@@ -7,7 +7,7 @@ import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { beginKill, killNamed } from "./kill.ts";
-import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked, spawn } from "./launch.ts";
+import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { listenersFound } from "./port-watch.ts";
@@ -74,7 +74,7 @@ function apply(context: Context, input: AgentInput): void {
       supervisorLost(context, input.id);
       return;
     case "absent":
-      absent(context, input.id, (task) => spawn(context, task));
+      absent(context, input.id);
       return;
     case "kill":
       killNamed(context, input.frameworkId, input.taskId, input.graceMs, input.reason);

@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { procId } from "../../agent/core/attempts.ts";
 import { procNetwork } from "../../agent/core/net.ts";
 import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
@@ -30,7 +31,7 @@ export const execDriver: Driver = {
     const { rootfs, workFolder, capabilitiesAdded, capabilitiesDropped, processesMax } = read.settings;
     const { cpuMillis = 0, memoryMiB = 0 } = info.resources ?? {};
     return {
-      id: task.id,
+      id: procId(task),
       command: interpolate(spec.command),
       arguments: spec.arguments.map(interpolate),
       environment,

@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { procId } from "../../agent/core/attempts.ts";
 import { procNetwork } from "../../agent/core/net.ts";
 import { taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
@@ -20,7 +21,7 @@ export const processDriver: Driver = {
   plan(task, config, network) {
     const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
     return {
-      id: task.id,
+      id: procId(task),
       command: interpolate(task.spec.command),
       arguments: task.spec.arguments.map(interpolate),
       environment,

@@ -6,8 +6,9 @@ import {
   resources,
   type ServiceEndpoint,
   type TaskInfo,
+  taskLife,
 } from "@muster/framework-sdk";
-import { driverConfigJson, interpolate, type Job, type Task, type TaskGroup } from "@muster/jobspecs";
+import { driverConfigJson, interpolate, type Job, type Task, type TaskGroup, taskLifeOf } from "@muster/jobspecs";
 import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
 import type { Instance, LaunchGroup, Run } from "./model.ts";
@@ -119,6 +120,7 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       groupName: group.name,
       instanceIndex: instance.index,
       meta: { ...task.meta },
+      ...taskLife(taskLifeOf(job.type, group, task)),
     }),
   };
 }

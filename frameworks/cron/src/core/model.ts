@@ -71,6 +71,14 @@ export interface TaskProgress {
   wentWithGroup: boolean;
   userKill: boolean;
   pid: number;
+  /** How often its agent has started it again. */
+  restartCount: number;
+  /** When its agent starts it again, milliseconds since the epoch; 0: it does not wait for that. */
+  nextTryAt: number;
+  /** What its agent last said of it. */
+  message: string;
+  /** It has failed, and its agent has started it again as often as its `restart` block allows. */
+  isUsedUp: boolean;
 }
 
 /** What came of runs, ever. */

@@ -1,7 +1,9 @@
 import { isTerminal, StatusReason, TaskState, type TaskStatus, taskStateName } from "@muster/framework-sdk";
+import { restartOf, restartsInPlace } from "@muster/jobspecs";
+import { groupOf } from "./build.ts";
 import { hasEnded, isOver, type TaskPlace, type TaskProgress } from "./model.ts";
 import { endInstance, failAttempt, hasStarted, loseLaunch } from "./runs.ts";
-import { afterSave, type Turn, taskIdsOf, touch } from "./turn.ts";
+import { afterSave, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
 
 /** An agent that does not answer is given so long before what ran there counts as failed. */
 export const unknownMsMax = 5 * 60_000;
@@ -12,6 +14,15 @@ const wantedReasons: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_COMMAND_EXITED,
   StatusReason.REASON_KILLED_BY_FRAMEWORK,
   StatusReason.REASON_KILLED_DURING_LAUNCH,
+]);
+
+/** Ends after which an agent starts a task again if its policy says so: what it tells of them was the last time. */
+const inPlaceReasons: ReadonlySet<StatusReason> = new Set([
+  StatusReason.REASON_COMMAND_EXITED,
+  StatusReason.REASON_OUT_OF_MEMORY,
+  StatusReason.REASON_LIMIT_EXCEEDED,
+  StatusReason.REASON_SUPERVISOR_LOST,
+  StatusReason.REASON_UNHEALTHY,
 ]);
 
 /** Drops that say nothing about the task: the same launch may well succeed on another offer. */
@@ -70,6 +81,8 @@ function takeProgress(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, 
   if (status.state === TaskState.TASK_RUNNING && task.startedAt === 0) task.startedAt = status.at || turn.nowMs;
   if (status.container) task.pid = status.container.pid;
   task.state = status.state;
+  task.exitCode = status.exitCode;
+  takeRestarts(task, status);
   if (status.state === TaskState.TASK_STARTING || status.state === TaskState.TASK_RUNNING) {
     run.phase = "running";
     instance.lostLaunches = 0;
@@ -90,7 +103,11 @@ function takeEnd(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, statu
   run.taskId = status.taskId;
   task.state = status.state;
   task.exitCode = status.exitCode;
+  takeRestarts(task, status);
   task.wentWithGroup = status.reason === StatusReason.REASON_TASK_GROUP_ENDED;
+  const group = groupOf(jobOf(entry, run), instance);
+  const policy = group.tasks[ordinal] && restartOf(group, group.tasks[ordinal]);
+  task.isUsedUp = policy !== undefined && inPlaceReasons.has(status.reason) && restartsInPlace(policy);
   task.userKill = status.state === TaskState.TASK_KILLED && wantedReasons.has(status.reason);
   touch(entry);
   if (!instance.tasks.every(({ state }) => isTerminal(state) || state === TaskState.TASK_UNKNOWN)) return;
@@ -105,7 +122,13 @@ function takeEnd(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, statu
   else if (bad.userKill && run.ending === undefined) {
     instance.reason = status.message === "" ? "killed" : status.message;
     endInstance(turn, entry, run, instance, "killed");
-  } else failAttempt(turn, entry, run, instance, reason);
+  } else failAttempt(turn, entry, run, instance, reason, bad.isUsedUp);
+}
+
+function takeRestarts(task: TaskProgress, { restartCount = 0, nextTryAt = 0, message }: TaskStatus): void {
+  task.restartCount = restartCount;
+  task.nextTryAt = nextTryAt;
+  task.message = message;
 }
 
 function isGood({ state, wentWithGroup }: TaskProgress): boolean {

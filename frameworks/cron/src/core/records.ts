@@ -243,5 +243,9 @@ export function newTasks(count: number): Instance["tasks"] {
     wentWithGroup: false,
     userKill: false,
     pid: 0,
+    restartCount: 0,
+    nextTryAt: 0,
+    message: "",
+    isUsedUp: false,
   }));
 }

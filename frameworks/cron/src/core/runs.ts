@@ -1,4 +1,5 @@
 import { isTerminal } from "@muster/framework-sdk";
+import type { ReschedulePolicy, RestartPolicy } from "@muster/jobspecs";
 import { groupOf } from "./build.ts";
 import { hasEnded, type Instance, isOver, type JobEntry, type Run, type RunKind, runId } from "./model.ts";
 import { newInstance, newTasks } from "./records.ts";
@@ -110,9 +111,17 @@ export function endInstance(
 }
 
 /** Tries again after a failure if the group's policy has attempts left. */
-export function failAttempt(turn: Turn, entry: JobEntry, run: Run, instance: Instance, reason: string): void {
+export function failAttempt(
+  turn: Turn,
+  entry: JobEntry,
+  run: Run,
+  instance: Instance,
+  reason: string,
+  isUsedUp = false,
+): void {
   instance.reason = reason;
-  const { attempts, firstDelayMs, factor, maxDelayMs } = groupOf(jobOf(entry, run), instance).restart;
+  const group = groupOf(jobOf(entry, run), instance);
+  const { attempts, firstDelayMs, factor, maxDelayMs } = isUsedUp ? elsewhere(group.reschedule) : group.restart;
   const retriesDone = instance.attempt - 1;
   if (run.ending !== undefined || (attempts !== undefined && retriesDone >= attempts)) {
     endInstance(turn, entry, run, instance, run.ending ?? "failed");
@@ -124,6 +133,19 @@ export function failAttempt(turn: Turn, entry: JobEntry, run: Run, instance: Ins
   run.attemptCount = Math.max(run.attemptCount, instance.attempt);
   run.reason = reason;
   relaunch(turn, entry, run, instance, turn.nowMs + delayMs);
+}
+
+/** The restarts of a written block are its agent's affair: what comes after them is what `reschedule` says, if anything. */
+function elsewhere(policy: ReschedulePolicy | undefined): Omit<RestartPolicy, "mode"> {
+  if (!policy) return { attempts: 0, firstDelayMs: 0, factor: 1, maxDelayMs: 0 };
+  const { unlimited, attempts, delayMs: firstDelayMs, delayFunction, maxDelayMs } = policy;
+  const most = maxDelayMs > 0 ? maxDelayMs : Number.POSITIVE_INFINITY;
+  return {
+    ...(unlimited ? {} : { attempts }),
+    firstDelayMs,
+    factor: delayFunction === "constant" ? 1 : 2,
+    maxDelayMs: most,
+  };
 }
 
 /** A launch came to nothing: nothing of it ever started. It costs no attempt, within reason. */

@@ -11,8 +11,17 @@ import {
   type ServiceEndpoint,
   type TaskInfo,
   type TaskSpec,
+  taskLife,
 } from "@muster/framework-sdk";
-import { driverConfigJson, interpolate, type Job, type Service, type Task, type TaskGroup } from "@muster/jobspecs";
+import {
+  driverConfigJson,
+  interpolate,
+  type Job,
+  type Service,
+  type Task,
+  type TaskGroup,
+  taskLifeOf,
+} from "@muster/jobspecs";
 import { healthChecks, mainTask, servicePortLabel } from "./checks.ts";
 import { idPrefix, makeTaskId } from "./ids.ts";
 
@@ -179,5 +188,6 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     groupName: group.name,
     instanceIndex: index,
     meta: { ...task.meta },
+    ...taskLife(taskLifeOf(job.type, group, task)),
   };
 }

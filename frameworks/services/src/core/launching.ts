@@ -174,6 +174,8 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
       health: Health.HEALTH_UNSPECIFIED,
       message: "",
       exitCode: undefined,
+      restartCount: 0,
+      nextTryAt: 0,
       pid: 0,
       ips: [],
       ports: [],

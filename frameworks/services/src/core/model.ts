@@ -72,6 +72,10 @@ export interface TaskView {
   health: Health;
   message: string;
   exitCode: number | undefined;
+  /** How often its agent has started it again. */
+  restartCount: number;
+  /** When its agent starts it again, milliseconds since the epoch; 0: it does not wait for that. */
+  nextTryAt: number;
   pid: number;
   ips: readonly string[];
   ports: readonly AssignedPort[];

@@ -191,7 +191,7 @@ export function rooms(agents: ReadonlyMap<string, ClusterAgent>): Room[] {
   return made;
 }
 
-function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobInstance[] {
+export function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobInstance[] {
   const made: JobInstance[] = [];
   const seen = new Set<string>();
   const sorted = [...entry.instances.values()].sort((a, b) =>
@@ -239,8 +239,8 @@ function taskInstance(
     reason: view?.message ?? "",
     version: instance.version,
     startedAt: instance.startedAt,
-    restartCount: restarts?.restartCount ?? 0,
-    nextTryAt: 0,
+    restartCount: (restarts?.restartCount ?? 0) + (view?.restartCount ?? 0),
+    nextTryAt: view?.nextTryAt ?? 0,
   };
   if (view?.exitCode !== undefined) made.exitCode = view.exitCode;
   return made;

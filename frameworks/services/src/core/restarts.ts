@@ -36,12 +36,18 @@ export function freshRestarts(version: number): RestartState {
   };
 }
 
+export interface Failure {
+  readonly agentId: string;
+  readonly ranMs: number;
+  /** Its agent has started it again as often as its `restart` block allows. */
+  readonly isUsedUp: boolean;
+}
+
 /** An instance ended that nobody told to. Settles when it is tried again, and where rather not. */
 export function recordFailure(
   state: RestartState,
   group: TaskGroup,
-  agentId: string,
-  ranMs: number,
+  { agentId, ranMs, isUsedUp }: Failure,
   nowMs: number,
 ): void {
   const policy = policyOf(group);
@@ -55,6 +61,10 @@ export function recordFailure(
   state.failureCount++;
   state.restartCount++;
   state.dropCount = 0;
+  if (isUsedUp) {
+    reschedule(state, group.reschedule ?? rescheduleDefault, nowMs);
+    return;
+  }
   if (policy.intervalMs !== undefined) {
     const since = nowMs - policy.intervalMs;
     state.failedAt = state.failedAt.filter((at) => at > since);

@@ -1,4 +1,5 @@
 import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@muster/framework-sdk";
+import { restartOf, restartsInPlace } from "@muster/jobspecs";
 import { readTaskId, versionOfLaunch } from "./ids.ts";
 import {
   groupOf,
@@ -56,6 +57,8 @@ function updateView(view: TaskView, status: TaskStatus): void {
   view.health = status.health;
   view.message = status.message;
   view.exitCode = status.exitCode;
+  view.restartCount = status.restartCount ?? 0;
+  view.nextTryAt = status.nextTryAt ?? 0;
   const { container } = status;
   if (!container) return;
   view.pid = container.pid;
@@ -134,6 +137,8 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     health: status.health,
     message: status.message,
     exitCode: undefined,
+    restartCount: 0,
+    nextTryAt: 0,
     pid: 0,
     ips: [],
     ports: [],
@@ -170,7 +175,9 @@ function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, 
   else if (end === "moved") restarts.nextTryAt = 0;
   else {
     const ranMs = instance.ranSinceMs === undefined ? 0 : now.monotonicMs - instance.ranSinceMs;
-    recordFailure(restarts, group, instance.agentId, ranMs, now.epochMs);
+    const task = group.tasks.find(({ name }) => name === instance.tasks.get(status.taskId)?.name);
+    const isUsedUp = task !== undefined && isInPlace(status) && restartsInPlace(restartOf(group, task));
+    recordFailure(restarts, group, { agentId: instance.agentId, ranMs, isUsedUp }, now.epochMs);
   }
   if (end !== "dropped") state.restartsChanged.add(entry.name);
 }
@@ -179,6 +186,17 @@ function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, 
 export function forgetInstance(state: ServicesState, entry: JobEntry, instance: Instance): void {
   entry.instances.delete(instance.id);
   for (const taskId of instance.tasks.keys()) state.byTask.delete(taskId);
+}
+
+/** Ends after which an agent starts a task again if its policy says so: what it tells of them was the last time. */
+function isInPlace({ reason }: TaskEnd): boolean {
+  return (
+    reason === StatusReason.REASON_COMMAND_EXITED ||
+    reason === StatusReason.REASON_OUT_OF_MEMORY ||
+    reason === StatusReason.REASON_LIMIT_EXCEEDED ||
+    reason === StatusReason.REASON_SUPERVISOR_LOST ||
+    reason === StatusReason.REASON_UNHEALTHY
+  );
 }
 
 /** "failed": it counts against its restarts. "moved": its agent's doing, or wanted. "dropped": it never began. */

@@ -150,11 +150,11 @@ function instanceViews(entry: JobEntry, run: Run, instance: Instance): JobInstan
       pid: hasEnded(run) ? 0 : (progress?.pid ?? 0),
       ip: "",
       ports: [],
-      reason: instance.reason,
+      reason: progress?.nextTryAt ? progress.message : instance.reason,
       version: run.version,
       startedAt: progress?.startedAt ?? 0,
-      restartCount: instance.attempt - 1,
-      nextTryAt: instance.phase === "waiting" ? instance.notBefore : 0,
+      restartCount: instance.attempt - 1 + (progress?.restartCount ?? 0),
+      nextTryAt: instance.phase === "waiting" ? instance.notBefore : (progress?.nextTryAt ?? 0),
     };
     if (progress?.exitCode !== undefined) view.exitCode = progress.exitCode;
     return view;
