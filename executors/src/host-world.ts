@@ -9,6 +9,7 @@ import { nodeProber } from "./health/node-prober.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
 import { bridgeBuilder } from "./networks/bridge/builder.ts";
 import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
+import { bridgeChain } from "./networks/cni/bridge-chain.ts";
 import { cniBuilder } from "./networks/cni/builder.ts";
 import { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 import { IpBatch } from "./networks/kernel/ip-batch.ts";
@@ -67,10 +68,12 @@ export function hostWorld({
 function realNets(dataFolder: string, log: Log, settings: BridgeSettings, cni: CniSettings): Nets {
   const ip = new IpBatch();
   const namespaces = new Namespaces(dataFolder, ip);
-  const builders = [
-    noNetworkBuilder,
-    bridgeBuilder({ owner: ownerOf(dataFolder), settings, ip }),
-    cniBuilder({ dataFolder, settings: cni, nameOf: (key) => namespaces.nameOf(key) }),
-  ];
+  const owner = ownerOf(dataFolder);
+  const plugins = { dataFolder, settings: cni, nameOf: (key: string) => namespaces.nameOf(key) };
+  const bridge =
+    settings.driver === "cni"
+      ? cniBuilder({ ...plugins, fixed: bridgeChain(dataFolder, settings) })
+      : bridgeBuilder({ owner, settings, ip });
+  const builders = [noNetworkBuilder, bridge, cniBuilder(plugins)];
   return kernelNets({ dataFolder, ip, log, builders });
 }

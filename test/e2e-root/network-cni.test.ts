@@ -19,7 +19,18 @@ import { bridgeDefaults } from "../../executors/src/networks/bridge/settings.ts"
 import { findCniNetworks } from "../../executors/src/networks/cni/find-networks.ts";
 import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
-import { get, httpServer, pinsOf, portOf, statusOf, untilListening } from "./bridge.support.ts";
+import {
+  bridgeOf,
+  settings as bridgeSettings,
+  firstIps,
+  get,
+  httpServer,
+  launchServer,
+  pinsOf,
+  portOf,
+  statusOf,
+  untilListening,
+} from "./bridge.support.ts";
 import { lacking, testWith } from "./machine.ts";
 
 const plugins = "/usr/lib/cni";
@@ -274,3 +285,25 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+testWith(tools, "mode bridge by plugins: both addresses and a port of the host, also after a restart", async () => {
+  const settings = { ...prepare(), pluginFolders: [plugins] };
+  const bridge = { ...bridgeSettings, driver: "cni" as const };
+  const start = () => fixture.agentWithNets(["host", "bridge"], {}, bridge, { cni: settings });
+  const first = await start();
+  const port = await launchServer(fixture, "web");
+  const { pid, ips } = statusOf(fixture, "web")?.container ?? {};
+  expect(ips).toEqual(firstIps);
+  for (const place of [`127.0.0.1:${port}`, `${firstIps[0]}:8080`, `[${firstIps[1]}]:8080`])
+    expect(await get(place)).toBe(`200 ${pid}`);
+  await fixture.stop(first, "leave");
+  const second = await start();
+  expect(await get(`127.0.0.1:${port}`)).toBe(`200 ${pid}`);
+  fixture.master.kill("web", 0);
+  await fixture.master.untilState("web", TaskState.TASK_KILLED);
+  await gone();
+  await fixture.stop(second, "leave");
+  const addresses = join(fixture.dataFolder, "networks/bridge-addresses", bridgeOf(fixture.dataFolder));
+  expect(existsSync(`/sys/class/net/${bridgeOf(fixture.dataFolder)}`)).toBe(false);
+  expect(readdirSync(addresses).filter((name) => /^[0-9a-f]+[.:]/.test(name))).toEqual([]);
+});

@@ -63,6 +63,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--bridge-subnet <subnet>", help: "IPv4 of tasks in network mode bridge (default: 10.78.0.0/20)" },
       { flags: "--bridge-subnet6 <subnet>", help: 'their IPv6 (default: fd78::/64); "" for none' },
       { flags: "--bridge-mtu <bytes>", help: "size of their packets; the host's if absent" },
+      { flags: "--bridge-driver <own|cni>", help: "who makes the bridge: the agent (default), or CNI's plugins" },
       { flags: "--cni-config <folder>", help: "networks of modes cni/NAME (default: /etc/cni/net.d)" },
       { flags: "--cni-path <folders>", help: "their plugins (default: /opt/cni/bin:/usr/lib/cni:/usr/libexec/cni)" },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },

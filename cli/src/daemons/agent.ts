@@ -38,6 +38,7 @@ export const run: CommandModule["run"] = (invocation) => {
       subnet6: settings.bridgeSubnet6,
       mtu: settings.bridgeMtu,
       closedPorts: [settings.listen, settings.master].map(portOf),
+      driver: settings.bridgeDriver as BridgeSettings["driver"],
     };
     const cni: CniSettings = {
       ...cniDefaults,

@@ -27,6 +27,10 @@ export const schemas = {
     bridgeSubnet: textOption("10.78.0.0/20", "IPv4 addresses of tasks in network mode bridge"),
     bridgeSubnet6: textOption("fd78::/64", "IPv6 addresses of tasks in network mode bridge; none if empty"),
     bridgeMtu: integerOption(0, "bytes of a packet in network mode bridge; the host's if 0", { min: 0, max: 65_535 }),
+    bridgeDriver: textOption("own", "who makes network mode bridge: the agent itself, or CNI's usual plugins", [
+      "own",
+      "cni",
+    ]),
     cniConfig: textOption("/etc/cni/net.d", "folder of the networks of modes cni/NAME"),
     cniPath: textOption(
       "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni",

@@ -3,7 +3,8 @@ import { hasIpv6, overlappingRoute } from "../../networks/bridge/host.ts";
 import { sharedRules } from "../../networks/bridge/ruleset.ts";
 import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
 import { overlapText } from "../../networks/bridge/shared-bridge.ts";
-import { findCniNetworks } from "../../networks/cni/find-networks.ts";
+import { bridgeChain } from "../../networks/cni/bridge-chain.ts";
+import { findCniNetworks, whyNot } from "../../networks/cni/find-networks.ts";
 import type { CniSettings } from "../../networks/cni/settings.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
 
@@ -28,7 +29,9 @@ export async function findNetworkModes(owner: string, bridge: BridgeSettings, cn
     const unavailable = ["bridge", "none", "cni"].map((name) => ({ name: `network/${name}`, reason: fault }));
     return { modes: ["host"], unavailable: [...unavailable, overlay], attributes: {} };
   }
-  const bridgeFault = await whyNoBridge(probe, owner, bridge);
+  const bridgeFault = await (bridge.driver === "cni"
+    ? whyNot(bridgeChain("/", bridge).network, cni, {})
+    : whyNoBridge(probe, owner, bridge));
   await runTool("ip", ["netns", "del", probe]).catch(() => {});
   const found = await findCniNetworks(cni);
   const lacking = bridgeFault === undefined ? [] : [{ name: "network/bridge", reason: bridgeFault }];

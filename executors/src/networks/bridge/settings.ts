@@ -11,9 +11,17 @@ export interface BridgeSettings {
   readonly mtu: number;
   /** TCP ports of the host's own that groups can't reach: the agent's, and the master's if it is here. */
   readonly closedPorts: readonly number[];
+  /** Who makes it: the agent itself, or CNI's usual plugins. */
+  readonly driver: "own" | "cni";
 }
 
-export const bridgeDefaults: BridgeSettings = { subnet: "10.78.0.0/20", subnet6: "fd78::/64", mtu: 0, closedPorts: [] };
+export const bridgeDefaults: BridgeSettings = {
+  subnet: "10.78.0.0/20",
+  subnet6: "fd78::/64",
+  mtu: 0,
+  closedPorts: [],
+  driver: "own",
+};
 
 /** What everything of one agent's bridge is called, and which addresses it has. */
 export interface BridgePlan {

@@ -1,11 +1,12 @@
 import type { GroupNetwork } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import { UdpFlows } from "../bridge/conntrack.ts";
+import { hasLink } from "../bridge/host.ts";
 import { protocolsOf } from "../bridge/ruleset.ts";
 import { Gate } from "../kernel/gate.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { runTool } from "../kernel/run-tool.ts";
-import { ConfigFolder } from "./config-folder.ts";
+import { ConfigFolder, type FoundNetwork } from "./config-folder.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { type NetworkList, parseNetworkList } from "./network-list.ts";
 import { type Attachment, pluginEnvironment, pluginInput, pluginsFor } from "./plugin-input.ts";
@@ -17,9 +18,19 @@ import { type CniSettings, nameOfMode } from "./settings.ts";
 /** Plugins wait for one another's locks: two chains at once are 1.8 times as fast as one, more are not faster. */
 const chainsMax = 2;
 
+/** One network that makes a whole mode. */
+export interface FixedNetwork {
+  readonly mode: string;
+  readonly network: FoundNetwork;
+  /** The link that its groups share: plugins leave it behind. */
+  readonly link: string;
+}
+
 export interface CniBuilderOptions {
   readonly dataFolder: string;
   readonly settings: CniSettings;
+  /** Absent: networks of the operator, mode "cni/NAME". */
+  readonly fixed?: FixedNetwork;
   /** The name of a group's namespace; see `Namespaces`. */
   nameOf(key: string): string;
 }
@@ -30,12 +41,13 @@ export function cniBuilder(options: CniBuilderOptions): NetBuilder {
 
 /** Groups whose networks plugins make. What was asked of them is on the disk before they are run. */
 class CniBuilder implements NetBuilder {
-  readonly mode = "cni";
+  readonly mode: string;
   /** Plugins are to be told to end while the namespace is there, or they leave rules behind. */
   readonly needsNamespaceToRemove = true;
   readonly #settings: CniSettings;
+  readonly #link: string | undefined;
   readonly #nameOf: (key: string) => string;
-  readonly #configs: ConfigFolder;
+  readonly #find: (mode: string) => Promise<FoundNetwork> | FoundNetwork;
   readonly #records: NetRecords;
   readonly #flows = new UdpFlows();
   readonly #gate = new Gate(chainsMax);
@@ -43,11 +55,14 @@ class CniBuilder implements NetBuilder {
   readonly #mine = new Set<string>();
   readonly #dns = new Map<string, CniResult["dns"]>();
 
-  constructor({ dataFolder, settings, nameOf }: CniBuilderOptions) {
+  constructor({ dataFolder, settings, fixed, nameOf }: CniBuilderOptions) {
+    const configs = new ConfigFolder(settings.configFolder);
+    this.mode = fixed?.mode ?? "cni";
+    this.#link = fixed?.link;
     this.#settings = settings;
     this.#nameOf = nameOf;
-    this.#configs = new ConfigFolder(settings.configFolder);
-    this.#records = new NetRecords(dataFolder);
+    this.#find = fixed ? () => fixed.network : (mode) => configs.find(nameOfMode(mode));
+    this.#records = new NetRecords(dataFolder, this.mode);
   }
 
   async prepare({ key }: NetSpec): Promise<readonly string[]> {
@@ -61,12 +76,12 @@ class CniBuilder implements NetBuilder {
     if (wasThere && record?.result !== undefined) return this.#take(spec, parseResult(record.result, "record"));
     // Plugins refuse to add what is there, half or whole.
     if (record) await this.#gate.pass(() => this.#delete(record, namespace));
-    const { text, list } = await this.#configs.find(nameOfMode(spec.mode));
+    const { text, list } = await this.#find(spec.mode);
     await this.#records.write({ spec, config: text, result: undefined });
     await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
     const result = await this.#gate.pass(() => this.#add(list, spec, namespace));
     await this.#records.write({ spec, config: text, result: JSON.stringify(result.raw) });
-    await this.#flows.forget(udpPorts(spec));
+    this.#flows.forget(udpPorts(spec));
     return this.#take(spec, result);
   }
 
@@ -95,11 +110,14 @@ class CniBuilder implements NetBuilder {
   }
 
   /** What an earlier life has left is done with here, too: with no group of any mode, nothing is reconciled. */
-  close(): Promise<void> {
-    return this.#cleanAll(() => true);
+  async close(): Promise<void> {
+    await this.#cleanAll(() => true);
+    if (this.#link !== undefined && hasLink(this.#link)) await runTool("ip", ["link", "del", this.#link]);
   }
 
-  async leave(): Promise<void> {}
+  leave(): Promise<void> {
+    return this.#flows.settled();
+  }
 
   async #cleanAll(isStray: (key: string) => boolean): Promise<void> {
     let fault: Error | undefined;
@@ -158,7 +176,7 @@ class CniBuilder implements NetBuilder {
         ),
       );
     await attempt(removeLeftovers(namespace));
-    await this.#flows.forget(udpPorts(spec));
+    this.#flows.forget(udpPorts(spec));
     if (faults[0]) throw faults[0];
   }
 }

@@ -39,7 +39,8 @@ export async function findCniNetworks(settings: CniSettings): Promise<CniNetwork
   return { modes, unavailable, attributes };
 }
 
-async function whyNot(
+/** Why a network can't be made here; undefined if it can. Notes the versions of its plugins. */
+export async function whyNot(
   { list }: FoundNetwork,
   settings: CniSettings,
   attributes: Record<string, string>,

@@ -20,8 +20,8 @@ export interface NetRecord {
 export class NetRecords {
   readonly #folder: string;
 
-  constructor(dataFolder: string) {
-    this.#folder = join(dataFolder, "networks", "cni");
+  constructor(dataFolder: string, mode: string) {
+    this.#folder = join(dataFolder, "networks", mode);
   }
 
   async keys(): Promise<string[]> {
