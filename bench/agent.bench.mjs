@@ -1,10 +1,12 @@
 // What an agent with many tasks costs: processor and memory of its process with 500 idle tasks, without checks and with an
-// http check every 10 s each; what one check of each kind takes; and what the shim of each task costs.
+// http check every 10 s each; what one check of each kind takes; how long a killed agent with as many tasks is away; and
+// what the shim of each task costs.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkTimes } from "./agent/check-times.mjs";
+import { restartTime } from "./agent/restart.mjs";
 import { shimCosts } from "./agent/shim-costs.mjs";
 import { clusterFolder, median, pause, processesOf, root, startCluster } from "./dev-cluster.mjs";
 
@@ -34,6 +36,10 @@ export async function run(log) {
       figures.push({ label: `one check, ${kind}`, value: median(times), unit: "ms", ...(peer ? { peer } : {}) });
       figures.push({ label: `one check, ${kind}: processor of the agent`, value: cpu, unit: "ms" });
     }
+    log(`agent: a restart with ${taskCount} tasks`);
+    const restartMs = await restartTime(join(folder, "restarted"), taskCount);
+    const label = `restart with ${taskCount} tasks, to all statuses`;
+    figures.push({ label, value: restartMs, unit: "ms", peer: "bar 2,000 ms" });
     log("agent: shims");
     const { privateKiB, times } = await shimCosts(folder);
     const bars = { memory: "bar 1,024 KiB", time: "bar 10 ms" };

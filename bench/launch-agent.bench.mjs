@@ -6,17 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAgent, fingerprintHost, hostWorld } from "@muster/executors";
-import {
-  codecOf,
-  emptyMessage,
-  grpcTransport,
-  silentLog as log,
-  resources,
-  serveGrpc,
-  systemClock,
-  systemRandom,
-} from "@muster/foundation";
-import { TaskState } from "@muster/proto";
+import { grpcTransport, silentLog as log, systemClock, systemRandom } from "@muster/foundation";
+import { startMaster } from "./agent/master.mjs";
 import { pause } from "./dev-cluster.mjs";
 
 const bars = { process: 150, exec: 40 };
@@ -77,67 +68,4 @@ async function launchAll(master, driver, count, prefix) {
       master.launch(`${prefix}-${launched++}`, driver);
     await master.changed();
   }
-}
-
-/** The master's end of one agent's session. */
-async function startMaster() {
-  let outlet;
-  let registered = false;
-  let running = 0;
-  let sequence = 0;
-  let wake = () => {};
-  const say = (fields) =>
-    outlet.send({
-      ...emptyMessage("ConnectResponse"),
-      header: { epoch: 1, connection: 1, sequence: ++sequence },
-      ...fields,
-    });
-  const receive = (message) => {
-    if (message.tasksComplete) {
-      registered = true;
-      say({ registered: { clusterId: "bench", pingIntervalMs: 15_000 } });
-    }
-    for (const { state, message: text, frameworkId, taskId, updateId } of message.statuses) {
-      if (state === TaskState.TASK_RUNNING) running++;
-      else if (state === TaskState.TASK_FAILED || state === TaskState.TASK_ERROR) throw new Error(`${taskId}: ${text}`);
-      say({ acknowledgements: [{ frameworkId, taskId, updateId }] });
-    }
-    wake();
-  };
-  const connect = (opened) => {
-    outlet = opened;
-    return { receive, drained: () => {}, closed: () => {} };
-  };
-  const server = await new Promise((resolve, reject) => {
-    const made = serveGrpc(
-      { "Agents.Connect": connect },
-      {
-        address: "127.0.0.1:0",
-        log,
-        listening: (result) => (result instanceof Error ? reject(result) : resolve({ made, address: result.address })),
-      },
-    );
-  });
-  return {
-    address: server.address,
-    isRegistered: () => registered,
-    runningCount: () => running,
-    changed: () =>
-      new Promise((resolve) => {
-        wake = resolve;
-      }),
-    launch: (taskId, driver) => {
-      const spec = { ...emptyMessage("TaskSpec"), driver, command: "sleep", arguments: ["1000"] };
-      const task = {
-        ...emptyMessage("TaskInfo"),
-        taskId,
-        name: taskId,
-        resources: resources({ cpuMillis: 10, memoryMiB: 32 }),
-        spec: codecOf("TaskSpec").encode(spec),
-      };
-      const group = { launchId: taskId, networkMode: "", network: null, ports: [], tasks: [task] };
-      say({ launches: [{ frameworkId: "bench", frameworkName: "bench", role: "bench", group }] });
-    },
-    stop: () => new Promise((resolve) => server.made.close(resolve)),
-  };
 }
