@@ -33,6 +33,7 @@ export async function run(log) {
     ready: (key) => waiting.get(key).resolve(),
     failed: (key, message) => waiting.get(key).reject(new Error(message)),
     gone: (key) => waiting.get(key).resolve(),
+    overlay: () => {},
   });
   nets.keep([]);
   const build = (index) => answer(`k${index}`, () => nets.build(specOf(index)));

@@ -16,6 +16,9 @@ import { IpBatch } from "./networks/kernel/ip-batch.ts";
 import { kernelNets } from "./networks/kernel/kernel-nets.ts";
 import { Namespaces, ownerOf } from "./networks/kernel/namespaces.ts";
 import { noNetworkBuilder } from "./networks/none/builder.ts";
+import { overlayBuilder, overlayLinkOf } from "./networks/overlay/builder.ts";
+import { OverlayHost } from "./networks/overlay/overlay-host.ts";
+import type { UnderlayAddress } from "./networks/overlay/plan.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
@@ -33,6 +36,8 @@ export interface HostWorldOptions {
   readonly bridge?: BridgeSettings;
   /** Default: `cniDefaults`. */
   readonly cni?: CniSettings;
+  /** Where packets of overlay networks go out and come in. Absent: groups can't have such networks. */
+  readonly underlay?: UnderlayAddress;
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
@@ -45,6 +50,7 @@ export function hostWorld({
   hasNets = false,
   bridge = bridgeDefaults,
   cni = cniDefaults,
+  underlay,
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
@@ -61,19 +67,29 @@ export function hostWorld({
     execRunner: nodeExecRunner(dataFolder),
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
-    ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni) } : {}),
+    ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay) } : {}),
   };
 }
 
-function realNets(dataFolder: string, log: Log, settings: BridgeSettings, cni: CniSettings): Nets {
+function realNets(
+  dataFolder: string,
+  log: Log,
+  settings: BridgeSettings,
+  cni: CniSettings,
+  underlay: UnderlayAddress | undefined,
+): Nets {
+  const owner = ownerOf(dataFolder);
   const ip = new IpBatch();
   const namespaces = new Namespaces(dataFolder, ip);
-  const owner = ownerOf(dataFolder);
   const plugins = { dataFolder, settings: cni, nameOf: (key: string) => namespaces.nameOf(key) };
   const bridge =
     settings.driver === "cni"
       ? cniBuilder({ ...plugins, fixed: bridgeChain(dataFolder, settings) })
       : bridgeBuilder({ owner, settings, ip });
-  const builders = [noNetworkBuilder, bridge, cniBuilder(plugins)];
-  return kernelNets({ dataFolder, ip, log, builders });
+  const linkOf = (key: string): string => overlayLinkOf(owner, key);
+  const { closedPorts } = settings;
+  const overlays = underlay && new OverlayHost({ owner, dataFolder, underlay, closedPorts, ip, log, linkOf });
+  const overlay = overlays ? [overlayBuilder({ owner, ip, host: overlays })] : [];
+  const builders = [noNetworkBuilder, bridge, cniBuilder(plugins), ...overlay];
+  return kernelNets({ dataFolder, ip, log, builders, ...(overlays ? { overlays } : {}) });
 }

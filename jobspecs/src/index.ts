@@ -46,7 +46,7 @@ export type {
   TcpCheck,
   UpdateStrategy,
 } from "./job/types.ts";
-export { jobSchema } from "./job/types.ts";
+export { hasOwnPorts, jobSchema } from "./job/types.ts";
 export type { Verdict } from "./reference/reference.ts";
 export { askReference, crossCheck } from "./reference/reference.ts";
 export { validateSource } from "./syntax/validate-source.ts";

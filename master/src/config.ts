@@ -33,4 +33,6 @@ export const defaultMasterConfig: MasterConfig = {
   allocationSliceMs: 10,
   figuresIntervalMs: 250,
   relayTimeoutMs: 20_000,
+  overlays: [],
+  subnetReuseMs: 5 * 60_000,
 };

@@ -20,7 +20,17 @@ const subscribeShape = batchShape<SubscribeResponse>(
 );
 
 const connectShape = batchShape<ConnectResponse>(
-  ["registered", "acknowledgements", "launches", "kills", "frameworksRemoved", "ping", "drain", "executorMessages"],
+  [
+    "registered",
+    "acknowledgements",
+    "launches",
+    "kills",
+    "frameworksRemoved",
+    "ping",
+    "drain",
+    "executorMessages",
+    "overlayChanges",
+  ],
   () => emptyMessage("ConnectResponse"),
 );
 

@@ -9,6 +9,7 @@ export const protoFiles: readonly string[] = [
   "executors",
   "jobs",
   "operator",
+  "overlay",
   "resources",
   "scheduling",
   "spec",

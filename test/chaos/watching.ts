@@ -72,7 +72,7 @@ export class Watching {
             if (task) tasks.push(task);
             if (offer) offers.push(offer);
           }
-          if (message.snapshotComplete) done({ agents, tasks, offers });
+          if (message.snapshotComplete) done({ agents, tasks, offers, overlays: [] });
         },
         drained: () => {},
         closed: () => done(undefined),

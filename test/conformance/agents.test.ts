@@ -227,7 +227,12 @@ test("a change of an agent's totals is offered, and less than before rescinds", 
   const agent = await cluster.agent("a-1");
   const framework = await cluster.framework("services");
   await framework.offer();
-  const update = { resources: resources({ cpuMillis: 1_000, memoryMiB: 512 }), attributes: [], foreignPorts: [9_000] };
+  const update = {
+    resources: resources({ cpuMillis: 1_000, memoryMiB: 512 }),
+    attributes: [],
+    foreignPorts: [9_000],
+    networks: null,
+  };
   await agent.say({ update });
   expect(framework.all("rescinds")).toHaveLength(1);
   const offer = await framework.offer();

@@ -186,7 +186,12 @@ test("case 25: an accept that crosses a rescind ends once: launched or dropped",
   const offer = await framework.offer();
   // The agent shrinks while the accept is on its way: both cross on the wire.
   agent.send({
-    update: { resources: resources({ cpuMillis: 100, memoryMiB: 100 }), attributes: [], foreignPorts: [] },
+    update: {
+      resources: resources({ cpuMillis: 100, memoryMiB: 100 }),
+      attributes: [],
+      foreignPorts: [],
+      networks: null,
+    },
   });
   await framework.accept([offer], [aGroup([aTask("t-1")])]);
   const launched = agent.launchOf("t-1") !== undefined;
@@ -213,7 +218,12 @@ test("case 27: two offers of one agent and role together carry a task larger tha
   const framework = await cluster.framework("services");
   const first = await framework.offer();
   await agent.say({
-    update: { resources: resources({ cpuMillis: 2_000, memoryMiB: 2_048 }), attributes: [], foreignPorts: [] },
+    update: {
+      resources: resources({ cpuMillis: 2_000, memoryMiB: 2_048 }),
+      attributes: [],
+      foreignPorts: [],
+      networks: null,
+    },
   });
   const second = await framework.offer();
   const big = aTask("t-1", { resources: resources({ cpuMillis: 1_800, memoryMiB: 1_800 }) });

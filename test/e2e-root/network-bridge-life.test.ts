@@ -57,6 +57,7 @@ class AloneNets {
       ready: (key, ready) => this.#waiting.get(key)?.(ready),
       failed: (key, message) => this.#waiting.get(key)?.(message),
       gone: (key) => this.#waiting.get(key)?.("gone"),
+      overlay: () => {},
     });
     this.nets.keep([]);
   }

@@ -40,6 +40,17 @@ export const clusterCommands: readonly CommandSpec[] = [
     load: () => import("./framework-list.ts"),
   },
   {
+    path: "network list",
+    summary: "list overlay networks with the subnets of agents",
+    arguments: [],
+    options: [],
+    examples: ["network list", "network list --json", "network list --address 10.0.0.1:5050"],
+    capability: "agent:read",
+    exits: callExits,
+    schema: "muster.network.list/1",
+    load: () => import("./network-list.ts"),
+  },
+  {
     path: "offers",
     summary: "list offers on their way",
     arguments: [],

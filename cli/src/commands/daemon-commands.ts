@@ -40,6 +40,10 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--data-dir <folder>", help: "folder of its store" },
       { flags: "--listen <host:port>", help: "its gRPC server (default: 127.0.0.1:5050)" },
       { flags: "--offer-timeout-ms <ms>", help: "an offer that is not answered is taken back after so long" },
+      {
+        flags: "--overlays <networks>",
+        help: 'networks over all agents, with commas in between, as "blue 10.244.0.0/16 fd44::/48 backend=vxlan"',
+      },
     ],
     [
       "daemon master --data-dir /var/lib/muster/master",
@@ -66,6 +70,10 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--bridge-driver <own|cni>", help: "who makes the bridge: the agent (default), or CNI's plugins" },
       { flags: "--cni-config <folder>", help: "networks of modes cni/NAME (default: /etc/cni/net.d)" },
       { flags: "--cni-path <folders>", help: "their plugins (default: /opt/cni/bin:/usr/lib/cni:/usr/libexec/cni)" },
+      {
+        flags: "--overlay-ip <address>",
+        help: "where other hosts send packets of overlay networks; as --ip if absent",
+      },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

@@ -8,6 +8,7 @@ import { taskCommands } from "./task-commands.ts";
 export const nouns: readonly (readonly [string, string, boolean?])[] = [
   ["job", "write, check, run and follow jobs"],
   ["agent", "the machines of the cluster"],
+  ["network", "networks over all agents"],
   ["framework", "who places tasks on the cluster"],
   ["task", "tasks of all frameworks"],
   ["daemon", "run one component of a cluster in the foreground", true],

@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import {
@@ -46,8 +47,11 @@ export const run: CommandModule["run"] = (invocation) => {
       pluginFolders: settings.cniPath.split(":").filter((folder) => folder !== ""),
     };
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
-    const ip = settings.ip === "" ? {} : { ip: settings.ip };
-    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ip }, log);
+    const ips = {
+      ...(settings.ip === "" ? {} : { ip: settings.ip }),
+      ...(settings.overlayIp === "" ? {} : { overlayIp: addressOf(settings.overlayIp) }),
+    };
+    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ips }, log);
     const transport = grpcTransport();
     const executorSocket = executorSocketPath(dataFolder);
     const agent = createAgent(
@@ -64,6 +68,7 @@ export const run: CommandModule["run"] = (invocation) => {
           bridge,
           cni,
           containers,
+          ...(host.underlay ? { underlay: host.underlay } : {}),
         }),
         failed: (error) => lifecycle.fail(error),
       },
@@ -114,6 +119,11 @@ export const run: CommandModule["run"] = (invocation) => {
     };
   });
 };
+
+function addressOf(text: string): string {
+  if (isIP(text) === 0) throw usageError(`--overlay-ip: "${text}" is no address`);
+  return text;
+}
 
 function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));

@@ -1,9 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { createMetrics, grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
-import { createMaster, defaultMasterConfig } from "@muster/master";
+import { createMaster, defaultMasterConfig, type OverlaySettings, parseOverlays } from "@muster/master";
 import { standardServices } from "@muster/master/standard-services";
 import { lmdbStore } from "@muster/master/store-lmdb";
+import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
 import { lockFolder } from "../dev/lock.ts";
 import { version } from "../version.ts";
@@ -14,6 +15,7 @@ import { runComponent } from "./supervised.ts";
 export const run: CommandModule["run"] = (invocation) => {
   const settings = settingsOf(schemas.master, invocation);
   const log = componentLog("master", settings.logLevel);
+  const overlays = overlaysOf(settings.overlays);
   return runComponent(invocation, log, async (lifecycle) => {
     const folder = resolve(settings.dataDir);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -48,6 +50,7 @@ export const run: CommandModule["run"] = (invocation) => {
         version,
         pid: process.pid,
         offerTimeoutMs: settings.offerTimeoutMs,
+        overlays,
       },
     );
     const server = serveGrpc(master.handlers, {
@@ -76,3 +79,12 @@ export const run: CommandModule["run"] = (invocation) => {
     };
   });
 };
+
+/** What is wrong with a network is said at once, before anything is started. */
+function overlaysOf(texts: readonly string[]): readonly OverlaySettings[] {
+  try {
+    return parseOverlays(texts);
+  } catch (error) {
+    throw usageError((error as Error).message);
+  }
+}

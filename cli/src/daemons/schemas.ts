@@ -1,4 +1,4 @@
-import { flagOption, integerOption, textOption } from "@muster/foundation";
+import { flagOption, integerOption, listOption, textOption } from "@muster/foundation";
 
 const logLevel = textOption("info", "least important lines that are logged", ["debug", "info", "warn", "error"]);
 const master = textOption("127.0.0.1:5050", "gRPC address of the master");
@@ -9,6 +9,7 @@ export const schemas = {
     dataDir: textOption("muster-master", "folder of its store"),
     listen: textOption("127.0.0.1:5050", "host and port of its gRPC server"),
     offerTimeoutMs: integerOption(60_000, "an offer that is not answered is taken back after so long", { min: 100 }),
+    overlays: listOption([], "networks over all agents: NAME RANGE [RANGE6] [SETTING=VALUE ...]"),
     logLevel,
   },
   agent: {
@@ -36,6 +37,7 @@ export const schemas = {
       "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni",
       "folders of their plugins, with colons in between",
     ),
+    overlayIp: textOption("", "address that other hosts send packets of overlay networks to; as ip if empty"),
     shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
     logLevel,
   },

@@ -185,7 +185,7 @@ class RunningAgent implements Agent {
       reuseAfterMs: config.portReuseAfterMs,
     };
     const state = createState(this.#coreConfig(agentId), range, this.#deps.random.stream("ports"), loaded.epochSeen);
-    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors);
+    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors, config.host.unavailable);
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
@@ -221,6 +221,7 @@ class RunningAgent implements Agent {
 
   #registration(): Registration {
     const { host, ...config } = this.#config;
+    const { modes, unavailable } = this.#loop?.networks() ?? { modes: [...host.networkModes], unavailable: [] };
     return {
       agentId: this.agentId(),
       name: config.name,
@@ -233,9 +234,10 @@ class RunningAgent implements Agent {
       epochSeen: this.#loop?.state.epochSeen ?? 0,
       version: config.version,
       drivers: [...host.drivers],
-      unavailable: [...host.unavailable],
+      unavailable: [...host.unavailable, ...unavailable],
       bootId: this.#deps.proc.bootId,
-      networkModes: [...host.networkModes],
+      networkModes: modes,
+      underlay: host.underlay ?? null,
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Attribute, Resources, Unavailable } from "@muster/proto";
+import type { Attribute, Resources, Unavailable, Underlay } from "@muster/proto";
 import type { PortEnforcement } from "./core/port-watch.ts";
 
 /** What the host is and has; made by `fingerprintHost`, or by a simulator. */
@@ -11,6 +11,8 @@ export interface HostFacts {
   readonly drivers: readonly string[];
   readonly networkModes: readonly string[];
   readonly unavailable: readonly Unavailable[];
+  /** How the host takes part in overlay networks; absent: it can't. */
+  readonly underlay?: Underlay;
   /** Whether tasks may run under accounts other than the agent's. */
   readonly mayChangeUser: boolean;
 }

@@ -1,5 +1,6 @@
 import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
-import type { ConnectResponse, TaskReport } from "@muster/proto";
+import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
+import { findNetwork } from "../networks/networks.ts";
 import type { Disk } from "../world/disk.ts";
 import type { HostPorts } from "../world/host-ports.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
@@ -9,11 +10,13 @@ import { CheckpointWriter } from "./checkpoint/writer.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
 import type { AgentEffect, AgentInput } from "./core/effects.ts";
 import type { AgentState, Now } from "./core/model.ts";
+import { availableModes, unavailableOverlays } from "./core/overlays.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
 import type { ExecutorSessions } from "./executor-sessions.ts";
 import { taskIdOf } from "./folders.ts";
 import { type AgentMetrics, agentMetrics } from "./metrics.ts";
+import { overlayNewsFromWire } from "./overlay-wire.ts";
 import type { Session } from "./session.ts";
 import { launchFromWire } from "./wire.ts";
 
@@ -51,13 +54,14 @@ export class AgentLoop {
   readonly #metrics: AgentMetrics;
   readonly #session: () => Session;
   readonly #executors: ExecutorSessions;
+  readonly #unavailable: readonly Unavailable[];
   #tick: Cancel | undefined;
   #wake: Cancel | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #portScan: Cancel | undefined;
   #portScanAtMs = Number.NEGATIVE_INFINITY;
   #isScanSoon = false;
-  #foreignPorts = "";
+  #foreignPorts: readonly number[] = [];
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   /** Launches that wait for the free space to be known. */
   #launches: AgentInput[] = [];
@@ -65,8 +69,16 @@ export class AgentLoop {
   #isStopped = false;
   readonly #endings = new Map<string, Set<() => void>>();
 
-  constructor(deps: LoopDeps, state: AgentState, session: () => Session, executors: ExecutorSessions) {
+  /** `unavailable` of the host: it does not change. */
+  constructor(
+    deps: LoopDeps,
+    state: AgentState,
+    session: () => Session,
+    executors: ExecutorSessions,
+    unavailable: readonly Unavailable[],
+  ) {
     this.#deps = deps;
+    this.#unavailable = unavailable;
     this.state = state;
     this.#session = session;
     this.#executors = executors;
@@ -98,6 +110,7 @@ export class AgentLoop {
     ready: (key, ready) => this.post({ type: "net-ready", key, ready }),
     failed: (key, message) => this.post({ type: "net-failed", key, message }),
     gone: (key) => this.post({ type: "net-gone", key }),
+    overlay: (name, state) => this.post({ type: "overlay", name, state }),
   };
 
   /** Calls back when the task's process has ended, also if it is to be started again; gives how to stop that. */
@@ -125,8 +138,9 @@ export class AgentLoop {
   /** Acts on a master's message, field by field in the order of their numbers. */
   message(message: ConnectResponse): void {
     if (message.registered) {
-      this.#foreignPorts = "";
+      this.#foreignPorts = [];
       this.post({ type: "registered" });
+      this.#deps.nets?.beginOverlays(this.state.config.agentId);
       this.#scanPorts();
     }
     for (const { frameworkId, taskId, updateId } of message.acknowledgements)
@@ -142,6 +156,7 @@ export class AgentLoop {
     if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
     for (const { frameworkId, executorId, data } of message.executorMessages)
       this.#inOrder({ type: "executor-told", frameworkId, executorId, data });
+    if (message.overlayChanges.length > 0) this.#takeOverlays(message.overlayChanges);
   }
 
   /** Told to a master at the beginning of a session. */
@@ -157,13 +172,19 @@ export class AgentLoop {
         role: group.role,
         task: task.info,
         launchId: group.launchId,
-        ports: [...group.ports],
+        // Ports on an address of the group's own are none of the host's.
+        ports: findNetwork(group.networkMode)?.hasOwnPorts ? [] : [...group.ports],
         status: presentStatus(context, task),
         acknowledged: task.queue.length === 0,
         executorId: task.executor ? (group.executor?.id ?? "") : "",
       });
     }
     return reports;
+  }
+
+  /** Network modes that work now, and overlay networks that do not. */
+  networks(): AgentNetworks {
+    return { modes: availableModes(this.state), unavailable: unavailableOverlays(this.state) };
   }
 
   keepEpoch(epoch: number): void {
@@ -262,6 +283,9 @@ export class AgentLoop {
       case "remove-net":
         nets?.remove(effect.spec);
         return;
+      case "tell-networks":
+        this.#sendUpdate();
+        return;
       case "spawn":
         proc.spawn(effect.spec);
         return;
@@ -341,12 +365,23 @@ export class AgentLoop {
     if (!this.state.registered) return;
     this.#deps.hostPorts.scan((ports) => {
       const foreign = ports.filter((port) => !this.state.ports.held.has(port)).slice(0, foreignPortsMax);
-      const text = foreign.join(",");
-      if (text === this.#foreignPorts || this.#isStopped) return;
-      this.#foreignPorts = text;
-      // An update tells all attributes: none would mean that there are none any more.
-      const attributes = Object.entries(this.state.config.attributes).map(([name, value]) => ({ name, value }));
-      this.#session().sendUpdate({ resources: null, attributes, foreignPorts: foreign });
+      if (foreign.join() === this.#foreignPorts.join() || this.#isStopped) return;
+      this.#foreignPorts = foreign;
+      this.#sendUpdate();
     });
+  }
+
+  #takeOverlays(changes: readonly OverlayChange[]): void {
+    const { nets, log } = this.#deps;
+    const news = overlayNewsFromWire(changes, (fault) => log.warn({ reason: fault.message }, "news were left out"));
+    nets?.tellOverlays(news);
+  }
+
+  /** An update tells all attributes, ports and networks: none would mean that there are none any more. */
+  #sendUpdate(): void {
+    const attributes = Object.entries(this.state.config.attributes).map(([name, value]) => ({ name, value }));
+    const { modes, unavailable } = this.networks();
+    const networks = { modes, unavailable: [...this.#unavailable, ...unavailable] };
+    this.#session().sendUpdate({ resources: null, attributes, foreignPorts: [...this.#foreignPorts], networks });
   }
 }

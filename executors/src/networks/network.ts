@@ -10,6 +10,8 @@ export interface Network {
   readonly takesAddress: boolean;
   /** Whether groups can have ports at all. */
   readonly hasPorts: boolean;
+  /** Whether ports are on the group's own address, so that they take none of the host's. */
+  readonly hasOwnPorts: boolean;
   /** Whether a port request may name another port inside than outside. */
   readonly mapsPorts: boolean;
   /** The port on which a task itself listens. */

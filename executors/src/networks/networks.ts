@@ -3,8 +3,9 @@ import { cniNetwork } from "./cni/index.ts";
 import { hostNetwork } from "./host/index.ts";
 import type { Network } from "./network.ts";
 import { noNetwork } from "./none/index.ts";
+import { overlayNetwork } from "./overlay/index.ts";
 
-const networks: readonly Network[] = [hostNetwork, bridgeNetwork, noNetwork, cniNetwork];
+const networks: readonly Network[] = [hostNetwork, bridgeNetwork, noNetwork, cniNetwork, overlayNetwork];
 
 /** The mode of that name, or of that family. */
 export function findNetwork(mode: string): Network | undefined {

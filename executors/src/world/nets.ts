@@ -1,4 +1,4 @@
-import type { AssignedPort, GroupNetwork } from "@muster/proto";
+import type { AssignedPort, GroupNetwork, OverlayNetwork, OverlaySubnet } from "@muster/proto";
 
 /** The network that a group of tasks is to have. All of it can be made again from this, on the same machine. */
 export interface NetSpec {
@@ -8,6 +8,8 @@ export interface NetSpec {
   readonly mode: string;
   /** Which of the agent's addresses it has, counted from 1; 0: none of them. */
   readonly addressIndex: number;
+  /** The subnets in which that address is, IPv4 first. Absent or empty: those of the mode itself. */
+  readonly subnets?: readonly string[];
   readonly ports: readonly AssignedPort[];
   readonly settings: GroupNetwork;
 }
@@ -27,7 +29,21 @@ export interface NetEvents {
   failed(key: string, message: string): void;
   /** Nothing of it is left. */
   gone(key: string): void;
+  /** How an overlay network stands on this host from now on. */
+  overlay(name: string, state: OverlayState): void;
 }
+
+/** Subnets, IPv4 first, of which groups may have addresses now; or why they can't. */
+export type OverlayState = { readonly subnets: readonly string[] } | { readonly reason: string };
+
+/** What a master tells of overlay networks: first all there is, then `complete`, then what changes. */
+export type OverlayNews =
+  | { readonly type: "network"; readonly network: OverlayNetwork }
+  | { readonly type: "subnet"; readonly subnet: OverlaySubnet }
+  | { readonly type: "removal"; readonly network: string; readonly agentId: string }
+  | { readonly type: "refusal"; readonly network: string; readonly reason: string }
+  /** What was told of an earlier session and not since this one began is no more. */
+  | { readonly type: "complete" };
 
 /** The networks of groups on one host. They outlive the agent, like the tasks in them. */
 export interface Nets {
@@ -39,6 +55,10 @@ export interface Nets {
   build(spec: NetSpec): void;
   /** Removes it, whatever of it there is. `gone` follows. Every process in it has ended. */
   remove(spec: NetSpec): void;
+  /** A master has registered this agent: it is going to tell all of overlay networks anew. */
+  beginOverlays(agentId: string): void;
+  /** `overlay` follows for what changes on this host. */
+  tellOverlays(news: readonly OverlayNews[]): void;
   /** Stops watching; calls back when nothing is under way. Networks stay; what they share goes if there are none. */
   stop(done: () => void): void;
 }

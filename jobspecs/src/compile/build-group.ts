@@ -97,7 +97,7 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
     block.error("mode", {
       code: "job/network-mode",
       summary: `network mode "${text}" is not available in this release`,
-      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge", "none" or "cni/NAME"',
+      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge", "none", "cni/NAME" or "overlay/NAME"',
     });
   }
   const ports: NetworkPort[] = [];

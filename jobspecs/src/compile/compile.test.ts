@@ -446,3 +446,15 @@ test("a check that lacks what it asks by is an error, one that says too much a w
     "16:8 warning job/check-attribute",
   ]);
 });
+
+test("an overlay network is named, and its ports are the group's own", () => {
+  const group = 'network {\n mode = "overlay/blue"\n port "http" {\n static = 80\n }\n }';
+  const job = compiled(aJob({ group }));
+  expect(job.groups[0]?.network).toEqual({ mode: "overlay/blue", ports: [{ label: "http", static: 80 }] });
+  expect(decodeJob(canonicalJson(job)).groups[0]?.network.mode).toBe("overlay/blue");
+  const { diagnostics } = compileJob({
+    file: "j.hcl",
+    text: aJob({ group: 'network {\n mode = "overlay/Blue_1"\n }' }),
+  });
+  expect(renderDiagnostics(diagnostics)).toContain('network mode "overlay/Blue_1" is not available');
+});

@@ -118,7 +118,7 @@ const readNetwork = typed((reader): Network => {
     reader.at("ports"),
   );
   const mode = reader.text("mode");
-  if (!isNetworkMode(mode)) return reader.fail("mode", "must be host, bridge, none or cni/NAME");
+  if (!isNetworkMode(mode)) return reader.fail("mode", "must be host, bridge, none, cni/NAME or overlay/NAME");
   return {
     mode,
     ...(reader.has("hostname") ? { hostname: reader.text("hostname") } : {}),

@@ -130,15 +130,24 @@ export interface TaskLogs {
 
 /**
  * host: the host's own. bridge: a network of its own behind the agent's bridge. none: loopback alone. cni/NAME: what the
- * configuration of that name on the agent's host makes.
+ * configuration of that name on the agent's host makes. overlay/NAME: an address in a network over all agents.
  */
-export type NetworkMode = "host" | "bridge" | "none" | `cni/${string}`;
+export type NetworkMode = "host" | "bridge" | "none" | `cni/${string}` | `overlay/${string}`;
 
 /** Those that have no name of their own. */
 export const networkModes: readonly NetworkMode[] = ["host", "bridge", "none"];
 
 export function isNetworkMode(text: string): text is NetworkMode {
-  return networkModes.some((mode) => mode === text) || /^cni\/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text);
+  return networkModes.some((mode) => mode === text) || isNamed(text);
+}
+
+/** Whether groups have addresses that all agents reach, with ports of their own. */
+export function hasOwnPorts(mode: NetworkMode): boolean {
+  return mode.startsWith("overlay/");
+}
+
+function isNamed(text: string): boolean {
+  return /^cni\/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text) || /^overlay\/[a-z0-9][a-z0-9-]{0,31}$/.test(text);
 }
 
 export interface Network {

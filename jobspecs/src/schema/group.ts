@@ -32,7 +32,7 @@ const dnsBlock: BlockSchema = block("Resolver of the group; the host's.", {
 
 const networkBlock: BlockSchema = block("Network of the group.", {
   attributes: {
-    mode: works("string", "host, bridge, none or cni/NAME; host."),
+    mode: works("string", "host, bridge, none, cni/NAME or overlay/NAME; host."),
     hostname: works("string", "Name of the host inside; made from the task's id."),
     mbits: warned("Old bandwidth.", "has no meaning since Nomad 0.12"),
     device: warned("Old device.", "has no meaning since Nomad 0.12"),

@@ -17,6 +17,7 @@ import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
 import { Agent, AgentSession, type Framework, type Task } from "./model.ts";
 import { clearFiltersOn, rescindOffer } from "./offers.ts";
+import { awayFromOverlays, joinOverlays, leaveOverlays } from "./overlay/overlays.ts";
 import { takeStatus } from "./statuses.ts";
 import { changeStatus, endByMaster, retire } from "./tasks.ts";
 import { registrationFault } from "./validate.ts";
@@ -78,13 +79,20 @@ function describeAgent(core: Core, agent: Agent, registration: Registration): vo
   agent.version = registration.version;
   agent.drivers = registration.drivers;
   agent.networkModes = registration.networkModes;
-  agent.unavailable = registration.unavailable.map(({ name, reason }) => `${name}: ${reason}`);
+  agent.unavailable = unavailableTexts(registration.unavailable);
+  const { underlay } = registration;
+  agent.underlay =
+    underlay === null ? undefined : { ip: underlay.ip, ip6: underlay.ip6, backends: [...underlay.backends] };
   agent.dynamicPortFirst = registration.dynamicPortFirst;
   agent.dynamicPortLast = registration.dynamicPortLast;
   agent.foreignPorts = new Set();
   agent.portsTaken = undefined;
   if (setAttributes(agent, registration.attributes)) clearFiltersOn(core, agent);
   setTotal(core, agent, registration.resources);
+}
+
+function unavailableTexts(unavailable: Registration["unavailable"]): string[] {
+  return unavailable.map(({ name, reason }) => `${name}: ${reason}`);
 }
 
 function setAttributes(agent: Agent, attributes: Registration["attributes"]): boolean {
@@ -187,6 +195,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
     { clusterId: state.clusterId, pingIntervalMs: state.settings.pingIntervalMs },
     64,
   );
+  joinOverlays(core, agent, session);
   for (const task of agent.tasks) if (task.kill) sendKill(core, task);
   for (const framework of [...state.frameworks.values()])
     if (framework.state === "completed") removeOn(core, framework, agent);
@@ -221,6 +230,14 @@ function missTask(core: Core, task: Task): void {
 function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError | undefined {
   if (update.foreignPorts.length > limits.foreignPortsPerAgent)
     return invalid("update.foreign_ports", `must be at most ${limits.foreignPortsPerAgent}`);
+  const { networks } = update;
+  if (networks !== null) {
+    const { modes, unavailable } = networks;
+    if (modes.length > limits.abilitiesPerAgent || unavailable.length > limits.abilitiesPerAgent)
+      return invalid("update.networks", `must be at most ${limits.abilitiesPerAgent} of each`);
+    agent.networkModes = [...modes];
+    agent.unavailable = unavailableTexts(unavailable);
+  }
   const totalBefore = agent.total;
   setTotal(core, agent, update.resources ?? agent.total);
   if (setAttributes(agent, update.attributes)) clearFiltersOn(core, agent);
@@ -245,6 +262,7 @@ export function closeAgent(core: Core, connection: number): void {
   for (const offer of [...agent.offers]) rescindOffer(core, offer, "agent disconnected");
   countTotal(core, agent, false);
   core.state.dirty.delete(agent);
+  awayFromOverlays(core, agent);
   if (!registered) {
     forgetIfNew(core, agent);
     return;
@@ -352,6 +370,7 @@ function removeAgent(core: Core, session: AgentSession, agent: Agent): void {
     const message = "its agent has left the cluster";
     endByMaster(core, task, core.status(idsOf(task), TaskState.TASK_GONE, StatusReason.REASON_AGENT_SHUTDOWN, message));
   }
+  leaveOverlays(core, agent);
   core.state.agents.delete(agent.id);
   core.state.changedAgents.delete(agent);
   stopAwaiting(core, agent);

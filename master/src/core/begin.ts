@@ -5,6 +5,7 @@ import { Core, type Now, timerBefore } from "./core.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { IndexedHeap } from "./heap.ts";
 import { Agent, type CoreSettings, Framework, type MasterState } from "./model.ts";
+import { createOverlays, releaseForgotten } from "./overlay/overlays.ts";
 
 /** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
 export function beginReign(epoch: number, registry: Registry, settings: CoreSettings, random: Random, now: Now): Core {
@@ -22,6 +23,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     frameworkSessions: new Map(),
     awaited: new Set(),
     dirty: new Set(),
+    overlays: createOverlays(settings.overlays, registry.leases),
     timers: new IndexedHeap(timerBefore),
     changedAgents: new Set(),
     changedFrameworks: new Set(),
@@ -36,6 +38,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     state.agents.set(agentId, agent);
     state.awaited.add(agent);
   }
+  releaseForgotten(core);
   if (state.awaited.size > 0) core.after(settings.awaitedTimeoutMs, { type: "awaited" });
   const completed = registry.frameworks.filter((stored) => stored.completedAt > 0);
   for (const stored of completed.sort((a, b) => a.completedAt - b.completedAt))

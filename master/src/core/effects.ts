@@ -10,6 +10,7 @@ import type {
   WatchEvent,
 } from "@muster/proto";
 import type { Agent, Task } from "./model.ts";
+import type { Lease } from "./overlay/leases.ts";
 
 /** What the master is told. */
 export type Input =
@@ -21,6 +22,14 @@ export type Input =
       readonly type: "unreachable-stored";
       readonly agent: Agent;
       readonly connection: number;
+      readonly error: MusterError | undefined;
+    }
+  | {
+      readonly type: "lease-stored";
+      readonly network: string;
+      readonly lease: Lease;
+      /** Of the lease when it was written. */
+      readonly changes: number;
       readonly error: MusterError | undefined;
     }
   | {

@@ -125,7 +125,8 @@ const noPorts: GroupPorts = Object.freeze({
 });
 
 function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
-  if (group.ports.length === 0) return noPorts;
+  // In an overlay network ports are the task's own: the host's stay free.
+  if (group.ports.length === 0 || group.networkMode.startsWith("overlay/")) return noPorts;
   const numbers: number[] = [];
   const ports: GroupPorts = { portCount: 0, numbers, known: true, holder: undefined };
   for (const { number } of group.ports) {

@@ -34,6 +34,10 @@ export const limits = {
   nameLength: 255,
   /** Attributes of one agent. */
   attributesPerAgent: 512,
+  /** Ways of overlay networks that one agent may know. */
+  backendsPerAgent: 16,
+  /** Network modes, and things that do not work, of one agent. */
+  abilitiesPerAgent: 1_024,
   /** Ports in use that an agent may tell of. */
   foreignPortsPerAgent: 4_096,
   /** Filters of one framework on one agent; beyond, the one that ends first goes. */

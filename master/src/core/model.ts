@@ -10,6 +10,9 @@ import {
 } from "@muster/proto";
 import type { Allocator, Member } from "../allocator/allocator.ts";
 import type { IndexedHeap } from "./heap.ts";
+import type { Lease } from "./overlay/leases.ts";
+import type { OverlaySettings } from "./overlay/network.ts";
+import type { Overlay } from "./overlay/overlays.ts";
 
 /** Bounds of time that the core works with. */
 export interface CoreSettings {
@@ -25,6 +28,10 @@ export interface CoreSettings {
   readonly awaitedTimeoutMs: number;
   /** Less than this in both is not offered. */
   readonly minimumOffer: Resources;
+  /** Networks over all agents. */
+  readonly overlays: readonly OverlaySettings[];
+  /** A subnet that was given back is given to another agent after so long, if there is no other. */
+  readonly subnetReuseMs: number;
 }
 
 /** All that the master knows. Changed by `step` and `allocate` alone. */
@@ -47,6 +54,8 @@ export interface MasterState {
   readonly awaited: Set<Agent>;
   /** Agents whose free resources may be offered. */
   readonly dirty: Set<Agent>;
+  /** By name. */
+  readonly overlays: Map<string, Overlay>;
   /** What is to happen by itself, soonest first. */
   readonly timers: IndexedHeap<Timer>;
   /** Records whose figures have changed since the feed was told. */
@@ -70,6 +79,8 @@ export class Agent {
   drivers: readonly string[] = [];
   networkModes: readonly string[] = [];
   unavailable: readonly string[] = [];
+  /** How its host takes part in overlay networks; undefined: it can't. */
+  underlay: { readonly ip: string; readonly ip6: string; readonly backends: readonly string[] } | undefined = undefined;
   state: AgentStateName;
   /** The connection whose word counts; 0 if there is none. */
   connection = 0;
@@ -123,6 +134,8 @@ export class AgentSession {
   tasksComplete = false;
   stored = false;
   pingCount = 0;
+  /** It has been told of the overlay networks, and is told of what changes. */
+  hearsOverlays = false;
 
   constructor(connection: number) {
     this.connection = connection;
@@ -329,7 +342,9 @@ export type TimerWork =
   | { readonly type: "session-silence"; readonly connection: number }
   | { readonly type: "heartbeat"; readonly connection: number }
   | { readonly type: "framework-deadline"; readonly framework: Framework }
-  | { readonly type: "awaited" };
+  | { readonly type: "awaited" }
+  | { readonly type: "lease-unstored"; readonly network: string; readonly lease: Lease }
+  | { readonly type: "subnet-free"; readonly network: string };
 
 export interface Timer {
   readonly atMs: number;

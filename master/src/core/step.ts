@@ -13,6 +13,7 @@ import type { Effect, Input } from "./effects.ts";
 import { admitFramework, completeFramework, frameworkSessionClosed, heartbeat, openFramework } from "./frameworks.ts";
 import type { TimerWork } from "./model.ts";
 import { dropFilter, rescindLateOffers } from "./offers.ts";
+import { leaseStored, leaseToWaiting, storeLeaseAgain } from "./overlay/overlays.ts";
 import { takeFrameworkMessage } from "./scheduling.ts";
 
 /** One transition: changes the state and says what is to be done. Throws only for a bug of ours. */
@@ -33,6 +34,9 @@ export function step(core: Core, input: Input, now: Now): readonly Effect[] {
       break;
     case "unreachable-stored":
       unreachableStored(core, input.agent, input.connection, input.error);
+      break;
+    case "lease-stored":
+      leaseStored(core, input.network, input.lease, input.changes, input.error);
       break;
     case "framework-opened":
       openFramework(core, input.connection, input.principal, input.subscription);
@@ -101,6 +105,12 @@ function work(core: Core, due: TimerWork): void {
       return;
     case "awaited":
       stopWaiting(core);
+      return;
+    case "lease-unstored":
+      storeLeaseAgain(core, due.network, due.lease);
+      return;
+    case "subnet-free":
+      leaseToWaiting(core, due.network);
       return;
   }
 }

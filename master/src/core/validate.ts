@@ -1,5 +1,6 @@
 import { invalid, isEmptyResources, MusterError, type Resources, resources } from "@muster/foundation";
 import type { FrameworkInfo, OfferConstraint, Registration, TaskGroup, TaskInfo } from "@muster/proto";
+import ipaddr from "ipaddr.js";
 import { limits } from "./limits.ts";
 import type { Constraint } from "./model.ts";
 
@@ -129,6 +130,13 @@ export function registrationFault(registration: Registration): MusterError | und
   if (registration.resources === null) return invalid(`${field}.resources`, "must be given");
   if (registration.attributes.length > limits.attributesPerAgent)
     return invalid(`${field}.attributes`, `must be at most ${limits.attributesPerAgent}`);
+  const { underlay } = registration;
+  if (underlay !== null && !ipaddr.isValid(underlay.ip))
+    return invalid(`${field}.underlay.ip`, `"${underlay.ip}" is no address`);
+  if (underlay !== null && underlay.ip6 !== "" && !ipaddr.IPv6.isValid(underlay.ip6))
+    return invalid(`${field}.underlay.ip6`, `"${underlay.ip6}" is no IPv6 address`);
+  if ((underlay?.backends.length ?? 0) > limits.backendsPerAgent)
+    return invalid(`${field}.underlay.backends`, `must be at most ${limits.backendsPerAgent}`);
   const { dynamicPortFirst: first, dynamicPortLast: last } = registration;
   if (first > last || last > 65_535) return invalid(`${field}.dynamic_port_first`, "must be a range of ports");
   return resourcesFault(`${field}.resources`, registration.resources);

@@ -1,6 +1,7 @@
 import { type CallHandler, type Clock, MusterError, type Outlet } from "@muster/foundation";
 import type { SnapshotResponse } from "@muster/proto";
 import type { MasterConfig } from "../config.ts";
+import { overlayRecords } from "../core/overlay/overlays.ts";
 import { agentRecord, frameworkRecord, offerRecord, roleRecord } from "../core/records.ts";
 import { snapshotPartRecords, snapshotRecords } from "../feeds/snapshot.ts";
 import type { Loop } from "../loop.ts";
@@ -43,6 +44,10 @@ export function serveOperator(
         .sort((a, b) => compare(a.name, b.name))
         .map((role) => roleRecord(role, frameworks));
       respond({ ok: true, value: { roles } });
+      return undefined;
+    },
+    "Operator.ListOverlays": (_request, _peer, respond) => {
+      respond({ ok: true, value: { overlays: overlayRecords(state()) } });
       return undefined;
     },
     "Operator.GetMaster": (_request, _peer, respond) => {

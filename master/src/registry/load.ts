@@ -1,11 +1,20 @@
 import { MusterError, type Random, type Result, randomText, type Store, type StoreEntry } from "@muster/foundation";
-import { decodeAgent, decodeFramework, registryKeys, type StoredAgent, type StoredFramework } from "./records.ts";
+import {
+  decodeAgent,
+  decodeFramework,
+  decodeLease,
+  registryKeys,
+  type StoredAgent,
+  type StoredFramework,
+  type StoredLease,
+} from "./records.ts";
 
 /** What a new leader finds. */
 export interface Registry {
   readonly clusterId: string;
   readonly agents: readonly StoredAgent[];
   readonly frameworks: readonly StoredFramework[];
+  readonly leases: readonly StoredLease[];
 }
 
 /** Entries that are read at once. */
@@ -19,7 +28,11 @@ export function loadRegistry(store: Store, random: Random, done: (result: Result
       if (!agents.ok) return done(agents);
       listAll(store, registryKeys.frameworks, decodeFramework, (frameworks) => {
         if (!frameworks.ok) return done(frameworks);
-        done({ ok: true, value: { clusterId: id.value, agents: agents.value, frameworks: frameworks.value } });
+        listAll(store, registryKeys.overlays, decodeLease, (leases) => {
+          if (!leases.ok) return done(leases);
+          const found = { agents: agents.value, frameworks: frameworks.value, leases: leases.value };
+          done({ ok: true, value: { clusterId: id.value, ...found } });
+        });
       });
     });
   });

@@ -6,6 +6,7 @@ export const registryKeys = {
   clusterId: "cluster/id",
   agents: "agents/",
   frameworks: "frameworks/",
+  overlays: "overlays/",
 } as const;
 
 export function agentKey(agentId: string): string {
@@ -14,6 +15,41 @@ export function agentKey(agentId: string): string {
 
 export function frameworkKey(frameworkId: string): string {
   return `${registryKeys.frameworks}${frameworkId}`;
+}
+
+export function leaseKey(network: string, index: number): string {
+  return `${registryKeys.overlays}${network}/${index}`;
+}
+
+/** A subnet of an overlay network that an agent has, or had last. */
+export interface StoredLease {
+  readonly network: string;
+  readonly index: number;
+  /** As the network's range was when it was written. */
+  readonly subnet: string;
+  readonly agentId: string;
+  readonly underlayIp: string;
+  readonly underlayIp6: string;
+  /** Milliseconds since the epoch; 0 while the agent has it. */
+  readonly releasedAt: number;
+}
+
+export function encodeLease(lease: StoredLease): Uint8Array {
+  return encode(lease);
+}
+
+/** Throws a MusterError that names the key if the bytes are not what was written. */
+export function decodeLease(key: string, value: Uint8Array): StoredLease {
+  const record = decode(key, value);
+  return {
+    network: text(key, record, "network"),
+    index: amount(key, record, "index"),
+    subnet: text(key, record, "subnet"),
+    agentId: text(key, record, "agentId"),
+    underlayIp: text(key, record, "underlayIp"),
+    underlayIp6: text(key, record, "underlayIp6"),
+    releasedAt: amount(key, record, "releasedAt"),
+  };
 }
 
 /** An agent that has been admitted. Its tasks are on its own disk, not here. */

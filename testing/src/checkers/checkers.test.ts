@@ -7,6 +7,7 @@ import { NamesWatch } from "./names.ts";
 import { noPortTwice } from "./ports.ts";
 import { noOverCommit, resourcesConserved } from "./resources.ts";
 import { StatusWatch } from "./statuses.ts";
+import { SubnetWatch } from "./subnets.ts";
 import type { MasterView } from "./view.ts";
 
 const cpus = (cpuMillis: number): Resources => ({ ...noResources, cpuMillis });
@@ -24,7 +25,7 @@ function aTask(taskId: string, state: TaskState, port: number, launchId = taskId
 }
 
 function aView(parts: Partial<MasterView>): MasterView {
-  return { agents: [], tasks: [], offers: [], ...parts };
+  return { agents: [], tasks: [], offers: [], overlays: [], ...parts };
 }
 
 const rules = (violations: readonly { rule: string }[]): string[] => violations.map(({ rule }) => rule);
@@ -49,6 +50,27 @@ test("two launches with one port are found, two tasks of one launch are not", ()
   ]);
   expect(noPortTwice(aView({ tasks: [aTask("t-1", running, 7, "l"), aTask("t-2", running, 7, "l")] }))).toEqual([]);
   expect(noPortTwice(aView({ tasks: [aTask("t-1", running, 7), aTask("t-2", TaskState.TASK_KILLED, 7)] }))).toEqual([]);
+});
+
+test("a subnet with two holders, one that changes, and one told to another are found", () => {
+  const network = { ...emptyMessage("OverlayNetwork"), name: "blue" };
+  const lease = (agentId: string, subnet: string, releasedAt = 0) => ({
+    subnet: { ...emptyMessage("OverlaySubnet"), network: "blue", agentId, subnet },
+    agentName: agentId,
+    releasedAt,
+  });
+  const view = (...leases: ReturnType<typeof lease>[]): MasterView => {
+    const agents = ["a-1", "a-2"].map((agentId) => ({ ...anAgent(0, 0), agentId, name: agentId }));
+    return aView({ agents, overlays: [{ ...emptyMessage("OverlayRecord"), network, leases }] });
+  };
+  const watch = new SubnetWatch();
+  const told = [{ host: "a-1", network: "blue", subnet: "10.0.1.0/24" }];
+  expect(watch.look(view(lease("a-1", "10.0.1.0/24"), lease("a-2", "10.0.1.0/24", 5)), told)).toEqual([]);
+  expect(rules(watch.look(view(lease("a-1", "10.0.1.0/24"), lease("a-2", "10.0.1.0/24")), []))).toEqual([
+    "subnet-twice",
+  ]);
+  expect(rules(watch.look(view(lease("a-1", "10.0.3.0/24")), []))).toEqual(["subnet-changed"]);
+  expect(rules(new SubnetWatch().look(view(lease("a-2", "10.0.1.0/24")), told))).toEqual(["subnet-twice"]);
 });
 
 test("a task has one end, which may be told twice", () => {

@@ -1,4 +1,4 @@
-import type { AgentRecord, OfferRecord, TaskRecord } from "@muster/proto";
+import type { AgentRecord, OfferRecord, OverlayRecord, TaskRecord } from "@muster/proto";
 
 /** Something that must never be, and is. */
 export interface Violation {
@@ -15,6 +15,7 @@ export interface MasterView {
   readonly agents: readonly AgentRecord[];
   readonly tasks: readonly TaskRecord[];
   readonly offers: readonly OfferRecord[];
+  readonly overlays: readonly OverlayRecord[];
 }
 
 /** A checker of one moment: reads, never changes. */

@@ -96,6 +96,7 @@ export class AgentHost {
       networkModes: ["host", "bridge", "none"],
       unavailable: [],
       mayChangeUser: false,
+      underlay: { ip: this.ip, ip6: "", backends: ["vxlan"] },
     };
   }
 }

@@ -3,6 +3,7 @@ import { LaunchWatch, type Start } from "../checkers/launches.ts";
 import { noPortTwice } from "../checkers/ports.ts";
 import { noOverCommit, resourcesConserved } from "../checkers/resources.ts";
 import { StatusWatch } from "../checkers/statuses.ts";
+import { SubnetWatch, type ToldSubnet } from "../checkers/subnets.ts";
 import { type Violation, violation } from "../checkers/view.ts";
 import type { HostProcess } from "../world/host-processes.ts";
 import type { AgentHost } from "./agent-host.ts";
@@ -18,6 +19,7 @@ export type SchedulingMessage = Partial<SubscribeRequest> & Partial<SubscribeRes
 export class Inspector {
   readonly statuses = new StatusWatch();
   readonly #launches = new LaunchWatch();
+  readonly #subnets = new SubnetWatch();
   readonly #cluster: SimCluster;
   readonly #more: (() => readonly Violation[])[] = [];
   readonly #starts = new Map<string, Start>();
@@ -81,6 +83,7 @@ export class Inspector {
   inspect(): Violation[] {
     const view = this.#cluster.master.view();
     const found = view === undefined ? [] : [noOverCommit, resourcesConserved].flatMap((check) => check(view));
+    if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [...found, ...this.#hostPorts(), ...this.#networks(), ...this.#more.flatMap((check) => check())];
   }
 
@@ -104,6 +107,12 @@ export class Inspector {
         .map(({ port, ids }) =>
           violation("port-twice", agent.name, `processes ${ids.join(" and ")} have port ${port}`),
         ),
+    );
+  }
+
+  #toldSubnets(): ToldSubnet[] {
+    return this.#cluster.agents.flatMap(({ name: host, nets }) =>
+      [...nets.subnets].map(([network, subnet]) => ({ host, network, subnet })),
     );
   }
 

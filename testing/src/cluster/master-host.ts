@@ -38,8 +38,9 @@ export class MasterHost {
     const agents = ask(handlers, "Operator.ListAgents", { prefix: "" });
     const offers = ask(handlers, "Operator.ListOffers", {});
     const tasks = ask(handlers, "Tasks.List", { framework: "", agent: "", includeTerminal: true, prefix: "" });
-    if (agents === undefined || offers === undefined || tasks === undefined) return undefined;
-    return { ...(agents as object), ...(offers as object), ...(tasks as object) } as MasterView;
+    const overlays = ask(handlers, "Operator.ListOverlays", {});
+    const parts = [agents, offers, tasks, overlays];
+    return parts.includes(undefined) ? undefined : (Object.assign({}, ...parts) as MasterView);
   }
 
   #start(life: Life): void {
@@ -72,7 +73,7 @@ export class MasterHost {
 /** These calls are answered at once. */
 function ask(
   handlers: Handlers,
-  method: "Operator.ListAgents" | "Operator.ListOffers" | "Tasks.List",
+  method: "Operator.ListAgents" | "Operator.ListOffers" | "Operator.ListOverlays" | "Tasks.List",
   request: object,
 ): unknown {
   const handler = handlers[method] as unknown as

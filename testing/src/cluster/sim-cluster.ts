@@ -1,6 +1,6 @@
 import type { ProcSpec } from "@muster/executors";
 import { type Log, memoryStoreData, silentLog } from "@muster/foundation";
-import type { MasterConfig } from "@muster/master";
+import { type MasterConfig, parseOverlays } from "@muster/master";
 import { Hits } from "../faults/hits.ts";
 import type { Behaviour } from "../world/host-processes.ts";
 import type { Life } from "../world/life.ts";
@@ -57,7 +57,7 @@ export class SimCluster {
     const child = (name: string): Log => log.child({ program: name });
     this.master = new MasterHost(world, network, this.store, {
       address: masterAddress,
-      config: options.master ?? {},
+      config: { overlays: parseOverlays(["blue 10.244.0.0/16 fd44::/48"]), ...options.master },
       log: child("master"),
     });
     this.agents = Array.from(

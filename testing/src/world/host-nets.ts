@@ -1,5 +1,6 @@
 import type { NetEvents, NetSpec, Nets } from "@muster/executors";
 import type { Random } from "@muster/foundation";
+import type { OverlaySubnet } from "@muster/proto";
 import type { HostProcesses } from "./host-processes.ts";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
@@ -16,6 +17,8 @@ export class HostNets {
   readonly #made = new Map<string, number>();
   /** Groups whose network was taken away under a living command, or that got an address which another has. */
   readonly clashes: string[] = [];
+  /** The subnet that the host was told of last, by overlay network. */
+  readonly subnets = new Map<string, string>();
   #watcher: { readonly life: Life; readonly events: NetEvents } | undefined;
 
   constructor(world: World, host: string, processes: HostProcesses) {
@@ -35,7 +38,15 @@ export class HostNets {
   }
 
   openFor(life: Life): Nets {
+    let agentId = "";
     return {
+      beginOverlays: (id) => {
+        agentId = id;
+      },
+      tellOverlays: (news) => {
+        for (const one of news)
+          if (one.type === "subnet" && one.subnet.agentId === agentId) this.#lease(life, one.subnet);
+      },
       start: (events) => {
         this.#watcher = { life, events };
       },
@@ -55,6 +66,15 @@ export class HostNets {
         this.#world.after(life, 0, "net", done);
       },
     };
+  }
+
+  /** The network is ready on the host a while after its subnet was told. */
+  #lease(life: Life, { network, subnet, subnet6 }: OverlaySubnet): void {
+    this.subnets.set(network, subnet);
+    this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
+      const subnets = subnet6 === "" ? [subnet] : [subnet, subnet6];
+      this.#tell(life, (events) => events.overlay(network, { subnets }));
+    });
   }
 
   #build(life: Life, { key, addressIndex }: NetSpec): void {

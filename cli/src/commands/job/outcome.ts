@@ -33,7 +33,7 @@ export function showOutcome(out: Output, name: string, outcome: Outcome, job: Jo
 }
 
 function addresses(job: JobStatus | undefined): string {
-  const all = (job?.instances ?? []).flatMap(({ ip, ports }) => ports.map((port) => `${ip}:${port.number}`));
+  const all = (job?.instances ?? []).flatMap(({ ip, ports }) => ports.map((port) => `${ip}:${port.number || port.to}`));
   const [first] = all;
   if (first === undefined) return "";
   return all.length === 1 ? `  ${first}` : `  ${first} +${all.length - 1}`;

@@ -39,7 +39,7 @@ export function instancesTable(job: JobStatus, out: Output, nowMs: number): stri
         stateText(word, out.style),
         instance.agentName || "-",
         instance.pid === 0 ? "-" : String(instance.pid),
-        instance.ports.map((port) => `${port.label}=${instance.ip}:${port.number}`).join(" ") || "-",
+        instance.ports.map((port) => `${port.label}=${instance.ip}:${port.number || port.to}`).join(" ") || "-",
         String(instance.restartCount),
         timeText(instance.startedAt, nowMs, out.isTerminal),
         reasonText(instance, nowMs) || "-",

@@ -148,6 +148,7 @@ function intentRecord(state: AgentState, group: Group): IntentRecord {
     assigned: group.assigned,
     addressIndex: group.addressIndex,
     ...(group.executor ? { executor: group.executor } : {}),
+    subnets: group.subnets,
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

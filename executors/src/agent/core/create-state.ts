@@ -17,6 +17,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     secrets: random.stream("secrets"),
     ports: createPorts(range.first, range.last, range.reuseAfterMs),
     addresses: createAddressPool(config.addressesMax),
+    overlays: new Map(),
     groups: new Map(),
     launches: new Map(),
     tasks: new Map(),

@@ -1,7 +1,7 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
-import type { NetReady, NetSpec } from "../../world/nets.ts";
+import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
 import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
@@ -22,6 +22,7 @@ export type AgentInput =
   | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
   | { readonly type: "net-failed"; readonly key: string; readonly message: string }
   | { readonly type: "net-gone"; readonly key: string }
+  | { readonly type: "overlay"; readonly name: string; readonly state: OverlayState }
   | { readonly type: "durable"; readonly purpose: Purpose }
   | { readonly type: "not-durable"; readonly purpose: Purpose; readonly failure: DiskFailure }
   | { readonly type: "space"; readonly space: DiskSpace }
@@ -77,6 +78,7 @@ export type AgentEffect =
   | { readonly type: "keep-nets"; readonly specs: readonly NetSpec[] }
   | { readonly type: "build-net"; readonly spec: NetSpec }
   | { readonly type: "remove-net"; readonly spec: NetSpec }
+  | { readonly type: "tell-networks" }
   | { readonly type: "spawn"; readonly spec: ProcSpec }
   | { readonly type: "adopt"; readonly id: string; readonly bootId: string }
   | { readonly type: "signal"; readonly id: string; readonly signal: string }

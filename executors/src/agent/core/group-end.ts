@@ -2,6 +2,7 @@ import { releaseAddress } from "../../networks/address-pool.ts";
 import { releasePorts } from "../../ports/allocator.ts";
 import type { Group } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { poolOf } from "./overlays.ts";
 import type { Context } from "./status.ts";
 
 /**
@@ -32,5 +33,6 @@ export function giveBack({ state, now }: Context, group: Group): void {
   group.released = true;
   const numbers = [...group.assigned.map(({ number }) => number), ...group.ports.map(({ number }) => number)];
   releasePorts(state.ports, group.key, numbers, now.monotonicMs);
-  releaseAddress(state.addresses, group.addressIndex, group.key);
+  const pool = poolOf(state, group);
+  if (pool) releaseAddress(pool, group.addressIndex, group.key);
 }

@@ -22,6 +22,7 @@ import { closeGroup, giveBack } from "./group-end.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { lackingMode, poolOf, takeSubnets } from "./overlays.ts";
 import { unsupportedCheck } from "./probe-target.ts";
 import { spawn } from "./spawn.ts";
 import { type Context, report, sendHead } from "./status.ts";
@@ -109,11 +110,10 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;
-  const network = config.networkModes.has(group.networkMode) ? findNetwork(group.networkMode) : undefined;
-  if (!network)
-    return unsupported(
-      `network mode ${group.networkMode} is not available on this agent, which has ${[...config.networkModes].join(", ")}`,
-    );
+  const lack = lackingMode(state, group.networkMode);
+  if (lack) return lack.isPassing ? dropped(StatusReason.REASON_UNSUPPORTED, lack.message) : unsupported(lack.message);
+  const network = findNetwork(group.networkMode);
+  if (!network) return unsupported(`network mode ${group.networkMode} is not known to this agent`);
   if (!network.hasPorts && group.ports.length > 0) {
     const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
@@ -179,6 +179,7 @@ function addGroup({ state, now }: Context, request: LaunchRequest): Group {
     ports: request.ports,
     assigned: [],
     addressIndex: 0,
+    subnets: [],
     net: { name: "host" },
     phase: "ports",
     tasks: [],
@@ -269,7 +270,8 @@ export function refuse(context: Context, group: Group, refusal: Refusal): void {
 
 /** Takes what the group asks for from our own books, then asks the kernel. */
 function choosePorts(context: Context, group: Group): void {
-  if (group.ports.length === 0) {
+  // In a network where its ports are its own there is nobody to clash with.
+  if (group.ports.length === 0 || findNetwork(group.networkMode)?.hasOwnPorts) {
     recordLaunch(context, group);
     return;
   }
@@ -330,14 +332,15 @@ export function portsChecked(context: Context, key: string, taken: readonly Port
 /** All that the group is to have is known: it is written down before anything of it is made. */
 function recordLaunch(context: Context, group: Group): void {
   if (findNetwork(group.networkMode)?.takesAddress) {
-    const { addresses } = context.state;
-    const index = takeAddress(addresses, group.key);
+    const pool = poolOf(context.state, group);
+    const index = pool && takeAddress(pool, group.key);
     if (index === undefined) {
-      const message = `none of the agent's ${addresses.count} addresses for tasks is free; stop tasks, or give it a larger subnet`;
+      const message = `none of the agent's ${pool?.count ?? 0} addresses for tasks is free; stop tasks, or give it a larger subnet`;
       refuse(context, group, dropped(StatusReason.REASON_RESOURCES_MISSING, message));
       return;
     }
     group.addressIndex = index;
+    takeSubnets(context.state, group);
   }
   group.phase = "intent";
   context.effects.push({ type: "persist-intent", key: group.key, purpose: { type: "launch", key: group.key } });

@@ -154,6 +154,8 @@ export interface Group {
   assigned: AssignedPort[];
   /** Which of the agent's addresses it has; 0: none. */
   addressIndex: number;
+  /** The overlay subnets in which that address is; empty: it is in none. */
+  subnets: readonly string[];
   net: GroupNet;
   phase: GroupPhase;
   readonly tasks: Task[];
@@ -167,6 +169,14 @@ export interface Group {
   released: boolean;
 }
 
+/** An overlay network on this host: its addresses for groups, or why there are none. */
+export interface AgentOverlay {
+  readonly subnets: readonly string[];
+  /** Undefined: groups can't be launched in it. */
+  readonly pool: AddressPool | undefined;
+  readonly reason: string;
+}
+
 export interface AgentState {
   readonly config: CoreConfig;
   readonly random: Random;
@@ -174,6 +184,8 @@ export interface AgentState {
   readonly secrets: Random;
   readonly ports: Ports;
   readonly addresses: AddressPool;
+  /** By name; what the master and the host have made of each. */
+  readonly overlays: Map<string, AgentOverlay>;
   /** By key. */
   readonly groups: Map<string, Group>;
   /** Keys by framework and launch id. */
@@ -237,6 +249,7 @@ export interface IntentRecord {
   readonly addressIndex?: number;
   /** Absent: no custom executor has to do with it. */
   readonly executor?: GroupExecutor | undefined;
+  readonly subnets?: readonly string[];
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 

@@ -8,8 +8,9 @@ const hostnameLengthMax = 63;
 
 /** What is to be made for a group; the same after every restart. */
 export function netSpec(group: Group): NetSpec {
-  const { key, networkMode: mode, addressIndex, assigned: ports, network } = group;
-  return { key, mode, addressIndex, ports, settings: { ...network, hostname: network.hostname || hostnameOf(group) } };
+  const { key, networkMode: mode, addressIndex, subnets, assigned: ports, network } = group;
+  const settings = { ...network, hostname: network.hostname || hostnameOf(group) };
+  return { key, mode, addressIndex, subnets, ports, settings };
 }
 
 /** The id of the first task, as far as it can be a host name. */

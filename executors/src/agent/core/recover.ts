@@ -29,8 +29,10 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
       continue;
     }
     open.push(group);
-    for (const port of group.assigned) takePort(state.ports, port.number, port.protocol, group.key);
-    takeThisAddress(state.addresses, group.addressIndex, group.key);
+    for (const port of group.assigned)
+      if (port.number > 0) takePort(state.ports, port.number, port.protocol, group.key);
+    // Addresses of overlay networks are taken when the master has told whose they are.
+    if (group.subnets.length === 0) takeThisAddress(state.addresses, group.addressIndex, group.key);
     for (const task of group.tasks) if (task.phase !== "ended") task.phase = "starting";
   }
   for (const group of open) if (isServed(group)) rebind(context, group, states.get(group));
@@ -71,6 +73,7 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     ports: intent?.ports ?? [],
     assigned: [...(intent?.assigned ?? [])],
     addressIndex: intent?.addressIndex ?? 0,
+    subnets: intent?.subnets ?? [],
     net: { name: "host" },
     phase: "launched",
     tasks: [],

@@ -10,6 +10,7 @@ import { beginKill, killNamed } from "./kill.ts";
 import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
+import { overlayChanged } from "./overlays.ts";
 import { listenersFound } from "./port-watch.ts";
 import { absent, exited, holdersFound, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
@@ -48,6 +49,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "net-gone":
       netGone(context, input.key);
+      return;
+    case "overlay":
+      overlayChanged(context, input.name, input.state);
       return;
     case "durable":
       durable(context, input);

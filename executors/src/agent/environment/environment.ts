@@ -49,12 +49,14 @@ export function taskEnvironment(
   const [ownIp] = ownIps(group);
   for (const port of group.assigned) {
     const label = identifier(port.label);
+    // Where its ports are its own, a task is reached at them from everywhere.
+    const reached = network.hasOwnPorts ? network.portInside(port) : port.number;
     named[`PORT_${label}`] = String(network.portInside(port));
-    named[`HOST_PORT_${label}`] = String(port.number);
+    named[`HOST_PORT_${label}`] = String(reached);
     named[`IP_${label}`] = port.ip;
     named[`HOST_IP_${label}`] = port.ip;
-    named[`ADDR_${label}`] = joinAddress(port.ip, port.number);
-    named[`HOST_ADDR_${label}`] = joinAddress(port.ip, port.number);
+    named[`ADDR_${label}`] = joinAddress(port.ip, reached);
+    named[`HOST_ADDR_${label}`] = joinAddress(port.ip, reached);
     if (ownIp === undefined) continue;
     named[`ALLOC_IP_${label}`] = ownIp;
     named[`ALLOC_PORT_${label}`] = String(network.portInside(port));

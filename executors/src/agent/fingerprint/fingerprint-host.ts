@@ -13,6 +13,7 @@ import { ownerOf } from "../../networks/kernel/namespaces.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
 import type { HostFacts } from "../config.ts";
 import { findNetworkModes } from "./network-modes.ts";
+import { ip6Beside } from "./overlay-backends.ts";
 
 /** What tasks may use of the host, where the figures found are not to be taken. */
 export interface FingerprintOptions {
@@ -32,6 +33,8 @@ export interface FingerprintOptions {
   readonly bridge?: BridgeSettings;
   /** Default: `cniDefaults`. */
   readonly cni?: CniSettings;
+  /** Address that other hosts send packets of overlay networks to. Default: `ip`. */
+  readonly overlayIp?: string;
 }
 
 /** What the host is and has. The warnings are for the log. */
@@ -87,8 +90,13 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     "node.class": "",
     ...options.attributes,
   };
+  const ip = options.ip ?? firstAddress();
+  const overlayIp = options.overlayIp ?? ip;
   const [networks, containers] = await Promise.all([
-    findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults, options.cni ?? cniDefaults),
+    findNetworkModes(ownerOf(options.dataFolder), options.bridge ?? bridgeDefaults, options.cni ?? cniDefaults, {
+      ip: overlayIp,
+      ip6: ip6Beside(overlayIp),
+    }),
     findContainers(options.dataFolder),
   ]);
   Object.assign(found, networks.attributes);
@@ -99,13 +107,14 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
   return {
     ...(containers.works ? { containers: containers.host } : {}),
     host: {
-      ip: options.ip ?? firstAddress(),
+      ip,
       resources,
       attributes: toAttributes(found),
       drivers: hasPerl ? driverNames.filter((name) => name !== "exec" || containers.works) : [],
       networkModes: networks.modes,
       unavailable: [...unavailable(hasPerl, containers), ...networks.unavailable],
       mayChangeUser: process.getuid?.() === 0,
+      ...(networks.underlay ? { underlay: networks.underlay } : {}),
     },
     warnings: portWarnings(options.dynamicPortFirst ?? 20_000, options.dynamicPortLast ?? 32_000),
   };

@@ -1,4 +1,4 @@
-import type { Unavailable } from "@muster/proto";
+import type { Unavailable, Underlay } from "@muster/proto";
 import { hasIpv6, overlappingRoute } from "../../networks/bridge/host.ts";
 import { sharedRules } from "../../networks/bridge/ruleset.ts";
 import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
@@ -7,6 +7,7 @@ import { bridgeChain } from "../../networks/cni/bridge-chain.ts";
 import { findCniNetworks, whyNot } from "../../networks/cni/find-networks.ts";
 import type { CniSettings } from "../../networks/cni/settings.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
+import { findOverlayBackends } from "./overlay-backends.ts";
 
 export interface NetworkModes {
   /** Those that work here. */
@@ -15,30 +16,38 @@ export interface NetworkModes {
   readonly unavailable: readonly Unavailable[];
   /** What of the host is to be told of them. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** How the host takes part in overlay networks; undefined: it can't. */
+  readonly underlay: Underlay | undefined;
 }
 
 /** Finds out what networks can be made, by making one in a namespace that goes again. The host's own is not touched. */
-export async function findNetworkModes(owner: string, bridge: BridgeSettings, cni: CniSettings): Promise<NetworkModes> {
+export async function findNetworkModes(
+  owner: string,
+  bridge: BridgeSettings,
+  cni: CniSettings,
+  ips: Pick<Underlay, "ip" | "ip6"> = { ip: "127.0.0.1", ip6: "" },
+): Promise<NetworkModes> {
   const probe = `muster-probe-${process.pid}`;
   const fault = await makeNamespace(probe);
-  const overlay = {
-    name: "network/overlay",
-    reason: `this version of the agent lacks it; use ${fault === undefined ? "bridge, none or host" : "host"}`,
-  };
   if (fault !== undefined) {
-    const unavailable = ["bridge", "none", "cni"].map((name) => ({ name: `network/${name}`, reason: fault }));
-    return { modes: ["host"], unavailable: [...unavailable, overlay], attributes: {} };
+    const unavailable = ["bridge", "none", "cni", "overlay"].map((name) => ({
+      name: `network/${name}`,
+      reason: fault,
+    }));
+    return { modes: ["host"], unavailable, attributes: {}, underlay: undefined };
   }
   const bridgeFault = await (bridge.driver === "cni"
     ? whyNot(bridgeChain("/", bridge).network, cni, {})
     : whyNoBridge(probe, owner, bridge));
+  const overlay = await findOverlayBackends(probe, ips.ip, ips.ip6);
   await runTool("ip", ["netns", "del", probe]).catch(() => {});
   const found = await findCniNetworks(cni);
   const lacking = bridgeFault === undefined ? [] : [{ name: "network/bridge", reason: bridgeFault }];
   return {
     modes: ["host", ...(bridgeFault === undefined ? ["bridge"] : []), "none", ...found.modes],
-    unavailable: [...lacking, overlay, ...found.unavailable],
+    unavailable: [...lacking, ...overlay.unavailable, ...found.unavailable],
     attributes: found.attributes,
+    underlay: overlay.underlay,
   };
 }
 
@@ -60,7 +69,7 @@ async function whyNoBridge(probe: string, owner: string, settings: BridgeSetting
     );
     await runTool("ip", ["netns", "exec", probe, "nft", "-f", "-"], `${sharedRules(plan)}\n`);
     for (const subnet of [plan.subnet, ...(plan.subnet6 ? [plan.subnet6] : [])]) {
-      const route = await overlappingRoute(subnet, plan.bridge);
+      const route = await overlappingRoute(subnet, [plan.bridge]);
       if (route !== undefined) return overlapText(subnet.text, route);
     }
     return undefined;

@@ -7,8 +7,11 @@ import type { BridgePlan } from "./settings.ts";
  */
 const families = ["ip", "ip6"] as const;
 
+/** A bridge, and the table whose name marks its rules. */
+type Passed = Pick<BridgePlan, "bridge" | "table">;
+
 /** Lets the bridge through where there is such a chain. Doing it twice is harmless. */
-export async function passDocker(plan: BridgePlan): Promise<void> {
+export async function passDocker(plan: Passed): Promise<void> {
   for (const family of families) {
     const handles = await ownRules(plan, family);
     if (handles === undefined || handles.length > 0) continue;
@@ -19,7 +22,7 @@ export async function passDocker(plan: BridgePlan): Promise<void> {
 }
 
 /** Takes the rules away again. */
-export async function leaveDocker(plan: BridgePlan): Promise<void> {
+export async function leaveDocker(plan: Passed): Promise<void> {
   for (const family of families) {
     const handles = (await ownRules(plan, family)) ?? [];
     const lines = handles.map((handle) => `delete rule ${family} filter DOCKER-USER handle ${handle}`);
@@ -28,7 +31,7 @@ export async function leaveDocker(plan: BridgePlan): Promise<void> {
 }
 
 /** Handles of our rules in the chain; undefined: there is no such chain. */
-async function ownRules({ table }: BridgePlan, family: string): Promise<string[] | undefined> {
+async function ownRules({ table }: Passed, family: string): Promise<string[] | undefined> {
   const { code, output } = await runToEnd("nft", ["-a", "list", "chain", family, "filter", "DOCKER-USER"]);
   if (code !== 0) return undefined;
   const lines = output.split("\n").filter((line) => line.includes(`comment "${table}"`));

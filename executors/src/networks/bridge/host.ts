@@ -33,8 +33,13 @@ export function uplinkMtu(): number {
 
 /** Lets the host pass on packets, and its loopback addresses lead to the bridge. What is so already is left alone. */
 export async function openHost(bridge: string, withIpv6: boolean): Promise<void> {
-  await setting("net/ipv4/ip_forward", "1");
+  await forwardPackets(bridge, withIpv6);
   await setting(`net/ipv4/conf/${bridge}/route_localnet`, "1");
+}
+
+/** Lets the host pass on packets from and to a bridge. What is so already is left alone. */
+export async function forwardPackets(bridge: string, withIpv6: boolean): Promise<void> {
+  await setting("net/ipv4/ip_forward", "1");
   if (!withIpv6) return;
   // Until its own address is known not to have a double, a bridge does not look for neighbours: 1.5 s of silence.
   await setting(`net/ipv6/conf/${bridge}/accept_dad`, "0");
@@ -46,15 +51,25 @@ export async function openHost(bridge: string, withIpv6: boolean): Promise<void>
   await setting("net/ipv6/conf/all/forwarding", "1");
 }
 
-/** The host's route that has an address in common with the subnet, as "10.0.0.0/8 on eth1"; undefined: none has. */
-export async function overlappingRoute(subnet: Subnet, ownBridge: string): Promise<string | undefined> {
+interface RouteText {
+  readonly dst: string;
+  readonly dev?: string;
+  readonly protocol?: string;
+}
+
+/**
+ * The host's route that has an address in common with the subnet, as "10.0.0.0/8 on eth1"; undefined: none has. Those on
+ * links of our own don't count, nor those that we or our programs have made elsewhere.
+ */
+export async function overlappingRoute(
+  subnet: Subnet,
+  ownLinks: readonly string[],
+  ownProtocols: readonly string[] = [],
+): Promise<string | undefined> {
   const family = subnet.bytes.length === 4 ? "-4" : "-6";
-  const routes = JSON.parse((await runTool("ip", ["-j", family, "route", "show"])) || "[]") as {
-    dst: string;
-    dev?: string;
-  }[];
-  const found = routes.find(({ dst, dev }) => {
-    if (dst === "default" || dev === ownBridge) return false;
+  const routes = JSON.parse((await runTool("ip", ["-j", family, "route", "show"])) || "[]") as RouteText[];
+  const found = routes.find(({ dst, dev = "", protocol = "" }) => {
+    if (dst === "default" || ownLinks.includes(dev) || ownProtocols.includes(protocol)) return false;
     return overlaps(subnet, dst.includes("/") ? dst : `${dst}/${dst.includes(":") ? 128 : 32}`);
   });
   return found && `${found.dst} on ${found.dev ?? "no link"}`;

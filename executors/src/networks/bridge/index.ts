@@ -6,6 +6,7 @@ export const bridgeNetwork: Network = {
   hasNamespace: true,
   takesAddress: true,
   hasPorts: true,
+  hasOwnPorts: false,
   mapsPorts: true,
   portInside: (port) => port.to,
 };

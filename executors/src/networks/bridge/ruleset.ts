@@ -26,13 +26,6 @@ export function sharedRules(plan: BridgePlan): string {
       `ip6 saddr ${subnet6.text} oifname "${bridge}" ct status dnat masquerade`,
     );
   }
-  const metadata = Object.entries(metadataIps).map(
-    ([family, ip]) => `iifname "${bridge}" ${family} daddr ${ip} reject`,
-  );
-  const closed =
-    closedPorts.length === 0
-      ? []
-      : [`iifname "${bridge}" tcp dport { ${closedPorts.join(", ")} } reject with tcp reset`];
   return [
     `add table inet ${table}`,
     `flush table inet ${table}`,
@@ -44,13 +37,27 @@ export function sharedRules(plan: BridgePlan): string {
     chain("pre", "type nat hook prerouting priority dstnat;", toGroups),
     chain("out", "type nat hook output priority -100;", toGroups),
     chain("post", "type nat hook postrouting priority srcnat;", masquerade),
-    chain("forward", "type filter hook forward priority filter;", metadata),
-    chain("input", "type filter hook input priority filter;", [...metadata, ...closed]),
+    ...closedChains(bridge, closedPorts),
     "}",
   ].join("\n");
 }
 
-function chain(name: string, hook: string, rules: readonly string[]): string {
+/** What groups behind a bridge are not to reach: metadata of clouds, and ports of the host's own. */
+export function closedChains(bridge: string, closedPorts: readonly number[]): string[] {
+  const metadata = Object.entries(metadataIps).map(
+    ([family, ip]) => `iifname "${bridge}" ${family} daddr ${ip} reject`,
+  );
+  const closed =
+    closedPorts.length === 0
+      ? []
+      : [`iifname "${bridge}" tcp dport { ${closedPorts.join(", ")} } reject with tcp reset`];
+  return [
+    chain("forward", "type filter hook forward priority filter;", metadata),
+    chain("input", "type filter hook input priority filter;", [...metadata, ...closed]),
+  ];
+}
+
+export function chain(name: string, hook: string, rules: readonly string[]): string {
   return [`chain ${name} {`, hook, ...rules, "}"].join("\n");
 }
 

@@ -64,7 +64,7 @@ export class SharedBridge {
     const hardware = hardwareAddress(this.#plan, 0);
     if (!this.isThere()) {
       for (const each of [subnet, ...(subnet6 ? [subnet6] : [])]) {
-        const route = await overlappingRoute(each, bridge);
+        const route = await overlappingRoute(each, [bridge]);
         if (route !== undefined) throw new Error(overlapText(each.text, route));
       }
       await this.#ip.run([`link add ${bridge} address ${hardware} mtu ${this.#mtu} type bridge mcast_snooping 0`]);

@@ -9,6 +9,7 @@ export const cniNetwork: Network = {
   hasNamespace: true,
   takesAddress: false,
   hasPorts: true,
+  hasOwnPorts: false,
   mapsPorts: true,
   portInside: (port) => port.to,
 };

@@ -6,6 +6,7 @@ export const hostNetwork: Network = {
   hasNamespace: false,
   takesAddress: false,
   hasPorts: true,
+  hasOwnPorts: false,
   mapsPorts: false,
   portInside: (port) => port.number,
 };

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import type { Log } from "@muster/foundation";
 import { netFolder } from "../../agent/folders.ts";
-import type { NetEvents, NetReady, NetSpec, Nets } from "../../world/nets.ts";
+import type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "../../world/nets.ts";
+import type { OverlayHost } from "../overlay/overlay-host.ts";
 import { writeGroupFiles } from "./group-files.ts";
 import type { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -19,6 +20,8 @@ export interface KernelNetsOptions {
   readonly ip: IpBatch;
   readonly builders: readonly NetBuilder[];
   readonly log: Log;
+  /** Networks over all agents. Absent: there are none. */
+  readonly overlays?: OverlayHost;
   /** Default: a minute. */
   readonly reconcileMs?: number;
 }
@@ -32,6 +35,7 @@ class KernelNets implements Nets {
   readonly #dataFolder: string;
   readonly #builders: readonly NetBuilder[];
   readonly #log: Log;
+  readonly #overlays: OverlayHost | undefined;
   readonly #reconcileMs: number;
   readonly #namespaces: Namespaces;
   /** What is under way for a group: one thing after another. */
@@ -54,19 +58,29 @@ class KernelNets implements Nets {
     this.#dataFolder = options.dataFolder;
     this.#builders = options.builders;
     this.#log = options.log;
+    this.#overlays = options.overlays;
     this.#reconcileMs = options.reconcileMs ?? reconcileMs;
     this.#namespaces = new Namespaces(options.dataFolder, options.ip);
   }
 
   start(events: NetEvents): void {
     this.#events = events;
+    this.#overlays?.start((name, state) => setImmediate(() => this.#events?.overlay(name, state)), this.#groups);
+  }
+
+  beginOverlays(agentId: string): void {
+    this.#overlays?.begin(agentId);
+  }
+
+  tellOverlays(news: readonly OverlayNews[]): void {
+    this.#overlays?.tell(news);
   }
 
   stop(done: () => void): void {
     this.#events = undefined;
     clearTimeout(this.#timer);
     void Promise.allSettled([this.#kept, ...this.#chains.values()])
-      .then(() => (this.#owned.size === 0 ? this.#close() : undefined))
+      .then(() => (this.#owned.size === 0 ? this.#close(true) : undefined))
       .then(() => Promise.allSettled(this.#builders.map((builder) => builder.leave())))
       .then(done);
   }
@@ -159,17 +173,17 @@ class KernelNets implements Nets {
   async #reconcile(): Promise<void> {
     try {
       for (const key of await this.#namespaces.keys()) if (!this.#owned.has(key)) await this.#namespaces.remove(key);
-      if (this.#owned.size === 0) await this.#close();
+      if (this.#owned.size === 0) await this.#close(false);
       else for (const builder of this.#builders) await builder.reconcile(this.#groups);
     } catch (error) {
       this.#log.warn({ error }, "networks could not be compared with what they should be; it is tried again");
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(isEnd: boolean): Promise<void> {
     for (const builder of this.#builders)
       await builder
-        .close()
+        .close(isEnd)
         .catch((error) => this.#log.warn({ error, mode: builder.mode }, "what groups shared could not be removed"));
   }
 

@@ -17,8 +17,8 @@ export interface NetBuilder {
   remove(spec: NetSpec, namespace: string): Promise<void>;
   /** Frees what it has made for groups other than the owned, and mends what the ready lack. May be called at any time. */
   reconcile(groups: OwnedGroups): Promise<void>;
-  /** No group of any mode is left: what groups share goes, too. */
-  close(): Promise<void>;
+  /** No group of any mode is left: what groups share goes, too; at the agent's end also what waits for more groups. */
+  close(isEnd: boolean): Promise<void>;
   /** The agent stops: what only it needs goes, networks stay. */
   leave(): Promise<void>;
 }

@@ -6,6 +6,7 @@ export const noNetwork: Network = {
   hasNamespace: true,
   takesAddress: false,
   hasPorts: false,
+  hasOwnPorts: false,
   mapsPorts: false,
   portInside: (port) => port.to,
 };

@@ -8,7 +8,15 @@ import {
   type TaskInfo,
   taskLife,
 } from "@muster/framework-sdk";
-import { driverConfigJson, interpolate, type Job, type Task, type TaskGroup, taskLifeOf } from "@muster/jobspecs";
+import {
+  driverConfigJson,
+  hasOwnPorts,
+  interpolate,
+  type Job,
+  type Task,
+  type TaskGroup,
+  taskLifeOf,
+} from "@muster/jobspecs";
 import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
 import type { Instance, LaunchGroup, Run } from "./model.ts";
@@ -21,10 +29,12 @@ export function needOf(job: Job, group: TaskGroup): Need {
     total.memoryMiB += amounts.memoryMiB;
     total.diskMiB += amounts.diskMiB;
   }
-  const staticPorts = group.network.ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
+  // Ports on an address of the group's own take none of the agent's.
+  const ports = hasOwnPorts(group.network.mode) ? [] : group.network.ports;
+  const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
   return {
     resources: resources(total),
-    dynamicPortCount: group.network.ports.length - staticPorts.length,
+    dynamicPortCount: ports.length - staticPorts.length,
     staticPorts,
     constraints: [
       ...whereConstraints(job),

@@ -15,6 +15,7 @@ import {
 } from "@muster/framework-sdk";
 import {
   driverConfigJson,
+  hasOwnPorts,
   interpolate,
   type Job,
   type Service,
@@ -65,10 +66,12 @@ export function needOf(job: Job, group: TaskGroup): Need {
     total.memoryMiB += amounts.memoryMiB;
     total.diskMiB += amounts.diskMiB;
   }
-  const staticPorts = group.network.ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
+  // Ports on an address of the group's own take none of the agent's.
+  const ports = hasOwnPorts(group.network.mode) ? [] : group.network.ports;
+  const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
   return {
     resources: resources(total),
-    dynamicPortCount: group.network.ports.length - staticPorts.length,
+    dynamicPortCount: ports.length - staticPorts.length,
     staticPorts,
     constraints: [
       ...poolConstraints(job),

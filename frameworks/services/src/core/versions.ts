@@ -1,5 +1,5 @@
 import { invalid, MusterError } from "@muster/framework-sdk";
-import { decodeJob, type Job, JobInvalid, type TaskGroup } from "@muster/jobspecs";
+import { decodeJob, hasOwnPorts, type Job, JobInvalid, type TaskGroup } from "@muster/jobspecs";
 import { checkedTasks, needOf } from "./build.ts";
 import { checkPorts } from "./checks.ts";
 import type { JobVersionEntry, VersionRecord } from "./model.ts";
@@ -56,7 +56,7 @@ function checkGroup(group: TaskGroup, path: string, job: Job): void {
 export function jobWarnings(job: Job): string[] {
   return job.groups.flatMap(({ name, count, network: { mode, ports } }) => [
     ...ports
-      .filter((port) => port.static !== undefined && count > 1)
+      .filter((port) => port.static !== undefined && count > 1 && !hasOwnPorts(mode))
       .map(
         (port) =>
           `group ${name}: port ${port.static} is fixed, so each of its ${count} instances needs an agent of its own`,

@@ -1,0 +1,115 @@
+import type { OverlaySubnet } from "@muster/proto";
+import { gatewayOf } from "../bridge/subnets.ts";
+import { firstOf, hasTunnel, type OverlayPlan, tunnelHardware } from "./plan.ts";
+
+/** Marks our routes among those of the host: nobody else's are touched. */
+export const routeProtocol = 157;
+
+/** One entry of a kernel's table. */
+export interface Entry {
+  readonly table: "route" | "neighbour" | "forward";
+  /** Unique in its table: a range, an address, a hardware address. */
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Entries by table and key. */
+export type Entries = Map<string, Entry>;
+
+/** How the peers of a network are reached from here. */
+export interface Way {
+  readonly plan: OverlayPlan;
+  /** The host's link to other hosts. */
+  readonly uplink: string;
+  /** Whether an address is on that link, so that no router is in between. */
+  isOnLink(ip: string): boolean;
+}
+
+/**
+ * What the kernel needs to know of one peer: three entries for each family by tunnel, one route without. None per task, no
+ * flooding.
+ */
+export function entriesOf(peer: OverlaySubnet, way: Way): Entry[] {
+  const { plan } = way;
+  const families = [
+    { subnet: peer.subnet, own: plan.subnet, via: peer.underlayIp.includes(":") ? "" : peer.underlayIp },
+    ...(peer.subnet6 !== "" && plan.subnet6 ? [{ subnet: peer.subnet6, own: plan.subnet6, via: ip6Of(peer) }] : []),
+  ];
+  const isDirect = plan.network.backend === "host-gw" || plan.network.directRouting;
+  const entries: Entry[] = [];
+  for (const { subnet, own, via } of families) {
+    const source = gatewayOf(own);
+    if (isDirect && via !== "" && way.isOnLink(via))
+      entries.push({ table: "route", key: subnet, value: `via ${via} dev ${way.uplink} src ${source}` });
+    else if (hasTunnel(plan)) {
+      const end = firstOf(subnet);
+      const hardware = tunnelHardware(peer);
+      entries.push(
+        { table: "neighbour", key: end, value: hardware },
+        { table: "forward", key: hardware, value: peer.underlayIp },
+        { table: "route", key: subnet, value: `via ${end} dev ${plan.device} onlink src ${source}` },
+      );
+    }
+  }
+  return entries;
+}
+
+function ip6Of({ underlayIp, underlayIp6 }: OverlaySubnet): string {
+  return underlayIp6 || (underlayIp.includes(":") ? underlayIp : "");
+}
+
+export function keyOf({ table, key }: Entry): string {
+  return `${table} ${key}`;
+}
+
+export function entriesBy(entries: Iterable<Entry>): Entries {
+  const found: Entries = new Map();
+  for (const entry of entries) found.set(keyOf(entry), entry);
+  return found;
+}
+
+/** What is to be run, in this order, by `ip`, by `bridge`, and by `ip` again. */
+export interface TableLines {
+  readonly first: string[];
+  readonly forward: string[];
+  readonly last: string[];
+}
+
+/**
+ * Makes of what is there what should be. A peer's neighbour and forwarding come before its route, and go after it: no
+ * packet is ever sent to where nobody knows how to go on.
+ */
+export function linesBetween(present: Entries, wanted: Entries, device: string): TableLines {
+  const lines: TableLines = { first: [], forward: [], last: [] };
+  for (const [key, entry] of present)
+    if (!wanted.has(key)) {
+      if (entry.table === "route") lines.first.push(`route del ${entry.key} proto ${routeProtocol}`);
+      else if (entry.table === "forward") lines.forward.push(`fdb del ${entry.key} dev ${device} self`);
+      else lines.last.push(`neigh del ${entry.key} dev ${device}`);
+    }
+  for (const [key, entry] of wanted)
+    if (present.get(key)?.value !== entry.value) {
+      if (entry.table === "neighbour")
+        lines.first.push(`neigh replace ${entry.key} lladdr ${entry.value} dev ${device} nud permanent`);
+      else if (entry.table === "forward")
+        lines.forward.push(`fdb replace ${entry.key} dev ${device} dst ${entry.value} self permanent`);
+      else lines.last.push(`route replace ${entry.key} ${entry.value} proto ${routeProtocol}`);
+    }
+  return lines;
+}
+
+export interface RouteText {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly prefsrc?: string;
+  readonly flags?: readonly string[];
+}
+
+/** An entry of `ip -j route`, as far as it is one of ours. */
+export function routeEntry({ dst, gateway = "", dev = "", prefsrc = "", flags = [] }: RouteText): Entry {
+  const onlink = flags.includes("onlink") ? " onlink" : "";
+  // A range of one address is told without its prefix.
+  const key = dst.includes("/") ? dst : `${dst}/${dst.includes(":") ? 128 : 32}`;
+  return { table: "route", key, value: `via ${gateway} dev ${dev}${onlink} src ${prefsrc}` };
+}

@@ -1,0 +1,250 @@
+import { TaskState } from "@muster/proto";
+import { afterEach, expect } from "vitest";
+import { httpServer } from "./bridge.support.ts";
+import { testWith } from "./machine.ts";
+import { aSubnet, blue, type Host, Lan, news, tools, untilListening } from "./overlay.support.ts";
+
+const lan = Lan.use(afterEach);
+
+/** Two machines with an agent each, in one network, that know of each other. */
+async function twoHosts(): Promise<[Host, Host]> {
+  const [one, two] = [lan.host(), lan.host()];
+  await Promise.all([one.start(), two.start()]);
+  const first = aSubnet(1, one.agentId, one.ip);
+  const second = aSubnet(2, two.agentId, two.ip);
+  await Promise.all([one.join(1, [second]), two.join(2, [first])]);
+  return [one, two];
+}
+
+async function launchServer(host: Host, taskId: string): Promise<void> {
+  const ports = [{ label: "http", to: 8080 }];
+  host.master.launch({ taskId, networkMode: "overlay/blue", ports, spec: httpServer(8080) });
+  await host.master.untilState(taskId, TaskState.TASK_RUNNING);
+  await untilListening(host, taskId);
+}
+
+async function launchSleeper(host: Host, taskId: string): Promise<void> {
+  const spec = { command: "sleep", arguments: ["600"] };
+  host.master.launch({ taskId, networkMode: "overlay/blue", spec });
+  await host.master.untilState(taskId, TaskState.TASK_RUNNING);
+}
+
+function curl(host: Host, taskId: string, address: string): string {
+  return host.inTask(taskId, "curl", "-gsS", "--max-time", "2", `http://${address}/`);
+}
+
+testWith([...tools, "curl"], "case 42: a task reaches one of another host by its address, IPv4 and IPv6", async () => {
+  const [one, two] = await twoHosts();
+  await Promise.all([launchServer(two, "web"), launchSleeper(one, "asks")]);
+  const pid = String(two.statusOf("web")?.container?.pid);
+  expect(two.ipsOf("web")).toEqual(["10.244.2.2", "fd44:0:0:2::2"]);
+  expect(curl(one, "asks", "10.244.2.2:8080")).toBe(pid);
+  expect(curl(one, "asks", "[fd44:0:0:2::2]:8080")).toBe(pid);
+  expect(two.statusOf("web")?.container?.ports).toEqual([
+    { label: "http", number: 0, to: 8080, protocol: "", ip: "10.244.2.2" },
+  ]);
+});
+
+testWith(tools, "case 43: a peer that comes later is known to the kernel within a second", async () => {
+  const host = lan.host();
+  await host.start();
+  await host.join(1);
+  expect(host.entries()).toEqual([]);
+  const [device] = host.links("device");
+  host.master.say(news({ subnet: aSubnet(9, "peer-9", "192.0.2.9") }));
+  await expect
+    .poll(() => host.entries().map(simple), { timeout: 1_000, interval: 20 })
+    .toEqual([
+      `10.244.9.0/24 via 10.244.9.0 dev ${device} src 10.244.1.1 onlink`,
+      `fd44:0:0:9::/64 via fd44:0:0:9:: dev ${device} src fd44:0:0:1::1 metric 1024 onlink pref medium`,
+      "10.244.9.0 lladdr 02:4d:0a:f4:09:00 PERMANENT",
+      "fd44:0:0:9:: lladdr 02:4d:0a:f4:09:00 PERMANENT",
+      "02:4d:0a:f4:09:00 dst 192.0.2.9 self permanent",
+    ]);
+});
+
+testWith(tools, "case 44: a peer that leaves takes its entries along, and those of others stay", async () => {
+  const host = lan.host();
+  await host.start();
+  await host.join(1, [aSubnet(8, "peer-8", "192.0.2.8"), aSubnet(9, "peer-9", "192.0.2.9")]);
+  // Somebody else's route in another range, and a neighbour of another link.
+  host.run("ip", "route", "add", "10.99.0.0/24", "via", lan.ip);
+  const before = host.entries();
+  expect(before).toHaveLength(10);
+  host.master.say(news({ removal: { network: "blue", agentId: "peer-9" } }));
+  const rest = before.filter((line) => !/10\.244\.9\.|fd44:0:0:9:|:f4:09:/.test(line));
+  expect(rest).toHaveLength(5);
+  await expect.poll(() => host.entries(), { timeout: 2_000, interval: 20 }).toEqual(rest);
+  expect(host.run("ip", "route", "show", "10.99.0.0/24")).toContain(lan.ip);
+});
+
+testWith([...tools, "curl"], "case 45: a device that somebody deletes is made again, and traffic is back", async () => {
+  const [one, two] = await twoHosts();
+  await Promise.all([launchServer(two, "web"), launchSleeper(one, "asks")]);
+  const pid = String(two.statusOf("web")?.container?.pid);
+  for (const kind of ["device", "bridge"] as const) {
+    const [link = ""] = one.links(kind);
+    const entries = one.entries();
+    one.run("ip", "link", "del", link);
+    await expect.poll(() => curl(one, "asks", "10.244.2.2:8080"), { timeout: 5_000 }).toBe(pid);
+    expect(curl(one, "asks", "[fd44:0:0:2::2]:8080")).toBe(pid);
+    expect(one.entries()).toEqual(entries);
+  }
+});
+
+testWith(tools, "case 46: what fits passes uncut, and what does not is told so", async () => {
+  const [one, two] = await twoHosts();
+  await Promise.all([launchSleeper(two, "far"), launchSleeper(one, "asks")]);
+  expect(pingUncut(one, "asks", "10.244.2.2", 1_422)).toBe("answered");
+  // EMSGSIZE: the sender hears of it, nothing is lost in silence.
+  expect(pingUncut(one, "asks", "10.244.2.2", 1_423)).toMatch(/Message too long/);
+});
+
+testWith(
+  [...tools, "curl"],
+  "tasks leave to the world by their host's address, and keep their own within",
+  async () => {
+    const [one, two] = await twoHosts();
+    await Promise.all([launchServer(two, "web"), launchSleeper(one, "asks")]);
+    two.master.launch({
+      taskId: "tells",
+      networkMode: "overlay/blue",
+      spec: { command: "perl", arguments: ["-e", tellsPeer] },
+    });
+    await untilListening(two, "tells");
+    const outside = lan.host();
+    const server = outside.spawn("perl", "-e", tellsPeer);
+    await server.listens;
+    expect(curl(one, "asks", `${outside.ip}:8081`)).toBe(`::ffff:${one.ip}`);
+    expect(curl(one, "asks", `${two.ipsOf("tells")[0]}:8081`)).toBe("::ffff:10.244.1.2");
+  },
+);
+
+testWith([...tools, "curl"], "tasks are told where they are reached, whatever ports they name", async () => {
+  const host = lan.host();
+  await host.start();
+  await host.join(1);
+  const spec = { command: "sh", arguments: ["-c", "env | grep -E '^MUSTER_(PORT|ADDR|HOST_PORT|IP)_' | sort"] };
+  const ports = [{ label: "http", to: 8080 }, { label: "any" }, { label: "fixed", number: 7070 }];
+  host.master.launch({ taskId: "look", networkMode: "overlay/blue", ports, spec });
+  await host.master.untilState("look", TaskState.TASK_FINISHED);
+  expect(host.outputOf("look").trim().split("\n")).toEqual([
+    "MUSTER_ADDR_any=10.244.1.2:20000",
+    "MUSTER_ADDR_fixed=10.244.1.2:7070",
+    "MUSTER_ADDR_http=10.244.1.2:8080",
+    "MUSTER_HOST_PORT_any=20000",
+    "MUSTER_HOST_PORT_fixed=7070",
+    "MUSTER_HOST_PORT_http=8080",
+    "MUSTER_IP_any=10.244.1.2",
+    "MUSTER_IP_fixed=10.244.1.2",
+    "MUSTER_IP_http=10.244.1.2",
+    "MUSTER_PORT_any=20000",
+    "MUSTER_PORT_fixed=7070",
+    "MUSTER_PORT_http=8080",
+  ]);
+});
+
+testWith(
+  [...tools, "curl"],
+  "an agent that is killed leaves its network as it is, and the next one takes it up",
+  async () => {
+    const [one, two] = await twoHosts();
+    await Promise.all([launchServer(two, "web"), launchSleeper(one, "asks")]);
+    const pid = String(two.statusOf("web")?.container?.pid);
+    const entries = one.entries();
+    await one.stop("SIGKILL");
+    expect(curl(one, "asks", "10.244.2.2:8080")).toBe(pid);
+    await one.start();
+    // Its master has not said anything of networks yet: what there is stays.
+    expect(one.entries()).toEqual(entries);
+    await one.join(1, [aSubnet(2, two.agentId, two.ip), aSubnet(5, "peer-5", "192.0.2.5")]);
+    await expect.poll(() => one.entries().length, { timeout: 2_000 }).toBe(entries.length + 5);
+    expect(curl(one, "asks", "10.244.2.2:8080")).toBe(pid);
+    await launchSleeper(one, "next");
+    expect(one.ipsOf("next")).toEqual(["10.244.1.3", "fd44:0:0:1::3"]);
+  },
+);
+
+testWith(tools, "an agent without its subnet keeps its tasks, takes no others, and says why", async () => {
+  const host = lan.host();
+  await host.start();
+  await host.join(1);
+  await launchSleeper(host, "stays");
+  const heard = host.master.requests.length;
+  host.master.say(news({ removal: { network: "blue", agentId: host.agentId } }));
+  await host.master.until(
+    () => host.master.requests.slice(heard).some(({ update }) => update?.networks),
+    "news of its networks",
+  );
+  expect(host.modes).not.toContain("overlay/blue");
+  expect(host.unavailable).toContain("network/overlay/blue: the master has not given this agent a subnet yet");
+  host.master.launch({ taskId: "late", networkMode: "overlay/blue", spec: { command: "true" } });
+  await host.master.untilState("late", TaskState.TASK_DROPPED);
+  expect(host.statusOf("stays")?.state).toBe(TaskState.TASK_RUNNING);
+  host.master.say(news({ subnet: aSubnet(1, host.agentId, host.ip) }));
+  await host.untilMode("overlay/blue");
+  await launchSleeper(host, "next");
+  expect(host.ipsOf("next")[0]).toBe("10.244.1.3");
+});
+
+testWith(tools, "an agent that leaves takes all of its networks with it", async () => {
+  const host = lan.host();
+  await host.start();
+  await host.join(1, [aSubnet(9, "peer-9", "192.0.2.9")]);
+  await launchSleeper(host, "ends");
+  await host.stop("SIGTERM");
+  expect([host.links("device"), host.links("bridge"), host.entries()]).toEqual([[], [], []]);
+  expect(host.run("nft", "list", "tables")).toBe("");
+});
+
+testWith(tools, "a network that the host reaches otherwise is refused with that route", async () => {
+  const host = lan.host();
+  await host.start();
+  host.run("ip", "route", "add", "10.244.7.0/24", "via", lan.ip);
+  const own = aSubnet(1, host.agentId, host.ip);
+  host.master.say(news({ network: blue }, { subnet: own }, { complete: true }));
+  await expect
+    .poll(() => host.unavailable.join(), { timeout: 5_000 })
+    .toMatch(/network\/overlay\/blue: .*10\.244\.0\.0\/16 overlaps the host's route 10\.244\.7\.0\/24 on up0/);
+  host.run("ip", "route", "del", "10.244.7.0/24");
+  await host.untilMode("overlay/blue");
+});
+
+/** Without what depends on the version of the tools. */
+function simple(line: string): string {
+  return line
+    .replace(/\s+/g, " ")
+    .replace(/ proto \S+/, "")
+    .trim();
+}
+
+/** One echo request of so many bytes that nobody may cut; "answered", or what the kernel says. */
+function pingUncut(host: Host, taskId: string, ip: string, bytes: number): string {
+  return host.inTask(taskId, "perl", "-e", ping, ip, String(bytes));
+}
+
+const ping = `
+  use Socket;
+  my ($ip, $bytes) = @ARGV;
+  socket(my $s, AF_INET, SOCK_RAW, 1) or die "socket: $!";
+  setsockopt($s, 0, 10, pack("i", 2)) or die "setsockopt: $!";
+  my $body = pack("CCnnn", 8, 0, 0, $$ & 0xffff, 1) . ("x" x $bytes);
+  my $sum = unpack("%32n*", $body . "\\0");
+  $sum = ($sum >> 16) + ($sum & 0xffff) while $sum >> 16;
+  substr($body, 2, 2) = pack("n", ~$sum & 0xffff);
+  send($s, $body, 0, sockaddr_in(0, inet_aton($ip))) or die "$!\\n";
+  my $ready = "";
+  vec($ready, fileno($s), 1) = 1;
+  die "no answer\\n" unless select($ready, undef, undef, 2);
+  print "answered";`;
+
+/** Answers one who asks with the address that he comes from. */
+const tellsPeer = `
+  use IO::Socket::IP;
+  $| = 1;
+  my $server = IO::Socket::IP->new(LocalHost => "::", LocalPort => 8081, Listen => 4, V6Only => 0) or die "listen: $@";
+  print "listens\\n";
+  while (my $client = $server->accept) {
+    my $text = $client->peerhost;
+    print $client "HTTP/1.0 200 OK\\r\\ncontent-length: " . length($text) . "\\r\\n\\r\\n$text";
+  }`;
