@@ -1,5 +1,6 @@
 // How many tasks a second one agent brings from the launch's arrival to RUNNING, for plain processes and, where the agent
-// is root and has crun or runc, for containers with the host's programs. The agent and its master's end of the session are
+// is root and has crun or runc, for containers with the host's programs; and where it has skopeo and nft, for containers
+// from an image that is here, each in a network of its own. The agent and its master's end of the session are
 // one process and speak gRPC; records are durable, shims and programs are real. Up to `inFlightMax` launches are on their
 // way at once.
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,21 +9,29 @@ import { join } from "node:path";
 import { createAgent, fingerprintHost, hostWorld } from "@muster/executors";
 import { grpcTransport, silentLog as log, systemClock, systemRandom } from "@muster/foundation";
 import { startMaster } from "./agent/master.mjs";
+import { makeSleepImage } from "./agent/sleep-image.mjs";
 import { pause } from "./dev-cluster.mjs";
 
-const bars = { process: 150, exec: 40 };
+const bars = { process: 150, exec: 40, oci: 25 };
 const inFlightMax = 16;
-const counts = { process: 300, exec: 120 };
+const counts = { process: 300, exec: 120, oci: 120 };
+const networkModes = { process: "", exec: "", oci: "bridge" };
+const labels = { process: "process", exec: "exec", oci: "oci, network bridge, image present" };
 
 export async function run(say) {
   const figures = [];
-  for (const driver of ["process", "exec"]) {
+  for (const driver of ["process", "exec", "oci"]) {
     const folder = mkdtempSync(join(tmpdir(), "muster-bench-agent-"));
     try {
       const rate = await measure(folder, driver);
       if (rate === undefined) say(`launch-agent: driver ${driver} does not work here`);
       else
-        figures.push({ label: `launches to RUNNING, ${driver}`, value: rate, unit: "/s", peer: `bar ${bars[driver]}` });
+        figures.push({
+          label: `launches to RUNNING, ${labels[driver]}`,
+          value: rate,
+          unit: "/s",
+          peer: `bar ${bars[driver]}`,
+        });
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -34,7 +43,10 @@ async function measure(dataFolder, driver) {
   const { host, containers } = await new Promise((resolve) =>
     fingerprintHost({ dataFolder, ip: "127.0.0.1" }, resolve),
   );
-  if (!host.drivers.includes(driver)) return undefined;
+  const networkMode = networkModes[driver];
+  if (!host.drivers.includes(driver) || !host.networkModes.includes(networkMode || "host")) return undefined;
+  const config = driver === "oci" ? { image: makeSleepImage(join(dataFolder, "image")) } : undefined;
+  const description = { driver, networkMode, driverConfigJson: config ? JSON.stringify(config) : "" };
   const master = await startMaster();
   const transport = grpcTransport({});
   const agent = createAgent(
@@ -43,16 +55,23 @@ async function measure(dataFolder, driver) {
       random: systemRandom,
       transport,
       log,
-      ...hostWorld({ dataFolder, clock: systemClock, log, containers }),
+      ...hostWorld({
+        dataFolder,
+        clock: systemClock,
+        log,
+        containers,
+        hasNets: networkMode !== "",
+        hasImages: driver === "oci",
+      }),
     },
     { name: "bench", address: "127.0.0.1:5051", masters: [master.address], dataFolder, version: "bench", host },
   );
   try {
     agent.start();
     while (!master.isRegistered()) await pause(10);
-    await launchAll(master, driver, inFlightMax, "warm");
+    await launchAll(master, description, inFlightMax, "warm");
     const began = performance.now();
-    await launchAll(master, driver, counts[driver], "run");
+    await launchAll(master, description, counts[driver], "run");
     return (counts[driver] * 1_000) / (performance.now() - began);
   } finally {
     await new Promise((resolve) => agent.stop(resolve, "kill"));
@@ -61,11 +80,11 @@ async function measure(dataFolder, driver) {
   }
 }
 
-async function launchAll(master, driver, count, prefix) {
+async function launchAll(master, description, count, prefix) {
   const before = master.runningCount();
   for (let launched = 0; master.runningCount() - before < count; ) {
     while (launched < count && launched - (master.runningCount() - before) < inFlightMax)
-      master.launch(`${prefix}-${launched++}`, driver);
+      master.launch(`${prefix}-${launched++}`, description);
     await master.changed();
   }
 }

@@ -53,8 +53,8 @@ export async function startMaster() {
       new Promise((resolve) => {
         wake = resolve;
       }),
-    launch: (taskId, driver) => {
-      const spec = { ...emptyMessage("TaskSpec"), driver, command: "sleep", arguments: ["1000"] };
+    launch: (taskId, { driver, networkMode = "", driverConfigJson = "" }) => {
+      const spec = { ...emptyMessage("TaskSpec"), driver, driverConfigJson, command: "sleep", arguments: ["1000"] };
       const task = {
         ...emptyMessage("TaskInfo"),
         taskId,
@@ -62,7 +62,7 @@ export async function startMaster() {
         resources: resources({ cpuMillis: 10, memoryMiB: 32 }),
         spec: codecOf("TaskSpec").encode(spec),
       };
-      const group = { launchId: taskId, networkMode: "", network: null, ports: [], tasks: [task] };
+      const group = { launchId: taskId, networkMode, network: null, ports: [], tasks: [task] };
       say({ launches: [{ frameworkId: "bench", frameworkName: "bench", role: "bench", group }] });
     },
     stop: () => new Promise((resolve) => server.made.close(resolve)),

@@ -15,7 +15,7 @@ export async function restartTime(dataFolder, taskCount) {
     while (!master.isRegistered()) await pause(10);
     for (let launched = 0; master.runningCount() < taskCount; ) {
       while (launched < taskCount && launched - master.runningCount() < inFlightMax)
-        master.launch(`task-${launched++}`, "process");
+        master.launch(`task-${launched++}`, { driver: "process" });
       await master.changed();
     }
     await ended(agent, "SIGKILL");

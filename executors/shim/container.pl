@@ -42,14 +42,25 @@ sub begin_container {
   close $out or final_event(at => now_ms(), failed => "bundle\t" . ($! + 0) . "\t$!");
 }
 
+# The layers of an image with one of the task's own above them, in the namespace of mounts that was just made: whatever
+# dies, nothing stays mounted. Names are relative, so that they are short and hold nothing that options end with.
+sub mount_layers {
+  chdir("$bundle/lower") or fail('layers');
+  my ($type, $place, $flags) = ('overlay', '../rootfs', 4);    # MS_NODEV
+  my $options = 'lowerdir=' . join(':', 0 .. $spec{layers} - 1) . ',upperdir=../upper,workdir=../overlay';
+  syscall($nr->{mount}, $type, $place, $type, $flags, $options) == 0 or fail('overlay of the layers');
+  chdir($bundle) or fail('layers');
+}
+
 # The write end of exec_write goes through the runtime into the container, and is closed when the task's program starts.
 sub run_container {
   syscall($nr->{prctl}, 1, 9, 0, 0, 0);
-  if ($spec{hidden_mount} ne '') {
+  if ($spec{hidden_mount} ne '' || $spec{layers}) {
     my ($root, $hidden) = ('/', $spec{hidden_mount});
-    syscall($nr->{unshare}, 0x20000) == 0 && syscall($nr->{mount}, 0, $root, 0, 0x84000, 0) == 0
-      && syscall($nr->{umount2}, $hidden, 2) == 0 or fail('mounts');
+    syscall($nr->{unshare}, 0x20000) == 0 && syscall($nr->{mount}, 0, $root, 0, 0x84000, 0) == 0 or fail('mounts');
+    $hidden eq '' || syscall($nr->{umount2}, $hidden, 2) == 0 or fail('mounts');
   }
+  mount_layers() if $spec{layers};
   %ENV = (PATH => $ENV{PATH});
   my @words = ('--root', "$bundle/state", '--log', "$bundle/log", 'run', '--detach', '--bundle', $bundle,
     '--pid-file', "$bundle/pid", $spec{container});

@@ -6,6 +6,8 @@ import type { ContainerHost } from "./containers/container-host.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
+import { type RegistrySettings, registryDefaults } from "./images/skopeo.ts";
+import { skopeoImages } from "./images/skopeo-images.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
 import { bridgeBuilder } from "./networks/bridge/builder.ts";
 import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
@@ -38,6 +40,10 @@ export interface HostWorldOptions {
   readonly cni?: CniSettings;
   /** Where packets of overlay networks go out and come in. Absent: groups can't have such networks. */
   readonly underlay?: UnderlayAddress;
+  /** Whether tasks can have images: containers work, and skopeo was found. */
+  readonly hasImages?: boolean;
+  /** Default: `registryDefaults`. */
+  readonly registries?: RegistrySettings;
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
@@ -51,10 +57,12 @@ export function hostWorld({
   bridge = bridgeDefaults,
   cni = cniDefaults,
   underlay,
+  hasImages = false,
+  registries = registryDefaults,
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
-  "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets"
+  "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets" | "images"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   const containers = host && { host, cgroups: new TaskCgroups(host.cgroups, ownerOf(dataFolder)) };
@@ -68,6 +76,7 @@ export function hostWorld({
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay) } : {}),
+    ...(hasImages ? { images: skopeoImages({ dataFolder, clock, log, registries }) } : {}),
   };
 }
 

@@ -6,12 +6,14 @@ export { type TaskFolders, taskFolders } from "./agent/folders.ts";
 export type { ContainerHost } from "./containers/container-host.ts";
 export { executorSocketPath, serveExecutors } from "./executor-socket.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
+export { type RegistrySettings, registryDefaults } from "./images/skopeo.ts";
 export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
 export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
+export type { ImageConfig, ImageEvents, ImageReady, Images, ImageWish } from "./world/images.ts";
 export type { NetEvents, NetReady, NetSpec, Nets } from "./world/nets.ts";
 export type {
   GrpcTarget,

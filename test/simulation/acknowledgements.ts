@@ -8,7 +8,7 @@ import { batchName, decodeItem, itemKey } from "./batch-framework.ts";
  */
 export class AcknowledgementWatch {
   readonly #cluster: SimCluster;
-  /** Ends by the id of their update. */
+  /** Ends by their task and the id of their update: two agents may give the same id to updates of two tasks. */
   readonly #ends = new Map<string, TaskStatus>();
 
   constructor(cluster: SimCluster) {
@@ -18,14 +18,15 @@ export class AcknowledgementWatch {
   /** Reads a message of the scheduling stream, of either direction. */
   read(from: string, message: { readonly updates?: readonly TaskStatus[] } & Partial<SubscribeRequest>): void {
     for (const status of message.updates ?? [])
-      if (isTerminal(status.state) && status.updateId !== "") this.#ends.set(status.updateId, status);
+      if (isTerminal(status.state) && status.updateId !== "")
+        this.#ends.set(`${status.taskId}/${status.updateId}`, status);
     if (from !== batchName) return;
     for (const acknowledgement of message.acknowledgements ?? [])
       this.#cluster.violations.add(this.#acknowledged(acknowledgement));
   }
 
   #acknowledged({ taskId, updateId }: Acknowledgement): Violation[] {
-    const end = this.#ends.get(updateId);
+    const end = this.#ends.get(`${taskId}/${updateId}`);
     if (end === undefined) return [];
     const [, number = "", , attempt = ""] = taskId.split(".");
     const entry = this.#cluster.store.data.entries.get(`state/${batchName}/${itemKey(Number(number))}`);

@@ -74,6 +74,11 @@ export const daemonCommands: readonly CommandSpec[] = [
         flags: "--overlay-ip <address>",
         help: "where other hosts send packets of overlay networks; as --ip if absent",
       },
+      {
+        flags: "--registry-auth <file>",
+        help: "names and passwords for registries of images, as docker login writes it",
+      },
+      { flags: "--insecure-registries <list>", help: "registries asked without encryption: host:port, with commas" },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

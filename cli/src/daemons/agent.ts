@@ -15,6 +15,7 @@ import {
   hostWorld,
   type PortEnforcement,
   parseSubnet,
+  type RegistrySettings,
   serveExecutors,
 } from "@muster/executors";
 import { grpcTransport, type Log, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
@@ -51,6 +52,10 @@ export const run: CommandModule["run"] = (invocation) => {
       ...(settings.ip === "" ? {} : { ip: settings.ip }),
       ...(settings.overlayIp === "" ? {} : { overlayIp: addressOf(settings.overlayIp) }),
     };
+    const registries: RegistrySettings = {
+      authFile: settings.registryAuth === "" ? "" : resolve(settings.registryAuth),
+      insecureRegistries: settings.insecureRegistries.split(",").filter((registry) => registry !== ""),
+    };
     const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ips }, log);
     const transport = grpcTransport();
     const executorSocket = executorSocketPath(dataFolder);
@@ -69,6 +74,8 @@ export const run: CommandModule["run"] = (invocation) => {
           cni,
           containers,
           ...(host.underlay ? { underlay: host.underlay } : {}),
+          hasImages: host.drivers.includes("oci"),
+          registries,
         }),
         failed: (error) => lifecycle.fail(error),
       },

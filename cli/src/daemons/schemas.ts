@@ -38,6 +38,11 @@ export const schemas = {
       "folders of their plugins, with colons in between",
     ),
     overlayIp: textOption("", "address that other hosts send packets of overlay networks to; as ip if empty"),
+    registryAuth: textOption("", "file of names and passwords for registries of images, as docker login writes it"),
+    insecureRegistries: textOption(
+      "",
+      "registries that may be asked without encryption: host:port, with commas between",
+    ),
     shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
     logLevel,
   },

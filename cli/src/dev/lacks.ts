@@ -5,11 +5,14 @@ import { join } from "node:path";
 export function describeLacks(environment: Readonly<Record<string, string | undefined>>, uid: number): string[] {
   const lacks: string[] = [];
   if (uid !== 0)
-    lacks.push("not root: tasks run as you, driver exec and network modes other than host are off (sudo npm start)");
+    lacks.push(
+      "not root: tasks run as you, drivers exec and oci and network modes other than host are off (sudo npm start)",
+    );
   const has = (name: string): boolean =>
     (environment["PATH"] ?? "").split(":").some((folder) => folder !== "" && isExecutable(join(folder, name)));
   if (!has("crun") && !has("runc"))
-    lacks.push("no crun or runc: driver exec is off, process is on (Debian: apt-get install crun)");
+    lacks.push("no crun or runc: drivers exec and oci are off, process is on (Debian: apt-get install crun)");
+  if (!has("skopeo")) lacks.push("no skopeo: driver oci is off (Debian: apt-get install skopeo)");
   if (uid === 0 && !(has("nft") && has("ip")))
     lacks.push("no nft or ip: network mode bridge is off (Debian: apt-get install nftables iproute2)");
   if (!cniFolders.some((folder) => isExecutable(join(folder, "bridge"))))

@@ -56,10 +56,16 @@ export class AgentFixture {
   }
 
   /** Starts an agent whose tasks can have containers, and its groups networks of these modes. Needs root. */
-  agentWithContainers(containers: ContainerHost, networkModes: readonly string[] = ["host", "none"]): Promise<Agent> {
+  agentWithContainers(
+    containers: ContainerHost,
+    networkModes: readonly string[] = ["host", "none"],
+    options: Partial<HostWorldOptions> = {},
+    config: Partial<AgentConfig> = {},
+  ): Promise<Agent> {
     const { dataFolder } = this;
-    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, containers });
-    return this.agent({ host: { ...this.#config().host, networkModes, drivers: ["process", "exec"] } }, world);
+    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, containers, ...options });
+    const host = { ...this.#config().host, networkModes, drivers: ["process", "exec", "oci"] };
+    return this.agent({ host, ...config }, world);
   }
 
   /** What differs of the host, in the place where an agent's configuration has it. */

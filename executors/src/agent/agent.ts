@@ -11,6 +11,7 @@ import {
 import type { Registration } from "@muster/proto";
 import type { Disk, DiskWrite } from "../world/disk.ts";
 import type { HostPorts } from "../world/host-ports.ts";
+import type { Images } from "../world/images.ts";
 import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
@@ -36,6 +37,8 @@ export interface AgentDeps {
   readonly log: Log;
   /** Absent: groups can have the host's network alone. */
   readonly nets?: Nets;
+  /** Absent: no task can have an image. */
+  readonly images?: Images;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Absent: Tasks.Logs answers "unsupported". */
@@ -124,8 +127,10 @@ class RunningAgent implements Agent {
         if (this.#loop) this.#loop.stop(done);
         else this.#deps.clock.after(0, done);
       };
-      if (this.#deps.nets) this.#deps.nets.stop(last);
-      else last();
+      const { nets, images } = this.#deps;
+      const stopNets = (): void => (nets ? nets.stop(last) : last());
+      if (images) images.stop(stopNets);
+      else stopNets();
     });
   }
 
@@ -189,6 +194,7 @@ class RunningAgent implements Agent {
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
+    this.#deps.images?.start(loop.imageEvents);
     loop.post({ type: "recovered", groups: loaded.groups });
     this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
     this.#session.start();

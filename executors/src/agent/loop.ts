@@ -3,6 +3,7 @@ import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavail
 import { findNetwork } from "../networks/networks.ts";
 import type { Disk } from "../world/disk.ts";
 import type { HostPorts } from "../world/host-ports.ts";
+import type { ImageEvents, Images } from "../world/images.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc, ProcEvents } from "../world/proc.ts";
@@ -39,6 +40,8 @@ export interface LoopDeps {
   readonly log: Log;
   /** Absent: groups can have the host's network alone. */
   readonly nets?: Nets;
+  /** Absent: no task can have an image. */
+  readonly images?: Images;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
 }
@@ -111,6 +114,13 @@ export class AgentLoop {
     failed: (key, message) => this.post({ type: "net-failed", key, message }),
     gone: (key) => this.post({ type: "net-gone", key }),
     overlay: (name, state) => this.post({ type: "overlay", name, state }),
+  };
+
+  /** What is to be told to `Images`. */
+  readonly imageEvents: ImageEvents = {
+    progress: (id, message) => this.post({ type: "image-progress", id, message }),
+    ready: (id, ready) => this.post({ type: "image-ready", id, ready }),
+    failed: (id, message) => this.post({ type: "image-failed", id, message }),
   };
 
   /** Calls back when the task's process has ended, also if it is to be started again; gives how to stop that. */
@@ -246,7 +256,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -272,6 +282,16 @@ export class AgentLoop {
         return;
       case "forget":
         this.#writer.forget(effect.group);
+        return;
+      case "keep-images":
+        images?.keep(effect.ids);
+        return;
+      case "prepare-image":
+        if (images) images.prepare(effect.wish);
+        else this.#withoutImages(effect.wish.id);
+        return;
+      case "release-image":
+        images?.release(effect.id);
         return;
       case "keep-nets":
         nets?.keep(effect.specs);
@@ -327,6 +347,11 @@ export class AgentLoop {
   #withoutNets(key: string): void {
     const message = "this agent can't make networks any more";
     this.#deps.clock.after(0, () => this.post({ type: "net-failed", key, message }));
+  }
+
+  #withoutImages(id: string): void {
+    const message = "this agent can't prepare images any more";
+    this.#deps.clock.after(0, () => this.post({ type: "image-failed", id, message }));
   }
 
   /** One timer for everything that has a time. */

@@ -1,9 +1,19 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { type TaskFolders, taskFolders } from "../agent/folders.ts";
 import type { TaskCgroups } from "../cgroups/task-cgroups.ts";
 import { type Account, findAccount } from "../shim/accounts.ts";
-import type { ProcSpec } from "../world/proc.ts";
+import type { ProcContainer, ProcSpec } from "../world/proc.ts";
 import type { ContainerHost } from "./container-host.ts";
 import { ociConfig } from "./oci-config.ts";
 
@@ -28,7 +38,12 @@ export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account
   const folders = taskFolders(dataFolder, spec.id);
   const bundle = `${folders.task}/oci`;
   mkdirSync(`${bundle}/state`, { recursive: true, mode: 0o700 });
-  const root = container.rootfs === "" ? furnishRoot(folders, host) : container.rootfs;
+  const root = container.layers
+    ? layRoot(bundle, container.layers)
+    : container.rootfs === ""
+      ? furnishRoot(folders, host)
+      : container.rootfs;
+  const isHostRoot = container.rootfs === "" && !container.layers;
   const config = ociConfig(
     {
       container,
@@ -39,17 +54,14 @@ export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account
       root,
       binds: [
         [folders.shared, sharedInside],
-        ...(container.rootfs === ""
+        ...(isHostRoot
           ? []
           : ([
               [folders.local, "/local"],
               [folders.secrets, "/secrets"],
             ] as const)),
       ],
-      files: [
-        ...(network ? standIns(network.filesFolder, container.rootfs) : []),
-        ...(container.hostFolder ? [container.hostFolder] : []),
-      ],
+      files: [...standIns(spec, container), ...(container.hostFolder ? [container.hostFolder] : [])],
       networkNamespace: network?.namespace ?? "",
       hostname: network?.hostname ?? "",
       cgroup: cgroups.pathOf(spec.id),
@@ -65,6 +77,7 @@ export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account
     `runtime_init=${runtime.initName}`,
     `hidden_mount=${runtime.hiddenMount}`,
     `container=${spec.id}`,
+    ...(container.layers ? [`layers=${Math.max(1, container.layers.length)}`] : []),
     `memory_kills=${container.limits.memoryBytesMax === undefined ? "" : cgroups.memoryKillsFile(spec.id)}`,
     ...cgroups.foldersOf(spec.id).map((folder) => `cgroup=${folder}`),
   ];
@@ -98,9 +111,32 @@ function furnishRoot({ work }: TaskFolders, { links }: ContainerHost): string {
   return work;
 }
 
-/** The group's files of names in place of those of the root, where it has such files. */
-function standIns(filesFolder: string, rootfs: string): [string, string][] {
-  return ["hosts", "hostname", "resolv.conf"]
-    .filter((name) => existsSync(`${rootfs}/etc/${name}`))
-    .map((name) => [`${filesFolder}/${name}`, `/etc/${name}`]);
+/**
+ * The layers of an image, each by a name of one or two characters, since what the kernel is told of them has to fit on a
+ * page; and what lies above them. The shim mounts them where only the container sees it.
+ */
+function layRoot(bundle: string, layers: readonly string[]): string {
+  rmSync(`${bundle}/lower`, { recursive: true, force: true });
+  for (const name of ["lower", "upper", "overlay", "rootfs"])
+    mkdirSync(`${bundle}/${name}`, { recursive: true, mode: 0o755 });
+  if (layers.length === 0) mkdirSync(`${bundle}/lower/0`);
+  for (const [at, layer] of layers.entries()) symlinkSync(`${layer}/fs`, `${bundle}/lower/${at}`);
+  return `${bundle}/rootfs`;
+}
+
+const namesFiles = ["hosts", "hostname", "resolv.conf"];
+
+/** The group's files of names in place of those of the root, where it has such files; an image gets them in any case. */
+function standIns({ network }: ProcSpec, { rootfs, layers }: ProcContainer): [string, string][] {
+  if (!network) return layers ? hostFiles() : [];
+  return namesFiles
+    .filter((name) => layers || existsSync(`${rootfs}/etc/${name}`))
+    .map((name) => [`${network.filesFolder}/${name}`, `/etc/${name}`]);
+}
+
+/** In the host's network the host's names hold. */
+function hostFiles(): [string, string][] {
+  return namesFiles
+    .filter((name) => existsSync(`/etc/${name}`))
+    .map((name) => [realpathSync(`/etc/${name}`), `/etc/${name}`]);
 }

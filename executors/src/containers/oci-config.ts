@@ -36,7 +36,7 @@ export interface OciWish {
 export function ociConfig(wish: OciWish, host: ContainerHost): object {
   const { container, account } = wish;
   const capabilities = capabilitiesOf(container.capabilities, account.uid);
-  const isOwnRoot = container.rootfs === "";
+  const isOwnRoot = container.rootfs === "" && !container.layers;
   const precompiled = host.seccompProgram !== "";
   return {
     ociVersion: "1.0.2",
@@ -76,12 +76,12 @@ export function ociConfig(wish: OciWish, host: ContainerHost): object {
         { type: "RLIMIT_CORE", soft: 0, hard: 0 },
       ],
     },
-    root: { path: wish.root, readonly: !isOwnRoot },
+    root: { path: wish.root, readonly: container.rootfs !== "" },
     ...(wish.hostname === "" ? {} : { hostname: wish.hostname }),
     mounts: [
       ...(isOwnRoot ? host.mounts.map(({ path }) => bind(path, path, "ro")) : []),
       ...systemMounts,
-      ...(isOwnRoot ? [] : [tmpfs("/tmp", "mode=1777")]),
+      ...(container.rootfs === "" ? [] : [tmpfs("/tmp", "mode=1777")]),
       ...wish.binds.map(([from, to]) => bind(from, to, "rw")),
       ...wish.files.map(([from, to]) => bind(from, to, "ro")),
     ],

@@ -14,6 +14,7 @@ import {
 import type { Cancel, Clock, Log } from "@muster/foundation";
 import { attemptOf, claimName, eventsFolder, groupOf, taskFolders, taskIdOf } from "../agent/folders.ts";
 import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
+import { imageAccount } from "../containers/image-account.ts";
 import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
@@ -96,6 +97,7 @@ class ShimProc implements Proc {
   spawn(spec: ProcSpec): void {
     const folders = taskFolders(this.#dataFolder, spec.id);
     try {
+      if (spec.command === "") throw new Error("neither the image nor the task names a command: set config.command");
       const account = this.#accountOf(spec);
       if (spec.user !== "" && !account) throw new Error(`user ${spec.user} is not known on this host`);
       for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
@@ -162,6 +164,7 @@ class ShimProc implements Proc {
   }
 
   #accountOf({ user, container }: ProcSpec): Account | undefined {
+    if (container?.layers) return imageAccount(user, container.layers);
     if (container) return containerAccount(user, container.rootfs);
     return user === "" ? undefined : findAccount(user);
   }

@@ -24,6 +24,11 @@ export interface ProcSpec {
 export interface ProcContainer {
   /** Absolute path of the folder that is its root, read-only; empty: its own folder, with the host's programs in it. */
   readonly rootfs: string;
+  /**
+   * Layers of an image that are its root, the uppermost first, with one of its own above them, which it can write to; in
+   * place of `rootfs`. Their files are in "fs" below these absolute folders.
+   */
+  readonly layers?: readonly string[];
   /** Where it begins, inside. */
   readonly workFolder: string;
   readonly capabilities: CapabilityWish;

@@ -1,6 +1,7 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job/defaults.ts";
-import type { Driver, JobType, Task, TaskConfig, TaskLogs, TaskResources } from "../job/types.ts";
+import type { Driver, JobType, Task, TaskLogs, TaskResources } from "../job/types.ts";
+import { buildConfig } from "./build-config.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -12,7 +13,7 @@ export interface TaskContext {
 }
 
 /** Known elsewhere or planned, so that the message can say so. */
-const otherDrivers = ["docker", "oci", "java", "qemu", "podman", "exec2"];
+const otherDrivers = ["java", "qemu", "podman", "exec2"];
 
 export function buildTask(block: DecodedBlock, context: TaskContext): Task {
   if (!/^[\x21-\x7e]{1,63}$/.test(block.label) || block.label.includes("/")) {
@@ -25,15 +26,12 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
   const driver = readDriver(block);
   const config = block.first("config");
   if (!config && driver) block.error(undefined, { code: "job/no-config", summary: "the task has no config block" });
-  if (config?.text("command") === "") {
-    config.error("command", { code: "job/no-command", summary: "the command must not be empty" });
-  }
   const user = block.text("user");
   const restart = block.first("restart");
   return {
     name: block.label,
     driver: driver ?? "process",
-    config: buildConfig(config, driver ?? "process"),
+    config: buildConfig(config, driver),
     ...(user === undefined ? {} : { user }),
     env: buildEnvironment(block),
     resources: buildResources(block.first("resources")),
@@ -51,48 +49,19 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
 
 function readDriver(block: DecodedBlock): Driver | undefined {
   const driver = block.text("driver");
-  if (driver === undefined || driver === "exec") return driver;
+  if (driver === undefined || driver === "exec" || driver === "oci") return driver;
+  // Files for Nomad name the engine where they mean an image.
+  if (driver === "docker") return "oci";
   if (driver === "process" || driver === "raw_exec") return "process";
   block.error("driver", {
     code: "job/driver",
     summary: otherDrivers.includes(driver)
       ? `driver "${driver}" is not available in this release`
       : `no driver "${driver}" is known`,
-    hint: didYouMean(driver, ["process", "raw_exec", "exec"]) ?? 'use driver = "exec" or "process"',
+    hint:
+      didYouMean(driver, ["process", "raw_exec", "exec", "oci", "docker"]) ?? 'use driver = "oci", "exec" or "process"',
   });
   return undefined;
-}
-
-const containerAttributes = ["rootfs", "work_dir", "cap_add", "cap_drop", "pids_limit"];
-
-function buildConfig(block: DecodedBlock | undefined, driver: Driver): TaskConfig {
-  const config = { command: block?.text("command") ?? "", args: block?.texts("args") ?? [] };
-  const written = block ? containerAttributes.filter((name) => block.has(name)) : [];
-  if (!block || written.length === 0) return config;
-  if (driver !== "exec") {
-    for (const name of written)
-      block.error(name, {
-        code: "job/not-of-driver",
-        summary: `${name} is a setting of driver exec`,
-        hint: 'driver = "exec"',
-      });
-    return config;
-  }
-  for (const name of ["rootfs", "work_dir"]) {
-    const path = block.text(name);
-    if (path !== undefined && !path.startsWith("/"))
-      block.error(name, { code: "job/bad-path", summary: `${name} must be an absolute path` });
-  }
-  const [rootfs, workDir, pidsLimit] = [block.text("rootfs"), block.text("work_dir"), block.number("pids_limit")];
-  const [capAdd, capDrop] = [block.texts("cap_add"), block.texts("cap_drop")];
-  const container = {
-    ...(rootfs === undefined ? {} : { rootfs }),
-    ...(workDir === undefined ? {} : { workDir }),
-    ...(capAdd ? { capAdd } : {}),
-    ...(capDrop ? { capDrop } : {}),
-    ...(pidsLimit === undefined ? {} : { pidsLimit }),
-  };
-  return { ...config, container };
 }
 
 function buildEnvironment(block: DecodedBlock): Readonly<Record<string, string>> {

@@ -367,8 +367,8 @@ test("driver exec takes the settings of containers, driver process refuses them"
 });
 
 test("another driver's config is not looked into: the driver is the one error", () => {
-  const text = 'job "j" {\n task "t" {\n driver = "docker"\n config { image = "redis" }\n }\n}\n';
-  expect(errors(text)).toEqual(['3:11 error job/driver (use driver = "exec" or "process")']);
+  const text = 'job "j" {\n task "t" {\n driver = "podman"\n config { image = "redis" }\n }\n}\n';
+  expect(errors(text)).toEqual(['3:11 error job/driver (use driver = "oci", "exec" or "process")']);
 });
 
 test.each([

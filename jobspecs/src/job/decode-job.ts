@@ -5,6 +5,7 @@ import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import {
   type ContainerConfig,
   drivers,
+  type ImageConfig,
   isNetworkMode,
   type Job,
   jobSchema,
@@ -14,6 +15,7 @@ import {
   overlaps,
   type Schedule,
   type Task,
+  type TaskConfig,
   type TaskGroup,
 } from "./types.ts";
 
@@ -165,14 +167,29 @@ const readGroup = typed((reader): TaskGroup => {
   };
 });
 
-const readConfig = typed((reader) => {
+const readConfig = typed((reader): TaskConfig => {
   const command = reader.text("command");
-  if (command === "") reader.fail("command", "must not be empty");
+  const image = reader.has("image") ? { image: readImage(reader.raw("image"), reader.at("image")) } : {};
+  if (command === "" && !image.image) reader.fail("command", "must not be empty");
   const container = reader.has("container")
     ? { container: readContainer(reader.raw("container"), reader.at("container")) }
     : {};
-  return { command, args: reader.texts("args"), ...container };
+  return { command, args: reader.texts("args"), ...container, ...image };
 });
+
+const readImage = typed((reader): ImageConfig => {
+  const name = reader.text("name", 4_096);
+  if (name === "") reader.fail("name", "must not be empty");
+  return {
+    name,
+    ...(reader.has("entrypoint") ? { entrypoint: reader.texts("entrypoint") } : {}),
+    ...(reader.has("forcePull") ? { forcePull: reader.bool("forcePull") } : {}),
+    ...(reader.has("pullTimeoutMs") ? { pullTimeoutMs: reader.integer("pullTimeoutMs", 1, 24 * 60 * 60_000) } : {}),
+    ...(reader.has("auth") ? { auth: readAuth(reader.raw("auth"), reader.at("auth")) } : {}),
+  };
+});
+
+const readAuth = typed((reader) => ({ username: reader.text("username"), password: reader.text("password", 8_192) }));
 
 const readContainer = typed((reader): ContainerConfig => {
   const path = (name: string): string => {
@@ -208,10 +225,14 @@ const readTask = (network: Network) =>
       if (name === "" || name.includes("=") || name.includes("\0"))
         reader.fail("env", `"${name}" is no variable's name`);
     }
+    const driver = reader.oneOf("driver", drivers);
+    const config = readConfig(reader.raw("config"), reader.at("config"));
+    if ((driver === "oci") !== (config.image !== undefined))
+      reader.fail("config", driver === "oci" ? "must name an image" : `driver ${driver} runs no image`);
     return {
       name: reader.name("name"),
-      driver: reader.oneOf("driver", drivers),
-      config: readConfig(reader.raw("config"), reader.at("config")),
+      driver,
+      config,
       ...(reader.has("user") ? { user: reader.text("user") } : {}),
       env,
       resources: readResources(reader.raw("resources"), reader.at("resources")),

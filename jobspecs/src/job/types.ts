@@ -59,17 +59,20 @@ export interface TaskGroup {
   readonly tasks: readonly Task[];
 }
 
-/** process: a plain process. exec: a container with the host's programs or a root of its own. */
-export type Driver = "process" | "exec";
+/**
+ * process: a plain process. exec: a container with the host's programs or a root of its own. oci: a container from an
+ * image.
+ */
+export type Driver = "process" | "exec" | "oci";
 
-export const drivers: readonly Driver[] = ["process", "exec"];
+export const drivers: readonly Driver[] = ["process", "exec", "oci"];
 
 export interface Task {
   readonly name: string;
-  /** `raw_exec` of a Nomad file arrives as "process". */
+  /** `raw_exec` of a Nomad file arrives as "process", `docker` as "oci". */
   readonly driver: Driver;
   readonly config: TaskConfig;
-  /** Account to run as; absent: the agent's own, with driver exec nobody. */
+  /** Account to run as; absent: the agent's own, with driver exec nobody, with oci the image's. */
   readonly user?: string;
   /** Values are interpolated. */
   readonly env: Readonly<Record<string, string>>;
@@ -91,18 +94,33 @@ export interface Task {
 }
 
 export interface TaskConfig {
-  /** Program; looked up in the task's PATH when it holds no slash. Interpolated. */
+  /** Program; looked up in the task's PATH when it holds no slash. Interpolated. "" with driver oci: the image's. */
   readonly command: string;
   /** Interpolated. */
   readonly args: readonly string[];
-  /** Of driver exec only; absent: its defaults. */
+  /** Of drivers exec and oci only; absent: their defaults. */
   readonly container?: ContainerConfig;
+  /** Of driver oci, which needs it. */
+  readonly image?: ImageConfig;
+}
+
+export interface ImageConfig {
+  /** "alpine:3.19", "registry.example:5000/a/b@sha256:...", "oci:/folder:tag" and so on. Interpolated. */
+  readonly name: string;
+  /** In place of the image's entrypoint and command. Interpolated. */
+  readonly entrypoint?: readonly string[];
+  /** The registry is asked at each start; absent: only for what is not on the agent yet. */
+  readonly forcePull?: boolean;
+  /** Absent: the agent's default, 5 minutes. */
+  readonly pullTimeoutMs?: number;
+  /** Who asks the registry; absent: as the agent is set. */
+  readonly auth?: { readonly username: string; readonly password: string };
 }
 
 export interface ContainerConfig {
-  /** Absolute path of a folder of the host that is the root. Absent: the host's programs. Interpolated. */
+  /** Of exec: absolute path of a folder of the host that is the root. Absent: the host's programs. Interpolated. */
   readonly rootfs?: string;
-  /** Where it begins, inside. Absent: "/". Interpolated. */
+  /** Where it begins, inside. Absent: "/", or where the image says. Interpolated. */
   readonly workDir?: string;
   /** Capabilities beside the default, e.g. "net_raw". */
   readonly capAdd?: readonly string[];

@@ -152,23 +152,41 @@ export const serviceBlock: BlockSchema = block("A name in discovery.", {
   },
 });
 
-const configBlock: BlockSchema = block("What the driver runs.", {
-  onlyIf: { attribute: "driver", oneOf: ["process", "raw_exec", "exec"] },
+const authBlock: BlockSchema = block("Who asks an image's registry.", {
   attributes: {
-    command: works("string", "Program.", { required: true }),
+    username: works("string", "Name.", { required: true }),
+    password: works("string", "Password or token.", { required: true }),
+    email: warned("Address.", "registries ask for none"),
+    server_address: warned("Registry.", "the image's name says which it is"),
+  },
+});
+
+const configBlock: BlockSchema = block("What the driver runs.", {
+  onlyIf: { attribute: "driver", oneOf: ["process", "raw_exec", "exec", "oci", "docker"] },
+  attributes: {
+    command: works("string", "Program; of oci the image's if absent."),
+    image: works("string", "Of oci: alpine:3.19, registry.example:5000/a/b@sha256:..., oci:/folder:tag."),
+    entrypoint: works("strings", "Of oci: in place of the image's entrypoint and command."),
+    force_pull: works("bool", "Of oci: ask the registry at each start; false."),
+    image_pull_timeout: works("duration", "Of oci: a pull takes no longer; 5m.", { min: 1, max: 86_400_000 }),
+    ports: warned("Of docker: labels that are published.", "all ports of the group are"),
+    network_mode: refused("Of docker: network.", "write it in network of the group"),
+    privileged: refused("Of docker: all rights on the host.", "containers have few rights"),
+    volumes: refused("Of docker: folders of the host.", later),
     args: works("strings", "Arguments."),
     cgroup_v1_override: refused("Own cgroups.", later),
     cgroup_v2_override: refused("Own cgroup.", later),
     oom_score_adj: refused("Kernel's choice when memory ends.", later),
-    work_dir: works("string", "Of exec: where it begins, inside; /."),
+    work_dir: works("string", "Of exec and oci: where it begins, inside; /, or where the image says."),
     rootfs: works("string", "Of exec: folder of the host that is its root; the host's programs."),
-    cap_add: works("strings", "Of exec: capabilities beside the default, e.g. net_raw."),
-    cap_drop: works("strings", "Of exec: capabilities to do without, or all."),
-    pids_limit: works("integer", "Of exec: processes and threads at once; 4096.", { min: 1, max: 4_194_304 }),
+    cap_add: works("strings", "Of exec and oci: capabilities beside the default, e.g. net_raw."),
+    cap_drop: works("strings", "Of exec and oci: capabilities to do without, or all."),
+    pids_limit: works("integer", "Of exec and oci: processes and threads at once; 4096.", { min: 1, max: 4_194_304 }),
     pid_mode: refused("Whose processes it sees.", "a container has processes of its own"),
     ipc_mode: refused("Whose shared memory it sees.", "a container has shared memory of its own"),
     denied_envs: refused("Environment variables left out.", later),
   },
+  blocks: { auth: authBlock },
 });
 
 const resourcesBlock: BlockSchema = block("What a task is given.", {
@@ -177,7 +195,7 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
     memory: works("integer", "MiB; 300.", { min: 1 }),
     disk: works("integer", "MiB; 0.", { min: 0 }),
-    memory_max: works("integer", "MiB it may use beyond memory while the host has them; of driver exec.", { min: 1 }),
+    memory_max: works("integer", "MiB it may use beyond memory while the host has them; of exec and oci.", { min: 1 }),
     iops: warned("Old disk limit.", "has no meaning since Nomad 0.9"),
     secrets: warned("Size of the secrets folder.", "has no effect"),
   },
@@ -201,8 +219,12 @@ export const taskBlock: BlockSchema = block("A program.", {
   labels: 1,
   repeats: true,
   attributes: {
-    driver: works("string", "process, or raw_exec, which is the same; exec: in a container.", { required: true }),
-    user: works("string", "Account; the agent's own, of exec nobody."),
+    driver: works(
+      "string",
+      "process, or raw_exec, which is the same; exec: in a container; oci: from an image, also docker.",
+      { required: true },
+    ),
+    user: works("string", "Account; the agent's own, of exec nobody, of oci the image's."),
     env: works("string-map", "Environment."),
     meta: metaAttribute,
     kill_timeout: works("duration", "From the signal to SIGKILL; 5s.", { min: 0 }),

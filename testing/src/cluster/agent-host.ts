@@ -1,6 +1,7 @@
 import { createAgent, type HostFacts, type ProcSpec } from "@muster/executors";
 import { type Log, resources } from "@muster/foundation";
 import { HostDisk } from "../world/disk.ts";
+import { HostImages } from "../world/host-images.ts";
 import { HostNets } from "../world/host-nets.ts";
 import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
 import type { Life } from "../world/life.ts";
@@ -29,6 +30,7 @@ export class AgentHost {
   readonly disk: HostDisk;
   readonly processes: HostProcesses;
   readonly nets: HostNets;
+  readonly images: HostImages;
   readonly program: Program;
   readonly #world: World;
   readonly #network: Network;
@@ -44,6 +46,7 @@ export class AgentHost {
     this.disk = new HostDisk(world, this.name);
     this.processes = new HostProcesses(world, this.name, options.behave);
     this.nets = new HostNets(world, this.name, this.processes);
+    this.images = new HostImages(world, this.name, this.processes);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
 
@@ -59,6 +62,7 @@ export class AgentHost {
         hostPorts: this.processes.portsFor(life),
         prober: this.processes.proberFor(life),
         nets: this.nets.openFor(life),
+        images: this.images.openFor(life),
         log,
         // As the daemon does: an agent that can't begin exits, and its supervisor tries again.
         failed: () => this.#world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash()),
@@ -92,7 +96,7 @@ export class AgentHost {
         { name: "node.datacenter", value: "dc1" },
         { name: "rack", value: `rack-${index % 2}` },
       ],
-      drivers: ["process"],
+      drivers: ["process", "oci"],
       networkModes: ["host", "bridge", "none"],
       unavailable: [],
       mayChangeUser: false,

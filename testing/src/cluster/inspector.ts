@@ -84,7 +84,13 @@ export class Inspector {
     const view = this.#cluster.master.view();
     const found = view === undefined ? [] : [noOverCommit, resourcesConserved].flatMap((check) => check(view));
     if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
-    return [...found, ...this.#hostPorts(), ...this.#networks(), ...this.#more.flatMap((check) => check())];
+    return [
+      ...found,
+      ...this.#hostPorts(),
+      ...this.#images(),
+      ...this.#networks(),
+      ...this.#more.flatMap((check) => check()),
+    ];
   }
 
   #started(agent: AgentHost, process: HostProcess): void {
@@ -113,6 +119,12 @@ export class Inspector {
   #toldSubnets(): ToldSubnet[] {
     return this.#cluster.agents.flatMap(({ name: host, nets }) =>
       [...nets.subnets].map(([network, subnet]) => ({ host, network, subnet })),
+    );
+  }
+
+  #images(): Violation[] {
+    return this.#cluster.agents.flatMap((agent) =>
+      agent.images.unkept().map((id) => violation("image-unkept", id, `${agent.name}: nobody keeps its image`)),
     );
   }
 

@@ -114,6 +114,7 @@ function agentOf(cluster: SimCluster, index: number): TestAgent {
     crash: () => {
       host.processes.reboot();
       host.nets.reboot();
+      host.images.reboot();
       host.program.crash("power", bootMs);
     },
     disconnect: () => {

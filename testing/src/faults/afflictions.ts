@@ -1,6 +1,7 @@
 import type { Cancel, Random } from "@muster/foundation";
 import type { Program } from "../cluster/program.ts";
 import type { HostDisk } from "../world/disk.ts";
+import type { HostImages } from "../world/host-images.ts";
 import type { HostNets } from "../world/host-nets.ts";
 import type { HostProcesses } from "../world/host-processes.ts";
 import { calmLinks, type LinkFaults, type Links } from "../world/links.ts";
@@ -25,7 +26,7 @@ export interface Sufferers {
   /** Hosts of agents, by name of the program. */
   readonly hosts: ReadonlyMap<
     string,
-    { readonly disk: HostDisk; readonly processes: HostProcesses; readonly nets: HostNets }
+    { readonly disk: HostDisk; readonly processes: HostProcesses; readonly nets: HostNets; readonly images: HostImages }
   >;
   readonly store: StoreGround;
 }
@@ -103,7 +104,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
   const host = sufferers.hosts.get(name);
   const program = sufferers.programs.find((candidate) => candidate.name === name);
   if (host === undefined || program === undefined) return [];
-  const { disk, processes, nets } = host;
+  const { disk, processes, nets, images } = host;
   const of = (fault: string, inflict: Affliction["inflict"]): Affliction => ({
     fault,
     component: "agent",
@@ -114,6 +115,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
     of("reboot", () => {
       processes.reboot();
       nets.reboot();
+      images.reboot();
       return program.crash("power", random.next() * bootMsMax);
     }),
     {

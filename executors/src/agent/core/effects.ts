@@ -1,6 +1,7 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
+import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
@@ -19,6 +20,9 @@ export type AgentInput =
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
   | { readonly type: "holders-found"; readonly id: string; readonly found: readonly TaskListener[] }
+  | { readonly type: "image-progress"; readonly id: string; readonly message: string }
+  | { readonly type: "image-ready"; readonly id: string; readonly ready: ImageReady }
+  | { readonly type: "image-failed"; readonly id: string; readonly message: string }
   | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
   | { readonly type: "net-failed"; readonly key: string; readonly message: string }
   | { readonly type: "net-gone"; readonly key: string }
@@ -75,6 +79,9 @@ export type AgentEffect =
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "forget"; readonly group: Group }
+  | { readonly type: "keep-images"; readonly ids: readonly string[] }
+  | { readonly type: "prepare-image"; readonly wish: ImageWish }
+  | { readonly type: "release-image"; readonly id: string }
   | { readonly type: "keep-nets"; readonly specs: readonly NetSpec[] }
   | { readonly type: "build-net"; readonly spec: NetSpec }
   | { readonly type: "remove-net"; readonly spec: NetSpec }

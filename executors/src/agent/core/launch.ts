@@ -6,6 +6,7 @@ import { findNetwork } from "../../networks/networks.ts";
 import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
 import type { PortHolder } from "../../world/host-ports.ts";
+import type { ImageReady } from "../../world/images.ts";
 import type { NetReady } from "../../world/nets.ts";
 import { procId } from "./attempts.ts";
 import { isServed, newExecutorLife } from "./executor-model.ts";
@@ -19,6 +20,8 @@ import {
 } from "./executor-tasks.ts";
 import { firstChecks } from "./first-checks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
+import { awaitsImage } from "./image-wish.ts";
+import { takeImage } from "./images.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
@@ -213,6 +216,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     attempt: 0,
     restartWindow: undefined,
     nextTry: undefined,
+    image: { name: "none" },
     memoryKills: 0,
     sequence: 0,
     queue: [],
@@ -354,6 +358,24 @@ export function intentDurable(context: Context, key: string): void {
   if (group?.phase !== "intent") return;
   // Killed while its record was written.
   if (group.tasks.every((task) => task.phase === "ended")) return;
+  // All are asked for before one is waited for.
+  const waiting = group.tasks.filter((task) => awaitsImage(context, task));
+  if (waiting.length > 0) group.phase = "images";
+  else connect(context, group);
+}
+
+/** An image is there: its group goes on when it was the last; a task of a group that was begun before a restart at once. */
+export function imageReady(context: Context, id: string, ready: ImageReady): void {
+  const task = takeImage(context, id, ready);
+  if (!task) return;
+  const { group } = task;
+  if (group.phase === "launched") spawn(context, task);
+  else if (group.phase === "images" && group.tasks.every(({ image }) => image.name !== "preparing"))
+    connect(context, group);
+}
+
+/** Gives a group its network, and then its tasks their beginning. */
+function connect(context: Context, group: Group): void {
   if (findNetwork(group.networkMode)?.hasNamespace) {
     group.phase = "network";
     buildNet(context, group);

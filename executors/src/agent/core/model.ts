@@ -12,6 +12,7 @@ import type {
 } from "@muster/proto";
 import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
+import type { ImageReady } from "../../world/images.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
@@ -88,6 +89,14 @@ export interface Check {
  */
 export type TaskPhase = "preparing" | "starting" | "running" | "restarting" | "ended";
 
+/**
+ * none: it needs none, or has not asked for it. preparing: it is being fetched and unpacked, or looked for. ready: it stays
+ * until it is released. kept: an earlier life of the agent has prepared it. released: the task has ended.
+ */
+export type TaskImage =
+  | { readonly name: "none" | "preparing" | "kept" | "released" }
+  | { readonly name: "ready"; readonly ready: ImageReady };
+
 export interface Task {
   readonly id: string;
   readonly group: Group;
@@ -103,6 +112,7 @@ export interface Task {
   restartWindow: RestartWindow | undefined;
   /** While it waits for its next start: when that is, monotonic and in milliseconds since the epoch. */
   nextTry: { readonly atMs: number; readonly at: number } | undefined;
+  image: TaskImage;
   /** So many of its processes were ended for want of memory when that was reported last. */
   memoryKills: number;
   /** Count of statuses made. */
@@ -126,11 +136,11 @@ export interface Task {
 }
 
 /**
- * ports: the kernel is asked about its ports. intent: its record is being made durable. network: its network is being
- * made. launched: its tasks were spawned, or are being looked for. refused: it was never started; only its terminal
+ * ports: the kernel is asked about its ports. intent: its record is being made durable. images: its tasks' images are
+ * being prepared. network: its network is being made. launched: its tasks were spawned, or are being looked for. refused: it was never started; only its terminal
  * statuses are kept, in memory.
  */
-export type GroupPhase = "ports" | "intent" | "network" | "launched" | "refused";
+export type GroupPhase = "ports" | "intent" | "images" | "network" | "launched" | "refused";
 
 /**
  * host: it uses the host's, or has none yet. building: it is being made, or made sure of after a restart. ready: its

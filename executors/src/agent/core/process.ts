@@ -40,7 +40,7 @@ export function started(context: Context, id: string, facts: ProcStarted): void 
 export function startFailed(context: Context, id: string, cause: string): void {
   endTask(context, id, (task) => {
     // Of several tasks' reasons people must see which command is meant: it is what they mistyped.
-    const message = `${task.spec.command} can't be started: ${cause}`;
+    const message = `${task.spec.command || "the image's command"} can't be started: ${cause}`;
     return task.kill
       ? [TaskState.TASK_KILLED, { reason: StatusReason.REASON_KILLED_DURING_LAUNCH, message }]
       : [TaskState.TASK_FAILED, { reason: StatusReason.REASON_LAUNCH_FAILED, message }];

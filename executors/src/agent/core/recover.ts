@@ -1,3 +1,4 @@
+import { findDriver } from "../../drivers/drivers.ts";
 import { takeThisAddress } from "../../networks/address-pool.ts";
 import { findNetwork } from "../../networks/networks.ts";
 import { takePort } from "../../ports/allocator.ts";
@@ -33,9 +34,17 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
       if (port.number > 0) takePort(state.ports, port.number, port.protocol, group.key);
     // Addresses of overlay networks are taken when the master has told whose they are.
     if (group.subnets.length === 0) takeThisAddress(state.addresses, group.addressIndex, group.key);
-    for (const task of group.tasks) if (task.phase !== "ended") task.phase = "starting";
+    for (const task of group.tasks) {
+      if (task.phase === "ended") continue;
+      task.phase = "starting";
+      // What ran under a damaged record is not known: it may have had one.
+      if (isServed(group)) continue;
+      if (group.damaged || findDriver(task.spec.driver)?.image) task.image = { name: "kept" };
+    }
   }
   for (const group of open) if (isServed(group)) rebind(context, group, states.get(group));
+  const withImages = open.flatMap(({ tasks }) => tasks.filter(({ image }) => image.name === "kept"));
+  context.effects.push({ type: "keep-images", ids: withImages.map(({ id }) => id) });
   const specs = open.filter(({ networkMode }) => findNetwork(networkMode)?.hasNamespace).map(netSpec);
   context.effects.push({ type: "keep-nets", specs });
   for (const group of open)

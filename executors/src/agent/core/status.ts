@@ -52,6 +52,7 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
   if (isTerminal(taskState)) {
     task.phase = "ended";
     if (task.executor) context.state.executorsEnded.push(task);
+    releaseImage(context, task);
   }
   const isVolatile = task.group.phase === "refused";
   if (task.queue.length >= statusesPerTaskMax) dropPassing(task);
@@ -63,6 +64,13 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
     const purpose = { type: "status", id: task.id, sequence: task.sequence } as const;
     context.effects.push({ type: "persist-state", id: task.id, purpose });
   }
+}
+
+/** A task that has ended needs its image no more. */
+function releaseImage({ effects }: Context, task: Task): void {
+  if (task.image.name === "none" || task.image.name === "released") return;
+  task.image = { name: "released" };
+  effects.push({ type: "release-image", id: task.id });
 }
 
 /** Sends the oldest status that waits, if it is durable and there is somebody to send it to. */

@@ -6,8 +6,9 @@ import { attached, detached, executorSaid, executorTold } from "./executor-sessi
 import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
+import { imageFailed, imageProgress } from "./images.ts";
 import { beginKill, killNamed } from "./kill.ts";
-import { intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
+import { imageReady, intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { overlayChanged } from "./overlays.ts";
@@ -40,6 +41,15 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "holders-found":
       holdersFound(context, input.id, input.found);
+      return;
+    case "image-progress":
+      imageProgress(context, input.id, input.message);
+      return;
+    case "image-ready":
+      imageReady(context, input.id, input.ready);
+      return;
+    case "image-failed":
+      imageFailed(context, input.id, input.message);
       return;
     case "net-ready":
       netReady(context, input.key, input.ready);

@@ -9,7 +9,7 @@ import type { Context } from "./status.ts";
  * and after a restart of the agent, when it is not known which of them was acted upon. O(tasks of the group).
  */
 export function advance(context: Context, group: Group): void {
-  if (group.phase !== "launched") return;
+  if (group.phase !== "launched" && group.phase !== "images") return;
   endWithOthers(context, group);
   if (group.tasks.every((task) => task.phase === "ended")) closeGroup(context, group);
 }

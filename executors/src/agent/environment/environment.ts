@@ -14,6 +14,8 @@ export interface FoldersInside {
   readonly local: string;
   readonly secrets: string;
   readonly home: string;
+  /** In place of the agent's own PATH and the like. Absent: those. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -66,7 +68,10 @@ export function taskEnvironment(
     named[`META_${identifier(name)}`] = value;
     named[`META_${identifier(name).toUpperCase()}`] = value;
   }
-  const environment: Record<string, string> = { ...config.taskEnvironment, HOME: folders.home };
+  // Who makes a container from an image gives it the home of its account.
+  const environment: Record<string, string> = inside?.environment
+    ? { ...inside.environment }
+    : { ...config.taskEnvironment, HOME: folders.home };
   for (const [name, value] of Object.entries(named)) {
     environment[`NOMAD_${name}`] = value;
     environment[`MUSTER_${name}`] = value;

@@ -7,6 +7,7 @@ import { readLayout } from "../../cgroups/layout.ts";
 import type { ContainerHost } from "../../containers/container-host.ts";
 import { type Found, findContainers } from "../../containers/find-containers.ts";
 import { driverNames } from "../../drivers/drivers.ts";
+import { type FoundImages, findImages } from "../../images/find-images.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
 import { type CniSettings, cniDefaults } from "../../networks/cni/settings.ts";
 import { ownerOf } from "../../networks/kernel/namespaces.ts";
@@ -104,15 +105,21 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     found["driver.exec"] = "1";
     found["driver.exec.runtime"] = containers.host.runtime.name;
   }
+  const images: FoundImages = containers.works ? await findImages(options.dataFolder) : containers;
+  if (images.works) {
+    found["driver.oci"] = "1";
+    found["driver.oci.skopeo.version"] = images.version;
+  }
+  const missing = new Set([...(containers.works ? [] : ["exec"]), ...(images.works ? [] : ["oci"])]);
   return {
     ...(containers.works ? { containers: containers.host } : {}),
     host: {
       ip,
       resources,
       attributes: toAttributes(found),
-      drivers: hasPerl ? driverNames.filter((name) => name !== "exec" || containers.works) : [],
+      drivers: hasPerl ? driverNames.filter((name) => !missing.has(name)) : [],
       networkModes: networks.modes,
-      unavailable: [...unavailable(hasPerl, containers), ...networks.unavailable],
+      unavailable: [...unavailable(hasPerl, containers, images), ...networks.unavailable],
       mayChangeUser: process.getuid?.() === 0,
       ...(networks.underlay ? { underlay: networks.underlay } : {}),
     },
@@ -137,11 +144,12 @@ async function runtimes(): Promise<Record<string, string>> {
   return found;
 }
 
-function unavailable(hasPerl: boolean, containers: Found): Unavailable[] {
+function unavailable(hasPerl: boolean, containers: Found, images: FoundImages): Unavailable[] {
   const lacking: Unavailable[] = [];
   if (platform() !== "linux") lacking.push({ name: "driver/process", reason: "agents run on Linux only" });
   else if (!hasPerl) lacking.push({ name: "driver/process", reason: "perl was not found: apt-get install perl-base" });
   if (!containers.works) lacking.push({ name: "driver/exec", reason: containers.reason });
+  if (!images.works) lacking.push({ name: "driver/oci", reason: images.reason });
   return lacking;
 }
 

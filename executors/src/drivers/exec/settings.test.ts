@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { capabilitiesOf } from "../../containers/capabilities.ts";
-import { processesMaxDefault, readExecSettings } from "./settings.ts";
+import { processesMaxDefault } from "../container-settings.ts";
+import { readExecSettings } from "./settings.ts";
 
 test("without settings a task has the host's programs and the default limit of processes", () => {
   expect(readExecSettings("")).toEqual({

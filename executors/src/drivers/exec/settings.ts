@@ -1,74 +1,24 @@
-import { grantableCapabilities, refusedCapability } from "../../containers/capabilities.ts";
+import {
+  type ContainerSettings,
+  containerFields,
+  isPath,
+  type Read,
+  readContainerSettings,
+  readFields,
+} from "../container-settings.ts";
 
 /** What a job may set for a container beside its command. */
-export interface ExecSettings {
+export interface ExecSettings extends ContainerSettings {
   /** Empty: the host's programs. */
   readonly rootfs: string;
-  /** Empty: "/". */
-  readonly workFolder: string;
-  readonly capabilitiesAdded: readonly string[];
-  readonly capabilitiesDropped: readonly string[];
-  readonly processesMax: number;
 }
-
-/** Processes and threads of a task at once, unless it says otherwise. */
-export const processesMaxDefault = 4_096;
-const processesMaxMax = 4_194_304;
-const capabilitiesMax = 64;
-
-export type ReadSettings =
-  | { readonly ok: true; readonly settings: ExecSettings }
-  | { readonly ok: false; readonly problem: string };
 
 /** Reads `TaskSpec.driver_config_json`; a problem names the field. Pure. */
-export function readExecSettings(json: string): ReadSettings {
-  let raw: unknown;
-  try {
-    raw = json === "" ? {} : JSON.parse(json);
-  } catch {
-    return { ok: false, problem: "driver_config_json: no JSON" };
-  }
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw))
-    return { ok: false, problem: "driver_config_json: must be an object" };
-  const fields = raw as Record<string, unknown>;
-  const unknown = Object.keys(fields).find((name) => !known.has(name));
-  if (unknown !== undefined) return { ok: false, problem: `config.${unknown}: driver exec knows no such setting` };
-  const { rootfs = "", work_dir = "", cap_add = [], cap_drop = [], pids_limit = processesMaxDefault } = fields;
+export function readExecSettings(json: string): Read<ExecSettings> {
+  const fields = readFields(json, "exec", ["rootfs", ...containerFields]);
+  if (!fields.ok) return fields;
+  const { rootfs = "" } = fields.settings;
   if (!isPath(rootfs)) return { ok: false, problem: "config.rootfs: must be an absolute path" };
-  if (!isPath(work_dir))
-    return { ok: false, problem: "config.work_dir: must be an absolute path inside the container" };
-  if (!isNames(cap_add)) return { ok: false, problem: "config.cap_add: must be a list of capabilities' names" };
-  if (!isNames(cap_drop)) return { ok: false, problem: "config.cap_drop: must be a list of capabilities' names" };
-  const refused = refusedCapability(cap_add);
-  if (refused !== undefined)
-    return {
-      ok: false,
-      problem: `config.cap_add: ${refused} is not given; there are ${grantableCapabilities.join(", ")}`,
-    };
-  if (!Number.isInteger(pids_limit) || (pids_limit as number) < 1 || (pids_limit as number) > processesMaxMax)
-    return { ok: false, problem: `config.pids_limit: must be a whole number from 1 to ${processesMaxMax}` };
-  return {
-    ok: true,
-    settings: {
-      rootfs,
-      workFolder: work_dir,
-      capabilitiesAdded: cap_add,
-      capabilitiesDropped: cap_drop,
-      processesMax: pids_limit as number,
-    },
-  };
-}
-
-const known: ReadonlySet<string> = new Set(["rootfs", "work_dir", "cap_add", "cap_drop", "pids_limit"]);
-
-function isPath(value: unknown): value is string {
-  return typeof value === "string" && (value === "" || (value.startsWith("/") && !value.includes("\0")));
-}
-
-function isNames(value: unknown): value is string[] {
-  return (
-    Array.isArray(value) &&
-    value.length <= capabilitiesMax &&
-    value.every((name) => typeof name === "string" && /^[A-Za-z_]{1,40}$/.test(name))
-  );
+  const container = readContainerSettings(fields.settings);
+  return container.ok ? { ok: true, settings: { rootfs, ...container.settings } } : container;
 }
