@@ -11,7 +11,7 @@ export { canonicalJson } from "./job/canonical.ts";
 export { decodeJob } from "./job/decode-job.ts";
 export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
-export { restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
+export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { jobTemplate } from "./job/template.ts";
@@ -28,6 +28,8 @@ export type {
   IntervalSchedule,
   Job,
   JobType,
+  Lifecycle,
+  LifecycleHook,
   Network,
   NetworkDns,
   NetworkMode,

@@ -35,6 +35,7 @@ export function buildGroup(
     block?.error(undefined, { code: "job/no-tasks", summary: `group "${name}" has no task` });
   }
   refuseTaskNames(tasks);
+  refuseRoles(tasks);
   const count = block?.number("count") ?? 1;
   const isSystem = context.type === "system" || context.type === "sysbatch";
   if (isSystem && count > 1) {
@@ -86,6 +87,16 @@ function refuseTaskNames(tasks: readonly DecodedBlock[]): void {
     }
     seen.add(task.label);
   }
+}
+
+function refuseRoles(tasks: readonly DecodedBlock[]): void {
+  if (tasks.length > 0 && tasks.every((task) => task.first("lifecycle")))
+    tasks[0]?.error(undefined, {
+      code: "job/lifecycle",
+      summary: "a group needs a main task: one without lifecycle",
+    });
+  for (const task of tasks.filter((one) => one.bool("leader")).slice(1))
+    task.error("leader", { code: "job/leader", summary: "a group has one leader" });
 }
 
 function buildNetwork(group: DecodedBlock | undefined): Network {

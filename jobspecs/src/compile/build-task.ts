@@ -1,6 +1,6 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job/defaults.ts";
-import type { Driver, JobType, Task, TaskLogs, TaskResources } from "../job/types.ts";
+import type { Driver, JobType, LifecycleHook, Task, TaskLogs, TaskResources } from "../job/types.ts";
 import { buildConfig } from "./build-config.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
@@ -44,7 +44,20 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     logs: buildLogs(block.first("logs")),
     meta: { ...context.meta, ...block.textMap("meta") },
     leader: block.bool("leader") ?? false,
+    ...buildLifecycle(block),
   };
+}
+
+function buildLifecycle(block: DecodedBlock): Pick<Task, "lifecycle"> {
+  const written = block.first("lifecycle");
+  const hook = written?.text("hook");
+  if (!written || hook === undefined) return {};
+  const sidecar = written.bool("sidecar") ?? false;
+  if (sidecar && hook === "poststop")
+    written.error("sidecar", { code: "job/lifecycle", summary: "what runs after the end is beside nothing" });
+  if (block.bool("leader"))
+    block.error("leader", { code: "job/lifecycle", summary: "a leader is a main task, without lifecycle" });
+  return { lifecycle: { hook: hook as LifecycleHook, sidecar } };
 }
 
 function readDriver(block: DecodedBlock): Driver | undefined {

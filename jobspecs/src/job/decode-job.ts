@@ -9,6 +9,8 @@ import {
   isNetworkMode,
   type Job,
   jobSchema,
+  type Lifecycle,
+  lifecycleHooks,
   type Network,
   type NetworkDns,
   type NetworkPort,
@@ -145,6 +147,7 @@ const readGroup = typed((reader): TaskGroup => {
     tasks.map((task) => task.name),
     reader.at("tasks"),
   );
+  refuseWrongRoles(reader, tasks);
   return {
     name: reader.name("name"),
     count: reader.integer("count", 0, 50_000),
@@ -218,6 +221,21 @@ const readLogs = typed((reader) => ({
   fileSizeMiB: reader.integer("fileSizeMiB", 1, 1_000_000),
 }));
 
+const readLifecycle = typed((reader): Lifecycle => {
+  const hook = reader.oneOf("hook", lifecycleHooks);
+  const sidecar = reader.bool("sidecar");
+  return hook === "poststop" && sidecar
+    ? reader.fail("sidecar", "what runs after the end is beside nothing")
+    : { hook, sidecar };
+});
+
+/** A group is there for its main tasks, and at most one of them leads. */
+function refuseWrongRoles(reader: Reader, tasks: readonly Task[]): void {
+  if (tasks.every(({ lifecycle }) => lifecycle)) reader.fail("tasks", "needs one without lifecycle");
+  if (tasks.some(({ leader, lifecycle }) => leader && lifecycle)) reader.fail("tasks", "a leader has no lifecycle");
+  if (tasks.filter(({ leader }) => leader).length > 1) reader.fail("tasks", "has more than one leader");
+}
+
 const readTask = (network: Network) =>
   typed((reader): Task => {
     const env = reader.textMap("env");
@@ -245,5 +263,6 @@ const readTask = (network: Network) =>
       logs: readLogs(reader.raw("logs"), reader.at("logs")),
       meta: reader.textMap("meta"),
       leader: reader.bool("leader"),
+      ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),
     };
   });

@@ -1,4 +1,4 @@
-import type { JobType, RestartPolicy, Task, TaskGroup } from "./types.ts";
+import type { JobType, LifecycleHook, RestartPolicy, Task, TaskGroup } from "./types.ts";
 
 /** How a task of a job lives, in the form that a framework's author gives it in. */
 export interface TaskLife {
@@ -9,6 +9,8 @@ export interface TaskLife {
     readonly mode: "fail" | "delay";
     readonly afterSuccess: boolean;
   };
+  readonly hook?: LifecycleHook;
+  readonly sidecar: boolean;
   readonly leader: boolean;
   readonly shutdownDelayMs: number;
 }
@@ -26,15 +28,22 @@ export function restartOf(group: TaskGroup, task: Task): RestartPolicy {
   return task.restart ?? group.restart;
 }
 
+/** Whether a task of a group comes to an end while the group goes on: what stands before, after the start, or after the end. */
+export function isPassing({ lifecycle }: Task): boolean {
+  return lifecycle !== undefined && !lifecycle.sidecar;
+}
+
 /** The tasks of services and system jobs are to run without end: success is no reason to stop there. */
 export function taskLifeOf(type: JobType, group: TaskGroup, task: Task): TaskLife {
   const policy = restartOf(group, task);
   const { attempts, intervalMs, firstDelayMs: delayMs, mode } = policy;
-  const afterSuccess = type === "service" || type === "system";
+  const afterSuccess = (type === "service" || type === "system") && !isPassing(task);
   return {
     ...(attempts !== undefined && intervalMs !== undefined
       ? { restart: { attempts, intervalMs, delayMs, mode, afterSuccess } }
       : {}),
+    ...(task.lifecycle ? { hook: task.lifecycle.hook } : {}),
+    sidecar: task.lifecycle?.sidecar ?? false,
     leader: task.leader,
     // Of a group as a whole first its names go, then, with a delay of their own, those of its tasks.
     shutdownDelayMs: group.shutdownDelayMs + task.shutdownDelayMs,

@@ -89,8 +89,24 @@ export interface Task {
   readonly logs: TaskLogs;
   /** Job's and group's meta with the task's over them. */
   readonly meta: Readonly<Record<string, string>>;
-  /** When a leader ends, the other tasks of its group are stopped. */
+  /** When a leader ends, the other tasks of its group are stopped. A main task; at most one of a group. */
   readonly leader: boolean;
+  /** Absent: a main task, of which each group has at least one. */
+  readonly lifecycle?: Lifecycle;
+}
+
+export type LifecycleHook = "prestart" | "poststart" | "poststop";
+
+export const lifecycleHooks: readonly LifecycleHook[] = ["prestart", "poststart", "poststop"];
+
+/**
+ * prestart: it succeeds, or as a sidecar runs, before the main tasks start. poststart: it starts once all main tasks run.
+ * poststop: it starts once all main tasks have ended.
+ */
+export interface Lifecycle {
+  readonly hook: LifecycleHook;
+  /** It goes on beside the main tasks, and is ended after them. Not of poststop. */
+  readonly sidecar: boolean;
 }
 
 export interface TaskConfig {

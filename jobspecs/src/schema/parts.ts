@@ -215,6 +215,16 @@ const logsBlock: BlockSchema = block("Files of stdout and stderr.", {
   },
 });
 
+const lifecycleBlock: BlockSchema = block("Not a main task of its group, but one before, beside or after these.", {
+  attributes: {
+    hook: works("string", "prestart, poststart or poststop.", {
+      required: true,
+      oneOf: ["prestart", "poststart", "poststop"],
+    }),
+    sidecar: works("bool", "Goes on beside the main tasks, and is ended after them; false."),
+  },
+});
+
 export const taskBlock: BlockSchema = block("A program.", {
   labels: 1,
   repeats: true,
@@ -243,7 +253,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     template: refusedBlock("Files made from templates.", `${later}; heredocs in args or env can carry text`),
     artifact: refusedBlock("Files fetched before the start.", later),
     volume_mount: refusedBlock("Mounts.", later),
-    lifecycle: refusedBlock("Tasks before, beside and after.", later),
+    lifecycle: lifecycleBlock,
     dispatch_payload: refusedBlock("File of a dispatch.", later),
     affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it"),

@@ -2,7 +2,7 @@ import { StatusReason } from "@muster/proto";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { executorDue, nextOfExecutor } from "./executor-end.ts";
 import { forgetKills } from "./health-kills.ts";
-import { beginKill, forceAtMs, forceKill } from "./kill.ts";
+import { beginKill, carryOutKill, forceAtMs, forceKill, signalAtMs } from "./kill.ts";
 import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
@@ -25,6 +25,7 @@ export function wake(context: Context): void {
     for (const task of group.tasks) {
       resendHead(context, task);
       if (task.phase === "ended") continue;
+      if ((signalAtMs(task) ?? Number.POSITIVE_INFINITY) <= now.monotonicMs) carryOutKill(context, task);
       forceKill(context, task);
       if (task.executor) executorDue(context, task);
       if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill) {
@@ -75,7 +76,7 @@ function nextOfTask(state: AgentState, task: Task, now: Now): number {
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
   if (task.executor) next = Math.min(next, nextOfExecutor(task));
-  next = Math.min(next, forceAtMs(task) ?? next, restartAtMs(task) ?? next);
+  next = Math.min(next, forceAtMs(task) ?? next, signalAtMs(task) ?? next, restartAtMs(task) ?? next);
   if (task.phase !== "running") return next;
   for (const [index, { nextAtMs = next }] of task.checks.entries())
     if (nextAtMs < next && hasRoom(state, task, index)) next = nextAtMs;

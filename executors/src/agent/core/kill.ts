@@ -5,52 +5,15 @@ import { orderKill, orderShutdown, settleIdle } from "./executor-tasks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
 import { isFault } from "./kill-outcome.ts";
 import type { Task } from "./model.ts";
-import { pairKey } from "./model.ts";
 import { type Context, report } from "./status.ts";
 
 export const graceMsDefault = 5_000;
-/** A kill of a task that nobody knows is remembered for so long. */
-export const killAheadMs = 60_000;
-export const killsAheadMax = 1_024;
 
 export interface KillWish {
   readonly reason: StatusReason;
   readonly message: string;
   /** Replaces the task's own grace if it is shorter. */
   readonly graceMsMax?: number | undefined;
-}
-
-/** Ends a task and its group, or remembers to when it should come after all. */
-export function killNamed(
-  context: Context,
-  frameworkId: string,
-  taskId: string,
-  graceMs: number | undefined,
-  reason: StatusReason,
-): void {
-  const { state, now } = context;
-  const name = pairKey(frameworkId, taskId);
-  const named = state.named.get(name);
-  const wish: KillWish = {
-    reason: reason === StatusReason.STATUS_REASON_UNSPECIFIED ? StatusReason.REASON_KILLED_BY_FRAMEWORK : reason,
-    message: "",
-    graceMsMax: graceMs,
-  };
-  if (!named) {
-    if (state.killsAhead.size >= killsAheadMax) dropOldest(state.killsAhead);
-    state.killsAhead.set(name, { untilMs: now.monotonicMs + killAheadMs, reason: wish.reason });
-    return;
-  }
-  const living = named.find((task) => task.phase !== "ended");
-  for (const task of living?.group.tasks ?? [])
-    beginKill(context, task, task === living ? wish : { ...wish, message: `its group is ended with ${taskId}` });
-}
-
-function dropOldest(map: Map<string, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
-  }
 }
 
 /** Ends one task. A second wish can only shorten the grace of the first. */
@@ -68,11 +31,13 @@ export function beginKill(context: Context, task: Task, wish: KillWish): void {
   }
   const own = task.spec.killPolicy?.graceMs ?? graceMsDefault;
   const graceMs = wish.graceMsMax === undefined ? own : Math.min(own, wish.graceMsMax);
+  const delayMs = shutdownDelayMs(task, wish, graceMs);
   if (task.kill) {
-    shorten(context, task, graceMs);
+    shorten(context, task, graceMs, delayMs);
     return;
   }
-  task.kill = { reason: wish.reason, message: wish.message, deadlineMs: undefined, graceMs, forced: false };
+  const { reason, message } = wish;
+  task.kill = { reason, message, delayMs, signal: undefined, deadlineMs: undefined, graceMs, forced: false };
   if (task.phase === "running" || task.served) carryOutKill(context, task);
   else context.effects.push({ type: "persist-state", id: task.id, purpose: undefined });
 }
@@ -84,23 +49,41 @@ function endBeforeStart(context: Context, task: Task, wish: KillWish): void {
     group.phase = "refused";
     giveBack(context, group);
   }
-  const isShutdown = wish.reason === StatusReason.REASON_AGENT_SHUTDOWN;
-  const reason = isShutdown ? wish.reason : StatusReason.REASON_KILLED_DURING_LAUNCH;
+  const { REASON_AGENT_SHUTDOWN, REASON_TASK_GROUP_ENDED, REASON_KILLED_DURING_LAUNCH } = StatusReason;
+  const isOwnReason = wish.reason === REASON_AGENT_SHUTDOWN || wish.reason === REASON_TASK_GROUP_ENDED;
+  const reason = isOwnReason ? wish.reason : REASON_KILLED_DURING_LAUNCH;
   report(context, task, TaskState.TASK_KILLED, { reason, message: wish.message });
   if (group.tasks.every((other) => other.phase === "ended")) closeGroup(context, group);
   if (task.served) settleIdle(context, task.served.self);
 }
 
-/** Sends the first signal, and sets the time of the last one. */
+/** How long a task stays without signal once it is told to be ending: it leaves discovery meanwhile. */
+function shutdownDelayMs({ spec, latest, served }: Task, { reason, graceMsMax }: KillWish, graceMs: number): number {
+  // What was not told to be running, or is unhealthy, is in nobody's way; what an executor has is its affair.
+  if (served || latest?.state !== TaskState.TASK_RUNNING || reason === StatusReason.REASON_UNHEALTHY) return 0;
+  return graceMsMax === undefined ? spec.shutdownDelayMs : Math.min(spec.shutdownDelayMs, graceMsMax - graceMs);
+}
+
+/** Tells that a task is being ended; when its delay is over sends the first signal, and sets the time of the last one. */
 export function carryOutKill(context: Context, task: Task): void {
   const { kill } = task;
   if (!kill || kill.deadlineMs !== undefined) return;
-  kill.deadlineMs = context.now.monotonicMs + kill.graceMs;
-  report(context, task, TaskState.TASK_KILLING, { reason: kill.reason, message: kill.message });
+  const { now } = context;
+  if (!kill.signal) {
+    kill.signal = { atMs: now.monotonicMs + kill.delayMs, at: now.epochMs + kill.delayMs };
+    report(context, task, TaskState.TASK_KILLING, { reason: kill.reason, message: kill.message });
+  }
+  if (now.monotonicMs < kill.signal.atMs) return;
+  kill.deadlineMs = now.monotonicMs + kill.graceMs;
   if (task.served) orderKill(context, task);
   else if (kill.graceMs > 0 && !orderShutdown(context, task))
     context.effects.push({ type: "signal", id: procId(task), signal: task.spec.killPolicy?.signal || "SIGTERM" });
   forceKill(context, task);
+}
+
+/** When the first signal to a task is due; undefined: it is not to be killed, or was sent. */
+export function signalAtMs({ kill, phase }: Task): number | undefined {
+  return phase === "running" && kill?.deadlineMs === undefined ? kill?.signal?.atMs : undefined;
 }
 
 /** When a task that is being killed is not waited for any longer; undefined: it is not, or that was. */
@@ -127,13 +110,27 @@ export function forceKill(context: Context, task: Task): void {
   beginKill(context, served.self, { reason: StatusReason.REASON_EXECUTOR_TIMEOUT, message, graceMsMax: 0 });
 }
 
-function shorten(context: Context, task: Task, graceMs: number): void {
+function shorten(context: Context, task: Task, graceMs: number, delayMs: number): void {
   const { kill } = task;
   if (!kill) return;
   kill.graceMs = Math.min(kill.graceMs, graceMs);
-  if (kill.deadlineMs === undefined) return;
+  kill.delayMs = Math.min(kill.delayMs, delayMs);
+  if (kill.deadlineMs === undefined) {
+    hasten(context, task);
+    return;
+  }
   const deadlineMs = context.now.monotonicMs + graceMs;
   if (task.served && deadlineMs < kill.deadlineMs) orderKill(context, task);
   kill.deadlineMs = Math.min(kill.deadlineMs, deadlineMs);
   forceKill(context, task);
+}
+
+/** A delay under way ends earlier if it is to be shorter. */
+function hasten(context: Context, task: Task): void {
+  const { kill } = task;
+  if (!kill?.signal) return;
+  const { now } = context;
+  const atMs = Math.min(kill.signal.atMs, now.monotonicMs + kill.delayMs);
+  kill.signal = { atMs, at: now.epochMs + atMs - now.monotonicMs };
+  carryOutKill(context, task);
 }

@@ -27,8 +27,8 @@ import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
 import { lackingMode, poolOf, takeSubnets } from "./overlays.ts";
 import { unsupportedCheck } from "./probe-target.ts";
-import { spawn } from "./spawn.ts";
 import { type Context, report, sendHead } from "./status.ts";
+import { advance } from "./turns.ts";
 
 /** Characters of what an executor proves itself with. */
 const tokenLength = 32;
@@ -369,7 +369,7 @@ export function imageReady(context: Context, id: string, ready: ImageReady): voi
   const task = takeImage(context, id, ready);
   if (!task) return;
   const { group } = task;
-  if (group.phase === "launched") spawn(context, task);
+  if (group.phase === "launched") advance(context, group);
   else if (group.phase === "images" && group.tasks.every(({ image }) => image.name !== "preparing"))
     connect(context, group);
 }
@@ -417,7 +417,7 @@ function spawnAll(context: Context, group: Group): void {
     return;
   }
   group.phase = "launched";
-  for (const task of group.tasks) spawn(context, task);
+  advance(context, group);
 }
 
 export function adoptAll(context: Context, group: Group): void {

@@ -67,6 +67,10 @@ export interface QueuedStatus {
 export interface Kill {
   readonly reason: StatusReason;
   readonly message: string;
+  /** From the news of it to the first signal, in milliseconds. */
+  delayMs: number;
+  /** When the first signal is due, monotonic and in milliseconds since the epoch; undefined: nobody was told of it yet. */
+  signal: { readonly atMs: number; readonly at: number } | undefined;
   /** SIGKILL then, in monotonic milliseconds; undefined until the first signal has been sent. */
   deadlineMs: number | undefined;
   graceMs: number;
@@ -84,7 +88,7 @@ export interface Check {
 }
 
 /**
- * preparing: nothing was spawned yet. starting: spawned or adopted, nothing heard yet. running: its program runs.
+ * preparing: nothing was spawned yet, perhaps since others of its group have their turn first. starting: spawned or adopted, nothing heard yet. running: its program runs.
  * restarting: it has ended, and waits for the time of its next start. ended: the terminal status is made.
  */
 export type TaskPhase = "preparing" | "starting" | "running" | "restarting" | "ended";
@@ -280,7 +284,14 @@ export interface StateRecord {
   readonly sequence: number;
   readonly queue: readonly TaskStatus[];
   readonly latest: TaskStatus | null;
-  readonly kill: { readonly reason: StatusReason; readonly message: string; readonly graceMs: number } | null;
+  readonly kill: {
+    readonly reason: StatusReason;
+    readonly message: string;
+    readonly graceMs: number;
+    /** Absent in records of agents that sent the signal at once. */
+    readonly delayMs?: number;
+    readonly signalAt?: number | null;
+  } | null;
   readonly health: Health;
   readonly endsAt: number | null;
   readonly acknowledgedAt: number | null;

@@ -10,7 +10,6 @@ import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
 import { asksForHolders, conflictText } from "./port-conflict.ts";
 import { startAgain } from "./restart.ts";
-import { spawn } from "./spawn.ts";
 import { type Context, type News, report } from "./status.ts";
 import { advance } from "./turns.ts";
 
@@ -117,7 +116,6 @@ export function absent(context: Context, id: string): void {
     task.phase = task.nextTry ? "restarting" : "preparing";
     task.bootId = context.state.config.bootId;
     if (task.kill) beginKill(context, task, { reason: task.kill.reason, message: task.kill.message });
-    else if (task.phase === "preparing") spawn(context, task);
     advance(context, task.group);
   }
 }

@@ -7,7 +7,15 @@ import { endOrphans } from "./executor-end.ts";
 import { isServed } from "./executor-model.ts";
 import { bindGroup } from "./executor-tasks.ts";
 import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
-import { type FoundGroup, type Group, type Now, plainNetwork, type StateRecord, type Task } from "./model.ts";
+import {
+  type FoundGroup,
+  type Group,
+  type Kill,
+  type Now,
+  plainNetwork,
+  type StateRecord,
+  type Task,
+} from "./model.ts";
 import { netSpec } from "./net.ts";
 import { restartDelayMsMax } from "./restart.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
@@ -113,6 +121,15 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
   return group;
 }
 
+/** The first signal is sent again, when its time has come; a clock that was set back makes it no later than planned at first. */
+function killOf(kill: NonNullable<StateRecord["kill"]>, now: Now): Kill {
+  const { reason, message, graceMs, delayMs = 0, signalAt } = kill;
+  const waitMs = Math.min(Math.max(0, (signalAt ?? 0) - now.epochMs), delayMs);
+  const signal =
+    typeof signalAt === "number" ? { atMs: now.monotonicMs + waitMs, at: now.epochMs + waitMs } : undefined;
+  return { reason, message, graceMs, delayMs, signal, deadlineMs: undefined, forced: false };
+}
+
 /** A clock that was set back while the agent was away starts the wait anew, at most. */
 function nextTry(task: Task, at: number, now: Now): Task["nextTry"] {
   const policy = task.spec.restartPolicy;
@@ -140,13 +157,17 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.endsAt = record.endsAt ?? undefined;
   task.acknowledgedAt = record.acknowledgedAt ?? undefined;
   if (task.executor) task.executor.hasAttached = record.hasAttached ?? false;
-  if (record.kill) task.kill = { ...record.kill, deadlineMs: undefined, forced: false };
+  if (record.kill) task.kill = killOf(record.kill, now);
   task.queue = record.queue.map((status) => ({
     status,
     durable: true,
     resendAtMs: undefined,
     delayMs: resendDelayMsFirst,
   }));
+}
+
+function killRecord({ reason, message, graceMs, delayMs, signal }: Kill): StateRecord["kill"] {
+  return { reason, message, graceMs, delayMs, signalAt: signal?.at ?? null };
 }
 
 /** The state of a task as it is written. */
@@ -166,7 +187,7 @@ export function stateRecord(task: Task): StateRecord {
     sequence: task.sequence,
     queue: task.queue.map(({ status }) => status),
     latest: task.latest ?? null,
-    kill: kill ? { reason: kill.reason, message: kill.message, graceMs: kill.graceMs } : null,
+    kill: kill ? killRecord(kill) : null,
     health: task.health,
     endsAt: task.endsAt ?? null,
     acknowledgedAt: task.acknowledgedAt ?? null,

@@ -7,10 +7,10 @@ import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { imageFailed, imageProgress } from "./images.ts";
-import { beginKill, killNamed } from "./kill.ts";
 import { imageReady, intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
+import { killAll, killNamed } from "./named-kill.ts";
 import { overlayChanged } from "./overlays.ts";
 import { listenersFound } from "./port-watch.ts";
 import { absent, exited, holdersFound, started, startFailed, supervisorLost } from "./process.ts";
@@ -176,15 +176,4 @@ function registered(context: Context): void {
     head.delayMs = resendDelayMsFirst;
     sendHead(context, task);
   }
-}
-
-function killAll(
-  context: Context,
-  reason: StatusReason,
-  graceMsMax: number | undefined,
-  frameworkId: string | undefined,
-): void {
-  for (const task of context.state.tasks.values())
-    if (frameworkId === undefined || task.group.frameworkId === frameworkId)
-      beginKill(context, task, { reason, message: "", graceMsMax });
 }

@@ -1,12 +1,11 @@
 import { CheckAction, type HealthCheck, invalid } from "@muster/framework-sdk";
 import type { Check, Service, TaskGroup } from "@muster/jobspecs";
 
-/** The group's task whose services are the group's: its leader, else its first. */
+/** The group's task whose services are the group's: its leader, else its first main task. */
 export function mainTask(group: TaskGroup): number {
-  return Math.max(
-    0,
-    group.tasks.findIndex((task) => task.leader),
-  );
+  const leader = group.tasks.findIndex((task) => task.leader);
+  const main = group.tasks.findIndex((task) => task.lifecycle === undefined);
+  return Math.max(0, leader < 0 ? main : leader);
 }
 
 /** The health checks of one task, as an agent runs them: of its own services, and those of its group's that are its. */

@@ -14,6 +14,7 @@ import {
   roomOf,
   TaskState,
 } from "@muster/framework-sdk";
+import { isPassing } from "@muster/jobspecs";
 import { buildLaunch } from "./build.ts";
 import { makeInstanceId, makeLaunchId } from "./ids.ts";
 import { type Instance, type JobEntry, type Now, type ServicesState, slotKey, type Want } from "./model.ts";
@@ -151,7 +152,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     index: slot.index,
     version,
     tasks: new Map(),
-    taskCount: made.tasks.length,
+    taskCount: group.tasks.filter((task) => !isPassing(task)).length,
     agentId,
     agentName,
     isKilling: false,
@@ -165,11 +166,13 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     unreachableSinceMs: undefined,
     startedAt: 0,
   };
+  const passing = group.tasks.map(isPassing);
   for (const [ordinal, { taskId, name }] of made.tasks.entries()) {
     instance.tasks.set(taskId, {
       taskId,
       name,
       hasChecks: checked[ordinal] ?? false,
+      isPassing: passing[ordinal] ?? false,
       state: TaskState.TASK_STAGING,
       health: Health.HEALTH_UNSPECIFIED,
       message: "",

@@ -68,6 +68,8 @@ export interface TaskView {
   readonly taskId: string;
   readonly name: string;
   readonly hasChecks: boolean;
+  /** It comes to an end while its instance goes on: what stands before or after the start, or after the end. */
+  readonly isPassing: boolean;
   state: TaskState;
   health: Health;
   message: string;
@@ -95,7 +97,7 @@ export interface Instance {
   readonly index: number;
   version: number;
   readonly tasks: Map<string, TaskView>;
-  /** How many tasks its group has, whether or not they have been heard of. */
+  /** How many tasks of its group go on for as long as it does, whether or not they have been heard of. */
   readonly taskCount: number;
   agentId: string;
   agentName: string;

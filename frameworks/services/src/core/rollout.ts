@@ -12,7 +12,7 @@ import {
   type Want,
 } from "./model.ts";
 import { remainingDelayMs } from "./restarts.ts";
-import { systemKey } from "./statuses.ts";
+import { lacksTask, systemKey } from "./statuses.ts";
 
 /** An instance whose agent has not answered for so long is replaced. */
 export const unreachableMsMax = 60_000;
@@ -85,7 +85,7 @@ function watchProgress(state: ServicesState, entry: JobEntry, plan: JobPlan, now
 
 /** One of its tasks has ended, also if that was before this process: what is left of it is of no use. */
 function isIncomplete(state: ServicesState, instance: Instance): boolean {
-  return instance.endedBy !== undefined || (state.isReconciled && instance.tasks.size < instance.taskCount);
+  return instance.endedBy !== undefined || (state.isReconciled && lacksTask(instance));
 }
 
 interface SlotView {

@@ -1,5 +1,5 @@
 import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@muster/framework-sdk";
-import { restartOf, restartsInPlace } from "@muster/jobspecs";
+import { isPassing, restartOf, restartsInPlace } from "@muster/jobspecs";
 import { readTaskId, versionOfLaunch } from "./ids.ts";
 import {
   groupOf,
@@ -45,7 +45,7 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
     instance.runningSinceMs === undefined ? undefined : entry.restarts.get(slotKey(instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;
   state.dirty.add(entry.name);
-  if (!isOver) return;
+  if (!isOver || (hasPassed(view) && !allOver(instance))) return;
   // The others end on account of the first: what they say of it is no reason of their own.
   const isFirst = instance.endedBy === undefined || instance.endedBy.reason === StatusReason.REASON_TASK_GROUP_ENDED;
   if (!instance.isKilling && isFirst) instance.endedBy = endOf(status);
@@ -68,10 +68,11 @@ function updateView(view: TaskView, status: TaskStatus): void {
 
 /** Since when an instance runs, is healthy, or is out of reach. */
 function settleTimes(instance: Instance, now: Now): void {
-  let isRunning = instance.tasks.size >= instance.taskCount;
+  let isRunning = !lacksTask(instance);
   let isHealthy = isRunning;
   let isUnreachable = false;
-  for (const { state, health, hasChecks } of instance.tasks.values()) {
+  for (const { state, health, hasChecks, isPassing: passes } of instance.tasks.values()) {
+    if (passes && state !== TaskState.TASK_UNREACHABLE) continue;
     if (state !== TaskState.TASK_RUNNING) isRunning = isHealthy = false;
     if (state === TaskState.TASK_UNREACHABLE) isUnreachable = true;
     if (hasChecks && health !== Health.HEALTH_HEALTHY) isHealthy = false;
@@ -83,6 +84,18 @@ function settleTimes(instance: Instance, now: Now): void {
   if (!isUnreachable && awayMs >= expungeMs) instance.cameBackLate = true;
   instance.unreachableSinceMs = isUnreachable ? (instance.unreachableSinceMs ?? now.monotonicMs) : undefined;
   if (isRunning && instance.startedAt === 0) instance.startedAt = now.epochMs;
+}
+
+/** Whether a task that is to go on with its instance has not been heard of. */
+export function lacksTask(instance: Instance): boolean {
+  let count = 0;
+  for (const view of instance.tasks.values()) if (!view.isPassing) count++;
+  return count < instance.taskCount;
+}
+
+/** It was there for a while, and has done what it was there for. */
+function hasPassed({ isPassing: passes, state }: TaskView): boolean {
+  return passes && state === TaskState.TASK_FINISHED;
 }
 
 /** What is kept of a status outlives the message that it came in. */
@@ -115,7 +128,7 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     index: parts.index,
     version,
     tasks: new Map(),
-    taskCount: group?.tasks.length ?? 1,
+    taskCount: group?.tasks.filter((task) => !isPassing(task)).length ?? 1,
     agentId: status.agentId,
     agentName: "",
     isKilling: status.state === TaskState.TASK_KILLING,
@@ -129,9 +142,11 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     unreachableSinceMs: undefined,
     startedAt: status.state === TaskState.TASK_RUNNING ? status.at : 0,
   };
+  const task = group?.tasks[parts.ordinal];
   instance.tasks.set(status.taskId, {
     taskId: status.taskId,
-    name: group?.tasks[parts.ordinal]?.name ?? "",
+    name: task?.name ?? "",
+    isPassing: task !== undefined && isPassing(task),
     hasChecks: made?.checked.get(ref.group)?.[parts.ordinal] ?? false,
     state: status.state,
     health: status.health,
@@ -224,7 +239,8 @@ function kindOfEnd({ state, reason }: TaskEnd): "failed" | "moved" | "dropped" {
 }
 
 function describeEnd(instance: Instance, status: TaskEnd): string {
-  const task = instance.taskCount > 1 ? `task ${instance.tasks.get(status.taskId)?.name ?? ""}: ` : "";
+  const task =
+    instance.tasks.size > 1 || instance.taskCount > 1 ? `task ${instance.tasks.get(status.taskId)?.name ?? ""}: ` : "";
   if (status.message !== "") return `${task}${status.message}`;
   if (status.exitCode !== undefined) return `${task}exit code ${status.exitCode}`;
   if (status.signal !== "") return `${task}ended by ${status.signal}`;
