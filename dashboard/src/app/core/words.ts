@@ -78,6 +78,14 @@ const reasonWords: readonly string[] = [
   "task id in use",
   "executor timed out",
   "checkpoint damaged",
+  "ended, starts again",
+  "",
+  "listens on a port that is not its own",
+  "",
+  "",
+  "",
+  "its executor ended",
+  "executor without tasks",
 ];
 
 export const taskWord = (state: number): Word => taskWords[state] ?? unknown;
