@@ -34,6 +34,7 @@ export {
   AgentState,
   type AssignedPort,
   CheckAction,
+  type ExecutorInfo,
   Health,
   type HealthCheck,
   type HistoryResponse,

@@ -49,6 +49,48 @@ test("case 37: a task that ignores TERM is KILLING at once and KILLED when its g
   }
 });
 
+test("case 44: an executor that does not attach within a minute fails with its tasks, and their resources return", () => {
+  const { lab, hand } = begin();
+  const allocated = () => lab.cluster.master.view()?.agents[0]?.allocated?.memoryMiB;
+  hand.launch([{ taskId: "given" }], [], { executorId: "x", task: { taskId: "self", does: "serve" } });
+  lab.until(() => isRunning(hand, "self"));
+  const sinceMs = lab.nowMs;
+  expect(allocated()).toBe(64);
+  lab.run(59_000);
+  expect(hand.last("given")?.state).toBe(TASK_STARTING);
+  lab.until(() => hand.last("given")?.state === TASK_FAILED);
+  expect(Math.abs(lab.nowMs - sinceMs - 60_000)).toBeLessThan(500);
+  for (const taskId of ["given", "self"])
+    expect(hand.last(taskId)).toMatchObject({
+      state: TASK_FAILED,
+      reason: StatusReason.REASON_EXECUTOR_TIMEOUT,
+      message: expect.stringContaining("it did not attach within 60000 ms of its start"),
+    });
+  lab.run(1_000);
+  expect(lab.alive()).toEqual([]);
+  expect(allocated()).toBe(0);
+});
+
+test("a task given to an executor lives over the agent's deaths, and its end is told once", () => {
+  const { lab, hand } = begin();
+  const executor = { executorId: "x", task: { taskId: "self", does: "attach" } };
+  hand.launch([{ taskId: "long" }], [], executor);
+  lab.until(() => isRunning(hand, "long"));
+  hand.launch([{ taskId: "short", does: "for 3000 exit 4" }], [], executor);
+  lab.until(() => isRunning(hand, "short"));
+  const [agent] = lab.cluster.agents;
+  agent?.program.crash("killed", 4_000);
+  lab.until(() => hand.last("short")?.state === TASK_FAILED);
+  expect(hand.last("short")).toMatchObject({ exitCode: 4, source: 3 });
+  lab.run(60_000);
+  expect(hand.of("short").map(({ state }) => state)).toEqual([TASK_STARTING, TASK_RUNNING, TASK_FAILED]);
+  expect(isRunning(hand, "long")).toBe(true);
+  expect(lab.alive().map(({ taskId }) => taskId)).toEqual(["self"]);
+  agent?.processes.killOne();
+  lab.until(() => hand.last("long")?.state === TASK_FAILED);
+  expect(hand.last("long")?.reason).toBe(StatusReason.REASON_EXECUTOR_TERMINATED);
+});
+
 const check = (action: CheckAction, graceMs: number) => ({
   name: "port",
   intervalMs: 2_000,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { grpcTransport, type MusterError } from "@muster/foundation";
-import { Health, StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
+import { emptyMessage, grpcTransport, type MusterError, type Outlet } from "@muster/foundation";
+import { Health, type LogsResponse, StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 
@@ -71,6 +71,19 @@ test("a kill goes to the executor with its grace, and the executor lives on", as
   });
   expect(statesOf("b")).toEqual([TASK_STARTING, TASK_RUNNING]);
   expect(isAlive(pidOf("self-x"))).toBe(true);
+});
+
+test("whoever asks for the output of such a task is sent to its executor", async () => {
+  const agent = await fixture.agent();
+  launchExecutor("x");
+  give("x", "a");
+  await fixture.master.untilState("a", TASK_RUNNING);
+  const error = await new Promise((resolve) => {
+    const request = { ...emptyMessage("LogsRequest"), frameworkId: "framework-1", taskId: "a" };
+    const outlet: Outlet<LogsResponse> = { send: () => {}, ready: () => true, end: resolve };
+    agent.handlers["Tasks.Logs"]?.(request, outlet, { address: "test", principal: "local" });
+  });
+  expect(error).toMatchObject({ kind: "unsupported", message: expect.stringContaining("task self-x") });
 });
 
 test("messages pass both ways", async () => {

@@ -27,7 +27,8 @@ export class AcknowledgementWatch {
 
   #acknowledged({ taskId, updateId }: Acknowledgement): Violation[] {
     const end = this.#ends.get(`${taskId}/${updateId}`);
-    if (end === undefined) return [];
+    // The ends of executors say nothing of any work.
+    if (end === undefined || !taskId.startsWith("batch.")) return [];
     const [, number = "", , attempt = ""] = taskId.split(".");
     const entry = this.#cluster.store.data.entries.get(`state/${batchName}/${itemKey(Number(number))}`);
     const record = entry === undefined ? undefined : decodeItem(entry.value);

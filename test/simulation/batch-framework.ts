@@ -2,6 +2,7 @@ import {
   codecOf,
   createScheduler,
   createStateClient,
+  type ExecutorInfo,
   emptyMessage,
   isTerminal,
   Matcher,
@@ -193,6 +194,7 @@ export class BatchFramework {
         item.record = records[index];
         item.phase = "launched";
         this.#index(item);
+        for (const status of item.unacknowledged.splice(0)) this.#scheduler.acknowledge(status);
       }
       this.#scheduler.accept([offer.offerId], items.map(groupOf), { refuseMs: 100 });
     });
@@ -207,8 +209,11 @@ export class BatchFramework {
     }
     if (item.phase === "unsure") item.phase = "launched";
     if (!isTerminal(status.state) || item.record.ends[status.taskId] !== undefined) return undefined;
-    // Given up, and its successor is being recorded: this word comes too late.
-    if (item.phase === "recording") return undefined;
+    // Given up, and its successor is being recorded: this word comes too late, and is taken in with that record.
+    if (item.phase === "recording") {
+      item.unacknowledged.push(status);
+      return "later";
+    }
     this.#recordEnd(item, status);
     return "later";
   }
@@ -279,10 +284,39 @@ function hasEnded(item: Item): boolean {
 
 function totalOf(work: WorkItem): Resources {
   const { cpuMillis, memoryMiB } = work.resources;
-  return resources({ cpuMillis: cpuMillis * work.tasks.length, memoryMiB: memoryMiB * work.tasks.length });
+  const own = hasExecutor(work) ? executorAmounts : { cpuMillis: 0, memoryMiB: 0 };
+  return resources({
+    cpuMillis: cpuMillis * work.tasks.length + own.cpuMillis,
+    memoryMiB: memoryMiB * work.tasks.length + own.memoryMiB,
+  });
 }
 
-function modeOf({ number, portLabels }: WorkItem): string {
+/** Some work is done by an executor, of which one lives on an agent at a time. */
+function hasExecutor({ number }: WorkItem): boolean {
+  return number % 5 === 2;
+}
+
+const executorAmounts = { cpuMillis: 100, memoryMiB: 128 };
+
+function executorOf(launchId: string): ExecutorInfo {
+  return {
+    ...emptyMessage("ExecutorInfo"),
+    executorId: "pool",
+    registrationTimeoutMs: 10_000,
+    idleTimeoutMs: 8_000,
+    task: {
+      ...emptyMessage("TaskInfo"),
+      taskId: `pool.${launchId}`,
+      name: "pool",
+      resources: resources(executorAmounts),
+      spec: codecOf("TaskSpec").encode({ ...emptyMessage("TaskSpec"), command: "pool", arguments: ["attach"] }),
+    },
+  };
+}
+
+function modeOf(work: WorkItem): string {
+  const { number, portLabels } = work;
+  if (hasExecutor(work)) return "";
   if (number % 4 === 1) return "bridge";
   return portLabels.length === 0 ? "none" : "host";
 }
@@ -300,6 +334,7 @@ function groupOf(item: Item): TaskGroup {
     ...emptyMessage("TaskGroup"),
     launchId: record?.launchId ?? "",
     networkMode: modeOf(work),
+    executor: hasExecutor(work) ? executorOf(record?.launchId ?? "") : null,
     ports: work.portLabels.map((label) => ({ ...emptyMessage("PortRequest"), label })),
     tasks: work.tasks.map((words, index) => ({
       ...emptyMessage("TaskInfo"),

@@ -1,6 +1,6 @@
 import { emptyMessage } from "@muster/foundation";
 import { codecOf, createScheduler, type Scheduler } from "@muster/framework-sdk";
-import type { Offer, TaskSpec, TaskStatus } from "@muster/proto";
+import type { Offer, TaskInfo, TaskSpec, TaskStatus } from "@muster/proto";
 import { masterAddress } from "@muster/testing";
 import type { Lab } from "./lab.ts";
 
@@ -9,6 +9,28 @@ export interface HandTask {
   readonly spec?: Partial<TaskSpec>;
   /** What its command does, in words that the simulated host understands. Default: "serve". */
   readonly does?: string;
+}
+
+/** A custom executor, with the task that starts it. */
+export interface HandExecutor {
+  readonly executorId: string;
+  readonly task: HandTask;
+}
+
+function taskInfo({ taskId, spec, does = "serve" }: HandTask): TaskInfo {
+  return {
+    ...emptyMessage("TaskInfo"),
+    taskId,
+    name: taskId,
+    resources: { ...emptyMessage("Resources"), cpuMillis: 100, memoryMiB: 32, portCount: 0 },
+    spec: codecOf("TaskSpec").encode({
+      ...emptyMessage("TaskSpec"),
+      driver: "process",
+      command: "work",
+      arguments: does.split(" "),
+      ...spec,
+    }),
+  };
 }
 
 /** A framework led by a test: it launches what it is told to, and acknowledges what it is let. */
@@ -48,7 +70,7 @@ export class Hand {
   }
 
   /** Launches one group on any agent that is offered. */
-  launch(tasks: readonly HandTask[], ports: readonly string[] = []): void {
+  launch(tasks: readonly HandTask[], ports: readonly string[] = [], executor?: HandExecutor): void {
     this.#lab.until(() => this.#offers.length > 0);
     const [offer] = this.#offers.splice(0, 1) as [Offer];
     const group = {
@@ -56,19 +78,10 @@ export class Hand {
       launchId: `launch-${tasks[0]?.taskId}`,
       ports: ports.map((label) => ({ ...emptyMessage("PortRequest"), label })),
       networkMode: "host",
-      tasks: tasks.map(({ taskId, spec, does = "serve" }) => ({
-        ...emptyMessage("TaskInfo"),
-        taskId,
-        name: taskId,
-        resources: { ...emptyMessage("Resources"), cpuMillis: 100, memoryMiB: 32, portCount: 0 },
-        spec: codecOf("TaskSpec").encode({
-          ...emptyMessage("TaskSpec"),
-          driver: "process",
-          command: "work",
-          arguments: does.split(" "),
-          ...spec,
-        }),
-      })),
+      tasks: tasks.map(taskInfo),
+      executor: executor
+        ? { ...emptyMessage("ExecutorInfo"), executorId: executor.executorId, task: taskInfo(executor.task) }
+        : null,
     };
     this.#inside(() => this.#scheduler?.accept([offer.offerId], [group], { refuseMs: 0 }));
   }

@@ -27,6 +27,14 @@ export function tasksHandlers(
     if (!state) return new MusterError("unavailable", "the agent is beginning", { retryAfterMs: 1_000 });
     return findTask(state, frameworkId, taskId);
   };
+  /** Output, files and processes of a task that is given to an executor are the executor's. */
+  const findOwn = (frameworkId: string, taskId: string): Task | MusterError => {
+    const task = find(frameworkId, taskId);
+    if (task instanceof MusterError || !task.served) return task;
+    const { self } = task.served;
+    const message = `task ${taskId} has no process of its own: look at its executor, task ${self.info.taskId}`;
+    return new MusterError("unsupported", message);
+  };
   return {
     "Tasks.Kill": (request, _peer, respond) => {
       const task = find(request.frameworkId, request.taskId);
@@ -41,10 +49,10 @@ export function tasksHandlers(
       respond({ ok: true, value: {} });
       return undefined;
     },
-    "Tasks.Logs": logsHandler(find, loop, deps.logReader),
-    "Tasks.Exec": execHandler(find, loop, deps.execRunner, config.execSessionsMax),
-    ...filesHandlers(find, deps.taskFiles),
-    "Tasks.Stats": statsHandler(find, deps.taskMeter),
+    "Tasks.Logs": logsHandler(findOwn, loop, deps.logReader),
+    "Tasks.Exec": execHandler(findOwn, loop, deps.execRunner, config.execSessionsMax),
+    ...filesHandlers(findOwn, deps.taskFiles),
+    "Tasks.Stats": statsHandler(findOwn, deps.taskMeter),
   };
 }
 

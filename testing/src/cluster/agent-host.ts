@@ -1,6 +1,7 @@
 import { createAgent, type HostFacts, type ProcSpec } from "@muster/executors";
 import { type Log, resources } from "@muster/foundation";
 import { HostDisk } from "../world/disk.ts";
+import { HostExecutors } from "../world/host-executors.ts";
 import { HostImages } from "../world/host-images.ts";
 import { HostNets } from "../world/host-nets.ts";
 import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
@@ -29,6 +30,7 @@ export class AgentHost {
   readonly address: string;
   readonly disk: HostDisk;
   readonly processes: HostProcesses;
+  readonly executors: HostExecutors;
   readonly nets: HostNets;
   readonly images: HostImages;
   readonly program: Program;
@@ -45,6 +47,8 @@ export class AgentHost {
     this.#options = options;
     this.disk = new HostDisk(world, this.name);
     this.processes = new HostProcesses(world, this.name, options.behave);
+    this.executors = new HostExecutors(world, network, this.name, options.log);
+    this.processes.beginExecutor = (process, exit) => this.executors.begin(process, exit);
     this.nets = new HostNets(world, this.name, this.processes);
     this.images = new HostImages(world, this.name, this.processes);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
@@ -73,6 +77,7 @@ export class AgentHost {
         masters: [masterAddress],
         dataFolder: `/var/lib/muster/${this.name}`,
         host: this.#facts(),
+        executorSocket: `${this.name}:executors`,
         version: "0.1.0",
         dynamicPortFirst,
         dynamicPortLast: dynamicPortFirst + portCount - 1,
@@ -83,6 +88,7 @@ export class AgentHost {
       },
     );
     this.#network.serve(life, this.address, agent.handlers);
+    this.#network.serve(life, `${this.name}:executors`, agent.executorHandlers);
     agent.start();
   }
 

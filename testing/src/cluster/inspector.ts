@@ -36,7 +36,10 @@ export class Inspector {
       for (const status of read.updates ?? []) cluster.violations.add(this.statuses.delivered(status));
       this.onScheduling(from.name, read);
     };
-    for (const agent of cluster.agents) agent.processes.onStart = (process) => this.#started(agent, process);
+    for (const agent of cluster.agents) {
+      agent.processes.onStart = (process) => this.#started(agent, process);
+      agent.executors.onStart = (served) => this.#note({ host: agent.name, ...served });
+    }
   }
 
   /** Looks at something more each time. */
@@ -55,9 +58,7 @@ export class Inspector {
    */
   endsKnown(): Violation[] {
     const known = new Set(this.#cluster.master.view()?.tasks.map(({ taskId }) => taskId));
-    const alive = new Set(
-      this.#cluster.agents.flatMap((host) => host.processes.alive().map((each) => startOf(host, each).taskId)),
-    );
+    const alive = new Set(this.#alive().map(({ taskId }) => taskId));
     const view = this.#cluster.master.view();
     // While news are on their way a master may not have heard yet that a port's last holder has ended.
     const violations: Violation[] = view === undefined ? [] : noPortTwice(view);
@@ -89,21 +90,41 @@ export class Inspector {
       ...this.#hostPorts(),
       ...this.#images(),
       ...this.#networks(),
+      ...this.#outlivers(),
       ...this.#more.flatMap((check) => check()),
     ];
   }
 
   #started(agent: AgentHost, process: HostProcess): void {
-    const others = this.#cluster.agents.flatMap((host) =>
-      host.processes
-        .alive()
-        .filter((other) => other !== process)
-        .map((other) => startOf(host, other)),
+    this.#note(startOf(agent, process));
+    this.onStart(process);
+  }
+
+  /** A command, or a task of a custom executor, has begun. */
+  #note(start: Start): void {
+    const others = this.#alive().filter(
+      (other) => other.host !== start.host || other.launchId !== start.launchId || other.taskId !== start.taskId,
     );
-    const start = startOf(agent, process);
     this.#starts.set(`${start.launchId}/${start.taskId}`, start);
     this.#cluster.violations.add(this.#launches.started(start, others));
-    this.onStart(process);
+  }
+
+  /** Commands, and tasks of custom executors, that live now. */
+  #alive(): Start[] {
+    return this.#cluster.agents.flatMap((host) => [
+      ...host.processes.alive().map((process) => startOf(host, process)),
+      ...host.executors.alive().map((served) => ({ host: host.name, ...served })),
+    ]);
+  }
+
+  /** A task of a custom executor whose end was told to its framework does not go on. */
+  #outlivers(): Violation[] {
+    return this.#cluster.agents.flatMap((host) =>
+      host.executors
+        .alive()
+        .filter(({ taskId }) => this.statuses.hasEnded(taskId))
+        .map(({ taskId }) => violation("outlives-its-end", taskId, `goes on in an executor of ${host.name}`)),
+    );
   }
 
   #hostPorts(): Violation[] {

@@ -102,7 +102,7 @@ export function testCluster<S>(options: TestClusterOptions<S>): TestCluster {
 }
 
 function complete({ runsForMs, exitCode = 0, canStart = true }: CommandBehaviour): Behaviour {
-  return { runsForMs, exitCode, canStart, isDeaf: false, listens: true };
+  return { runsForMs, exitCode, canStart, isDeaf: false, attaches: false, listens: true };
 }
 
 function agentOf(cluster: SimCluster, index: number): TestAgent {

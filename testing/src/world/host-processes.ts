@@ -18,7 +18,8 @@ import type { World } from "./world.ts";
 /**
  * What a simulated command does is written in its arguments: `["for", "5000", "exit", "0"]` runs 5 s and exits with 0;
  * `["serve"]` runs until it is told to end; `["fail"]` can't be started. Any command may say `"deaf"` to ignore
- * signals other than SIGKILL, and `"listen"` to bind the ports that its environment names.
+ * signals other than SIGKILL, and `"listen"` to bind the ports that its environment names. `["attach"]` is a custom
+ * executor.
  */
 export interface Behaviour {
   readonly runsForMs: number | undefined;
@@ -26,6 +27,8 @@ export interface Behaviour {
   readonly isDeaf: boolean;
   readonly listens: boolean;
   readonly canStart: boolean;
+  /** It attaches to its agent as a custom executor. */
+  readonly attaches: boolean;
 }
 
 export function behaviourOf(words: readonly string[]): Behaviour {
@@ -39,6 +42,7 @@ export function behaviourOf(words: readonly string[]): Behaviour {
     isDeaf: words.includes("deaf"),
     listens: words.includes("listen"),
     canStart: !words.includes("fail"),
+    attaches: words.includes("attach"),
   };
 }
 
@@ -53,6 +57,8 @@ export interface HostProcess {
   started: ProcStarted | undefined;
   exit: ProcExit | undefined;
   message: string;
+  /** What goes on in it, if it is a custom executor. */
+  life: Life | undefined;
 }
 
 /** The life of the agent that watches, and which commands it has spawned or adopted: it hears of no others. */
@@ -68,6 +74,8 @@ interface Watcher {
 export class HostProcesses {
   /** Told of each command that begins to run. */
   onStart: (process: HostProcess) => void = () => {};
+  /** Begins what goes on in a custom executor, which calls back when that ends by itself. */
+  beginExecutor: ((process: HostProcess, exit: () => void) => Life) | undefined;
   readonly #world: World;
   readonly #host: string;
   readonly #random: Random;
@@ -104,7 +112,7 @@ export class HostProcesses {
     this.#watcher = undefined;
     for (const [id, process] of [...this.#processes])
       if (process.state !== "ended" && process.state !== "failed") {
-        process.state = "lost";
+        this.#lose(process);
         this.#processes.delete(id);
       }
   }
@@ -113,9 +121,14 @@ export class HostProcesses {
   loseOne(): boolean {
     const process = this.#anyAlive();
     if (process === undefined) return false;
-    process.state = "lost";
+    this.#lose(process);
     this.#tell(process.spec.id, (events) => events.lost(process.spec.id));
     return true;
+  }
+
+  #lose(process: HostProcess): void {
+    process.state = "lost";
+    if (process.life) this.#world.end(process.life, "killed");
   }
 
   /** Ends a command as somebody with kill -9 would. False if there is none. */
@@ -248,6 +261,7 @@ export class HostProcesses {
       started: undefined,
       exit: undefined,
       message: "",
+      life: undefined,
     };
     this.#processes.set(spec.id, process);
     // The shim starts it whether or not the agent lives on.
@@ -271,6 +285,7 @@ export class HostProcesses {
     this.onStart(process);
     const { started } = process;
     this.#tell(id, (events) => events.started(id, started));
+    if (process.behaviour.attaches) process.life = this.beginExecutor?.(process, () => this.#end(process, 0, ""));
     if (process.behaviour.runsForMs !== undefined) {
       const { runsForMs, exitCode } = process.behaviour;
       this.#world.after(undefined, runsForMs, "exit", () => this.#end(process, exitCode, ""));
@@ -304,6 +319,7 @@ export class HostProcesses {
     process.state = "ended";
     const exit = { exitCode, signal, at: this.#world.epochMs };
     process.exit = exit;
+    if (process.life) this.#world.end(process.life, "killed");
     this.#world.trace.add(this.#world.nowMs, "exited", this.#host, process.spec.id);
     this.#tell(process.spec.id, (events) => events.exited(process.spec.id, exit));
   }

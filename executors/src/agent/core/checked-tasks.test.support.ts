@@ -8,7 +8,7 @@ import { type AgentState, type CoreConfig, type FoundGroup, type Now, plainNetwo
 import { stateRecord } from "./recover.ts";
 import { step } from "./step.ts";
 
-const config: CoreConfig = {
+export const coreConfig: CoreConfig = {
   agentId: "agent-1",
   agentName: "here",
   dataFolder: "/data",
@@ -184,6 +184,6 @@ export class CheckedTasks {
   }
 
   #fresh(): AgentState {
-    return createState(config, { first: 20_000, last: 29_999, reuseAfterMs: 0 }, seededRandom(this.#seed), 0);
+    return createState(coreConfig, { first: 20_000, last: 29_999, reuseAfterMs: 0 }, seededRandom(this.#seed), 0);
   }
 }
