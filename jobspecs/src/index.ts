@@ -12,6 +12,7 @@ export { decodeJob } from "./job/decode-job.ts";
 export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
 export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
+export { type NetworkedAgent, networkWarnings } from "./job/network-warnings.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { jobTemplate } from "./job/template.ts";

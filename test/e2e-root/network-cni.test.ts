@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { silentLog } from "@muster/foundation";
+import { compileJob, networkWarnings } from "@muster/jobspecs";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
@@ -272,10 +273,42 @@ testWith(tools, "the fingerprint offers what can be made, and says what a networ
   writeFileSync(here("net.d/broken.conf"), "{");
   const found = await findNetworkModes(ownerOf(fixture.dataFolder), bridgeDefaults, settings);
   expect(found.modes).toContain("cni/web");
-  expect(Object.keys(found.attributes)).toEqual(["plugins.cni.version.ptp", "plugins.cni.version.portmap"]);
+  expect(Object.keys(found.attributes)).toEqual([
+    "plugins.cni.version.ptp",
+    "plugins.cni.version.portmap",
+    "network.cni.web.ports",
+  ]);
+  expect(found.attributes["network.cni.web.ports"]).toBe("true");
   const reasons = found.unavailable.map(({ name, reason }) => `${name}: ${reason}`).join("\n");
   expect(reasons).toMatch(/network\/cni\/poor: plugin nobody-has-this was not found .*apt-get install/);
   expect(reasons).toMatch(/network\/cni\/broken.conf: .*is not JSON/);
+});
+
+testWith(tools, "case 41: plan warns of ports in a network whose configuration has no portmap", async () => {
+  const settings = prepare();
+  const text = `job "j" {
+    group "front" {
+      network {
+        mode = "cni/web"
+        port "http" { to = 80 }
+      }
+      task "t" {
+        driver = "process"
+        config { command = "serve" }
+      }
+    }
+  }`;
+  const { job } = compileJob({ file: "j.hcl", text });
+  const warnings = async (...plugins: object[]): Promise<string[]> => {
+    writeList(plugins);
+    const { modes, attributes } = await findCniNetworks(settings);
+    const agent = { name: "here", networkModes: modes, attributes: new Map(Object.entries(attributes)) };
+    return job ? networkWarnings(job, [agent]) : [];
+  };
+  expect(await warnings(ptp())).toEqual([
+    expect.stringMatching(/ports http: no plugin of network cni\/web takes ports on here/),
+  ]);
+  expect(await warnings(ptp(), portmap)).toEqual([]);
 });
 
 function isRunning(pid: number): boolean {

@@ -38,7 +38,7 @@ export class Inspector {
     };
     for (const agent of cluster.agents) {
       agent.processes.onStart = (process) => this.#started(agent, process);
-      agent.executors.onStart = (served) => this.#note({ host: agent.name, ...served });
+      agent.executors.onStart = (served) => this.#note({ host: agent.name, attempt: 0, ...served });
     }
   }
 
@@ -113,7 +113,7 @@ export class Inspector {
   #alive(): Start[] {
     return this.#cluster.agents.flatMap((host) => [
       ...host.processes.alive().map((process) => startOf(host, process)),
-      ...host.executors.alive().map((served) => ({ host: host.name, ...served })),
+      ...host.executors.alive().map((served) => ({ host: host.name, attempt: 0, ...served })),
     ]);
   }
 

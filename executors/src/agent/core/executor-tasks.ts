@@ -1,4 +1,4 @@
-import { StatusReason, TaskState } from "@muster/proto";
+import { LifecycleHook, StatusReason, TaskState } from "@muster/proto";
 import { type AgentState, type Group, pairKey, type Task } from "./model.ts";
 import type { Context } from "./status.ts";
 
@@ -43,6 +43,8 @@ export function executorFault(state: AgentState, group: Group): ExecutorFault | 
   const { executor, frameworkId } = group;
   if (!executor) return undefined;
   const living = executorsOf(state, frameworkId, executor.id).find((task) => task.group !== group && isOpen(task));
+  if (group.tasks.some(({ spec }) => spec.restartPolicy))
+    return wrong("spec.restart_policy: neither executors nor their tasks are started again in place");
   if (executor.isSelf) {
     if (state.config.executorSocket === "") {
       const message = "this agent serves no custom executors";
@@ -59,16 +61,19 @@ export function executorFault(state: AgentState, group: Group): ExecutorFault | 
   return servedFault(group, living);
 }
 
+function wrong(message: string): ExecutorFault {
+  return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
+}
+
 function servedFault(group: Group, self: Task): ExecutorFault | undefined {
-  const wrong = (message: string): ExecutorFault => {
-    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
-  };
   if (group.networkMode !== "host")
     return wrong("network_mode: must be empty, the tasks have the network of their executor");
   if (group.ports.length > 0 && self.group.networkMode !== "host")
     return wrong("ports: the executor has a network of its own, whose ports stand in executor.ports");
   if (group.tasks.some(({ spec }) => spec.healthChecks.length > 0))
     return wrong("spec.health_checks: an executor tells the health of its tasks itself");
+  if (group.tasks.some(({ spec }) => spec.hook !== LifecycleHook.LIFECYCLE_HOOK_UNSPECIFIED))
+    return wrong("spec.hook: an executor is given all tasks of a group at once");
   return undefined;
 }
 

@@ -16,7 +16,7 @@ export interface CniNetworks {
   /** "cni/NAME" of those that can be made here. */
   readonly modes: readonly string[];
   readonly unavailable: readonly Unavailable[];
-  /** "plugins.cni.version.TYPE" of the plugins that they use. */
+  /** "plugins.cni.version.TYPE" of the plugins that they use, "network.cni.NAME.ports" of those that can be made. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -31,12 +31,19 @@ export async function findCniNetworks(settings: CniSettings): Promise<CniNetwork
   }));
   for (const [name, network] of networks) {
     const reason = await whyNot(network, settings, attributes);
-    if (reason === undefined) modes.push(`cni/${name}`);
-    else unavailable.push({ name: `network/cni/${name}`, reason });
+    if (reason === undefined) {
+      modes.push(`cni/${name}`);
+      // Whether ports of the host can lead into it, which whoever plans a job wants to know.
+      attributes[`network.cni.${name}.ports`] = String(takesPorts(network));
+    } else unavailable.push({ name: `network/cni/${name}`, reason });
   }
   if (modes.length + unavailable.length === 0)
     unavailable.push({ name: "network/cni", reason: `${settings.configFolder} holds no network; see --cni-config` });
   return { modes, unavailable, attributes };
+}
+
+function takesPorts({ list }: FoundNetwork): boolean {
+  return list.plugins.some(({ capabilities }) => capabilities.has("portMappings"));
 }
 
 /** Why a network can't be made here; undefined if it can. Notes the versions of its plugins. */

@@ -1,5 +1,6 @@
 import type { Cancel, ClusterView, JobHandlers, JobStatus, Random, Replier, Room } from "@muster/framework-sdk";
 import { isUsable, MusterError } from "@muster/framework-sdk";
+import { networkWarnings } from "@muster/jobspecs";
 import type { CronState } from "../core/model.ts";
 import type { Input } from "../core/step.ts";
 import { presentJob } from "../core/submit.ts";
@@ -59,7 +60,8 @@ export class Calls {
       Plan: ({ job }, reply) => {
         const { job: wanted } = readSubmission(job, epochMs());
         const plan = planOf(state.jobs.get(wanted.id), wanted, this.#rooms(), random);
-        reply.send({ ...plan, warnings: warningsOf(wanted, epochMs()) });
+        const networks = networkWarnings(wanted, this.#deps.view.agents.values());
+        reply.send({ ...plan, warnings: [...warningsOf(wanted, epochMs()), ...networks] });
       },
       Run: ({ job }, reply) => {
         const submission = readSubmission(job, epochMs());

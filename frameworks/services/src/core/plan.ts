@@ -8,6 +8,7 @@ import {
   type PlanResponse,
   type Room,
 } from "@muster/framework-sdk";
+import { networkWarnings } from "@muster/jobspecs";
 import { agentsOf, pinnedNeed } from "./launching.ts";
 import { type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { rejectionsMax, rooms, type Surroundings } from "./report.ts";
@@ -28,7 +29,7 @@ export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, 
     changes,
     placements: [],
     rejections: [],
-    warnings: jobWarnings(wanted.job),
+    warnings: [...jobWarnings(wanted.job), ...networkWarnings(wanted.job, around.agents.values())],
     startCount: 0,
     stopCount: 0,
   };
