@@ -33,6 +33,7 @@ export type {
   LifecycleHook,
   Network,
   NetworkDns,
+  NetworkLimits,
   NetworkMode,
   NetworkPort,
   Overlap,

@@ -34,13 +34,24 @@ export function machineState(dataFolder: string) {
     pins: pinsOf(dataFolder),
     links: namesIn("/sys/class/net").filter((name) => name === bridge || hangsOn(name, bridge)),
     elements: table ? elements(dataFolder) : undefined,
+    limits: limitsOf(owner),
     sockets: namesIn("/run").filter((name) => name.startsWith("muster") && name.includes(owner)),
     processes: namesIn("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(`muster-ports-${owner}`)),
   };
 }
 
 /** As before the first group, and a while after the last. */
-export const nothing = { pins: [], links: [], elements: undefined, sockets: [], processes: [] };
+const noLimits = { shapers: [], table: false, groups: [] };
+export const nothing = { pins: [], links: [], elements: undefined, limits: noLimits, sockets: [], processes: [] };
+
+/** What bounds networks of groups: links that carry what they send, and their chains in a table of their own. */
+function limitsOf(owner: string) {
+  const name = `muster_limits_${owner}`;
+  const table = nft("list", "tables").includes(`inet ${name}`);
+  const chains = table ? nft("list", "table", "inet", name).matchAll(/chain (group\d+)/g) : [];
+  const shapers = namesIn("/sys/class/net").filter((link) => link.startsWith(`mi${owner}`));
+  return { shapers, table, groups: [...chains].map(([, chain = ""]) => chain) };
+}
 
 export function pinsOf(dataFolder: string): string[] {
   return namesIn("/run/netns").filter((name) => name.startsWith(`muster-${ownerOf(dataFolder)}`));

@@ -163,6 +163,15 @@ testExec(
   },
 );
 
+testExec("cpu_max is what a task that never rests gets of a processor, and no more", async () => {
+  const spins = `perl -e 'my $end = time + 3; 1 while time < $end; my ($user, $system) = times; print $user + $system'`;
+  const began = Date.now();
+  const [seconds] = await outputOf(spins, { cpuMillisMax: 200 });
+  // Of two to three seconds, by the clock of whole ones; a machine that is busy gives less, and never more.
+  expect(Number(seconds)).toBeLessThan(0.2 * ((Date.now() - began) / 1_000) + 0.1);
+  expect(Number(seconds)).toBeGreaterThan(0.2);
+});
+
 testExec("case 67: a fork bomb meets the limit of processes, and the host does not notice", async () => {
   const bomb = `perl -e '$| = 1; for (1..20) { my $pid = fork; if (!defined $pid) { print "refused: $!\\n"; last }
     if (!$pid) { sleep 1000; exit } $made++ } print "made $made\\n"; kill 9, -$$'`;

@@ -34,3 +34,17 @@ test("case 12: a fixed port is used once on each agent, whoever asks for it and 
   lab.call("Jobs.Stop", { name: "first" });
   lab.until(() => on("second").length === 2);
 });
+
+test("a group whose network is to be bounded goes to agents that can, and says so where none is there", () => {
+  lab = new Lab({ agents: 2, frameworks: ["services"] }).start();
+  const group = `network {
+      mode = "bridge"
+      limits {
+        down_mbit = 100
+      }
+    }`;
+  lab.submit(service("bounded", { group }));
+  lab.run(5_000);
+  expect(lab.alive()).toEqual([]);
+  expect(JSON.stringify(lab.call("Jobs.Get", { name: "bounded" }))).toContain("attr.network.limits} is not set");
+});

@@ -14,6 +14,8 @@ import {
   type TaskInfo,
   type TaskSpec,
 } from "@muster/proto";
+import { cpuMillisMaxMin } from "../cgroups/limits.ts";
+import { problemOfLimits } from "../networks/limits/limits.ts";
 import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { emptySpec } from "./empty.ts";
@@ -80,7 +82,17 @@ function problemOfExecutor({ executor, isExecutor, tasks }: TaskGroup): string {
 function copyNetwork(network: GroupNetwork | null): GroupNetwork {
   if (!network) return plainNetwork;
   const { hostname, dnsServers, dnsSearches, dnsOptions } = network;
-  return { hostname, dnsServers: [...dnsServers], dnsSearches: [...dnsSearches], dnsOptions: [...dnsOptions] };
+  const { downMbitMax, upMbitMax, connectionsMax, newConnectionsPerSecondMax } = network;
+  return {
+    hostname,
+    dnsServers: [...dnsServers],
+    dnsSearches: [...dnsSearches],
+    dnsOptions: [...dnsOptions],
+    ...(downMbitMax === undefined ? {} : { downMbitMax }),
+    ...(upMbitMax === undefined ? {} : { upMbitMax }),
+    ...(connectionsMax === undefined ? {} : { connectionsMax }),
+    ...(newConnectionsPerSecondMax === undefined ? {} : { newConnectionsPerSecondMax }),
+  };
 }
 
 /** Words that are written into files which programs read line by line. */
@@ -95,7 +107,7 @@ function problemOfNetwork(network: GroupNetwork | null): string {
   if (word !== undefined) return `network: "${word}" can't stand in resolv.conf`;
   if (dnsServers.length > 3) return "network.dns_servers: resolvers heed at most 3";
   if (dnsSearches.length > 32 || dnsOptions.length > 32) return "network: at most 32 search domains and 32 options";
-  return "";
+  return problemOfLimits(network);
 }
 
 function copyPort(port: PortRequest): PortRequest {
@@ -157,6 +169,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     sidecar: spec.sidecar,
     leader: spec.leader,
     shutdownDelayMs: spec.shutdownDelayMs,
+    ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
   };
 }
 
@@ -191,6 +204,8 @@ function copyGrpc({ portLabel, service, tls, tlsSkipVerify, tlsServerName }: Grp
 }
 
 function problemOfSpec(spec: TaskSpec): string {
+  if (spec.cpuMillisMax !== undefined && spec.cpuMillisMax < cpuMillisMaxMin)
+    return `spec.cpu_millis_max: must be at least ${cpuMillisMaxMin}`;
   if (spec.arguments.length > argumentsMax) return `spec.arguments: more than ${argumentsMax}`;
   if (spec.healthChecks.length > healthChecksMax) return `spec.health_checks: more than ${healthChecksMax}`;
   const scripts = spec.healthChecks.flatMap(({ script }) => (script ? [script.command, ...script.arguments] : []));

@@ -89,10 +89,10 @@ export function ociConfig(wish: OciWish, host: ContainerHost): object {
 }
 
 function resources({ limits }: ProcContainer, { limitsSwap }: ContainerHost): object {
-  const { memoryBytesMax, memoryBytesReserved, cpuShares, processesMax } = limits;
+  const { memoryBytesMax, memoryBytesReserved, cpuShares, cpuQuota, processesMax } = limits;
   return {
     devices: [{ allow: false, access: "rwm" }],
-    cpu: { shares: cpuShares },
+    cpu: { shares: cpuShares, ...(cpuQuota ? { quota: cpuQuota.quotaUs, period: cpuQuota.periodUs } : {}) },
     pids: { limit: processesMax },
     ...(memoryBytesMax === undefined
       ? {}

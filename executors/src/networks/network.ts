@@ -15,5 +15,7 @@ export interface Network {
   /** Whether a port request may name another port inside than outside. */
   readonly mapsPorts: boolean;
   /** The port on which a task itself listens. */
+  /** Whether it can be bounded how much a group sends, gets and connects. */
+  readonly takesLimits: boolean;
   portInside(port: AssignedPort): number;
 }

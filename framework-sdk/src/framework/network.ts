@@ -1,4 +1,6 @@
 import type { GroupNetwork } from "@muster/proto";
+import { attr } from "../placement/attr.ts";
+import type { PlacementConstraint } from "../placement/constraints.ts";
 
 export interface NetworkSettings {
   /** Absent: made from the id of the group's first task. */
@@ -9,14 +11,35 @@ export interface NetworkSettings {
     readonly searches: readonly string[];
     readonly options: readonly string[];
   };
+  /** Absent: no bounds. Of mode "bridge" alone. */
+  readonly limits?: {
+    /** Megabits a second to the group. */
+    readonly downMbit?: number;
+    /** Megabits a second from the group. */
+    readonly upMbit?: number;
+    /** Connections at once, in both directions. */
+    readonly connections?: number;
+    /** New connections a second, in both directions. */
+    readonly connectionsPerSecond?: number;
+  };
 }
 
 /** How a group of tasks sees its own network, as a launch says it. */
-export function groupNetwork({ hostname = "", dns }: NetworkSettings = {}): GroupNetwork {
+export function groupNetwork({ hostname = "", dns, limits = {} }: NetworkSettings = {}): GroupNetwork {
+  const { downMbit, upMbit, connections, connectionsPerSecond } = limits;
   return {
     hostname,
     dnsServers: [...(dns?.servers ?? [])],
     dnsSearches: [...(dns?.searches ?? [])],
     dnsOptions: [...(dns?.options ?? [])],
+    ...(downMbit === undefined ? {} : { downMbitMax: downMbit }),
+    ...(upMbit === undefined ? {} : { upMbitMax: upMbit }),
+    ...(connections === undefined ? {} : { connectionsMax: connections }),
+    ...(connectionsPerSecond === undefined ? {} : { newConnectionsPerSecondMax: connectionsPerSecond }),
   };
+}
+
+/** What an agent must have for a group's network beside its mode. */
+export function networkConstraints({ limits }: NetworkSettings): PlacementConstraint[] {
+  return limits === undefined ? [] : [attr("network.limits").isSet()];
 }

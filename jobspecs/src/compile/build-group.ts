@@ -5,6 +5,7 @@ import {
   type JobType,
   type Network,
   type NetworkDns,
+  type NetworkLimits,
   type NetworkPort,
   networkModes,
   type TaskGroup,
@@ -139,12 +140,31 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
   }
   const hostname = block.text("hostname");
   const dns = block.first("dns");
+  const limits = block.first("limits");
+  if (limits !== undefined && mode !== "bridge") {
+    limits.error(undefined, {
+      code: "job/network-limits",
+      summary: `a group in network mode "${mode}" can have no limits of its network`,
+      hint: 'use mode = "bridge"',
+    });
+  }
   return {
     mode,
     ...(hostname === undefined ? {} : { hostname }),
     ...(dns === undefined ? {} : { dns: buildDns(dns) }),
+    ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
     ports,
   };
+}
+
+function buildLimits(block: DecodedBlock): NetworkLimits {
+  const found = {
+    downMbit: block.number("down_mbit"),
+    upMbit: block.number("up_mbit"),
+    connections: block.number("connections"),
+    connectionsPerSecond: block.number("connections_per_second"),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
 function buildDns(block: DecodedBlock): NetworkDns {

@@ -93,6 +93,10 @@ function buildResources(block: DecodedBlock | undefined): TaskResources {
   if (cores !== undefined && cpu !== undefined) {
     block?.error("cpu", { code: "job/cpu-and-cores", summary: "cpu and cores exclude each other" });
   }
+  const cpuMillis = cores === undefined ? (cpu ?? cpuMillisDefault) : cores * 1000;
+  const cpuMillisMax = block?.number("cpu_max");
+  if (cpuMillisMax !== undefined && cpuMillisMax < cpuMillis)
+    block?.error("cpu_max", { code: "job/cpu-max", summary: `cpu_max must not be below cpu (${cpuMillis})` });
   const memoryMiB = block?.number("memory") ?? memoryMiBDefault;
   const memoryMiBMax = block?.number("memory_max");
   if (memoryMiBMax !== undefined && memoryMiBMax < memoryMiB)
@@ -101,7 +105,8 @@ function buildResources(block: DecodedBlock | undefined): TaskResources {
       summary: `memory_max must not be below memory (${memoryMiB})`,
     });
   return {
-    cpuMillis: cores === undefined ? (cpu ?? cpuMillisDefault) : cores * 1000,
+    cpuMillis,
+    ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),
     memoryMiB,
     ...(memoryMiBMax === undefined ? {} : { memoryMiBMax }),
     diskMiB: block?.number("disk") ?? 0,

@@ -349,6 +349,7 @@ test("driver exec takes the settings of containers, driver process refuses them"
     resources {
       memory     = 32
       memory_max = 64
+      cpu_max    = 200
     }
   }
 }
@@ -357,13 +358,37 @@ test("driver exec takes the settings of containers, driver process refuses them"
   expect(task).toMatchObject({
     driver: "exec",
     config: { command: "true", container: { workDir: "/local", capDrop: ["all"], pidsLimit: 7 } },
-    resources: { memoryMiB: 32, memoryMiBMax: 64 },
+    resources: { memoryMiB: 32, memoryMiBMax: 64, cpuMillisMax: 200 },
   });
   expect(errors(text("raw_exec"))).toEqual([
     '6:20 error job/not-of-driver (driver = "exec")',
     '7:20 error job/not-of-driver (driver = "exec")',
     '8:20 error job/not-of-driver (driver = "exec")',
   ]);
+});
+
+test("limits of a network are those of mode bridge; each is optional", () => {
+  const text = (mode: string): string => `job "j" {
+  group "g" {
+    network {
+      mode = "${mode}"
+      limits {
+        down_mbit   = 100
+        connections = 1000
+      }
+    }
+    task "t" {
+      driver = "exec"
+      config {
+        command = "true"
+      }
+    }
+  }
+}
+`;
+  const { network } = compiled(text("bridge")).groups[0] ?? {};
+  expect(network).toEqual({ mode: "bridge", limits: { downMbit: 100, connections: 1_000 }, ports: [] });
+  expect(errors(text("host"))).toEqual(['5:7 error job/network-limits (use mode = "bridge")']);
 });
 
 test("another driver's config is not looked into: the driver is the one error", () => {

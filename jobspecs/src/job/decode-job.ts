@@ -13,6 +13,7 @@ import {
   lifecycleHooks,
   type Network,
   type NetworkDns,
+  type NetworkLimits,
   type NetworkPort,
   overlaps,
   type Schedule,
@@ -127,7 +128,19 @@ const readNetwork = typed((reader): Network => {
     mode,
     ...(reader.has("hostname") ? { hostname: reader.text("hostname") } : {}),
     ...(reader.has("dns") ? { dns: readDns(reader.raw("dns"), reader.at("dns")) } : {}),
+    ...(reader.has("limits") ? { limits: readLimits(reader.raw("limits"), reader.at("limits")) } : {}),
     ports,
+  };
+});
+
+const readLimits = typed((reader): NetworkLimits => {
+  const whole = (name: keyof NetworkLimits & string, max: number) =>
+    reader.has(name) ? { [name]: reader.integer(name, 1, max) } : {};
+  return {
+    ...whole("downMbit", 400_000),
+    ...whole("upMbit", 400_000),
+    ...whole("connections", 1_000_000),
+    ...whole("connectionsPerSecond", 1_000_000),
   };
 });
 
@@ -211,6 +224,7 @@ const readContainer = typed((reader): ContainerConfig => {
 const readResources = typed((reader) => ({
   cpuMillis: reader.integer("cpuMillis", 1, 1_000_000_000),
   memoryMiB: reader.integer("memoryMiB", 1, 1_000_000_000),
+  ...(reader.has("cpuMillisMax") ? { cpuMillisMax: reader.integer("cpuMillisMax", 10, 1_000_000_000) } : {}),
   ...(reader.has("memoryMiBMax") ? { memoryMiBMax: reader.integer("memoryMiBMax", 1, 1_000_000_000) } : {}),
   diskMiB: reader.integer("diskMiB", 0, 1_000_000_000),
 }));

@@ -149,6 +149,8 @@ export interface ContainerConfig {
 export interface TaskResources {
   /** 1,000 = one core. `cpu = 500` (MHz in Nomad) is 500; `cores = 2` is 2,000. */
   readonly cpuMillis: number;
+  /** Where the driver limits the processor: never exceeded, even on an idle host. Absent: no bound. At least 10. */
+  readonly cpuMillisMax?: number;
   readonly memoryMiB: number;
   /** Where the driver limits memory: may be used while the host has it. Absent: no more than `memoryMiB`. */
   readonly memoryMiBMax?: number;
@@ -190,6 +192,8 @@ export interface Network {
   readonly hostname?: string;
   /** Absent: the resolver of the agent's host. Has no meaning in mode host. */
   readonly dns?: NetworkDns;
+  /** Absent: no bounds. Of mode bridge alone. */
+  readonly limits?: NetworkLimits;
   /** Labels are unique within the group. */
   readonly ports: readonly NetworkPort[];
 }
@@ -199,6 +203,17 @@ export interface NetworkDns {
   readonly servers: readonly string[];
   readonly searches: readonly string[];
   readonly options: readonly string[];
+}
+
+export interface NetworkLimits {
+  /** Megabits a second to the group. */
+  readonly downMbit?: number;
+  /** Megabits a second from the group. */
+  readonly upMbit?: number;
+  /** Connections at once, both ways. */
+  readonly connections?: number;
+  /** New connections a second, both ways. */
+  readonly connectionsPerSecond?: number;
 }
 
 export interface NetworkPort {

@@ -30,6 +30,18 @@ const dnsBlock: BlockSchema = block("Resolver of the group; the host's.", {
   },
 });
 
+const limitsBlock: BlockSchema = block("Bounds of the group's network; of mode bridge.", {
+  attributes: {
+    down_mbit: works("integer", "Megabits a second to the group.", { min: 1, max: 400_000 }),
+    up_mbit: works("integer", "Megabits a second from it.", { min: 1, max: 400_000 }),
+    connections: works("integer", "Connections at once, both ways; a further one is refused.", {
+      min: 1,
+      max: 1_000_000,
+    }),
+    connections_per_second: works("integer", "New ones, both ways; what is beyond waits.", { min: 1, max: 1_000_000 }),
+  },
+});
+
 const networkBlock: BlockSchema = block("Network of the group.", {
   attributes: {
     mode: works("string", "host, bridge, none, cni/NAME or overlay/NAME; host."),
@@ -42,6 +54,7 @@ const networkBlock: BlockSchema = block("Network of the group.", {
   blocks: {
     port: portBlock,
     dns: dnsBlock,
+    limits: limitsBlock,
     cni: refusedBlock("Arguments for CNI.", later),
     reserved_ports: refusedBlock("Old static ports.", 'write port "label" { static = n }'),
   },

@@ -2,6 +2,7 @@ import { randomText } from "@muster/foundation";
 import { type AssignedPort, Health, type PortRequest, StatusReason, TaskState } from "@muster/proto";
 import { findDriver } from "../../drivers/drivers.ts";
 import { takeAddress } from "../../networks/address-pool.ts";
+import { limitsOf } from "../../networks/limits/limits.ts";
 import { findNetwork } from "../../networks/networks.ts";
 import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
@@ -121,6 +122,8 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
   }
+  const unlimited = limitsOf(group.network) && whyNoLimits(state, group);
+  if (unlimited) return unlimited;
   for (const [culprit, { spec }] of group.tasks.entries()) {
     const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
     if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
@@ -130,6 +133,16 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     if (check !== undefined) return { ...check, culprit };
   }
   return undefined;
+}
+
+/** Bounds of a network that are asked for are kept or the group is refused, never left out. */
+function whyNoLimits({ config }: AgentState, { networkMode }: Group): Refusal | undefined {
+  if (!findNetwork(networkMode)?.takesLimits) {
+    const message = `network: mode ${networkMode} can have no limits; use mode bridge`;
+    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
+  }
+  if (config.attributes["network.limits"] !== undefined) return undefined;
+  return unsupported("limits of networks can't be kept on this agent; `muster agent status` says why");
 }
 
 /** A wrong description would fail anywhere, a lack of this agent may not. */

@@ -42,8 +42,14 @@ export const execDriver: Driver = {
         rootfs: interpolate(rootfs),
         workFolder: interpolate(workFolder) || "/",
         capabilities: { added: capabilitiesAdded, dropped: capabilitiesDropped },
-        limits: taskLimits({ cpuMillis, memoryMiB, memoryMiBMax: spec.memoryMiBMax, processesMax }),
         ...(task.executor ? { hostFolder: [socketFolder(config), socketFolderInside] as const } : {}),
+        limits: taskLimits({
+          cpuMillis,
+          cpuMillisMax: spec.cpuMillisMax,
+          memoryMiB,
+          memoryMiBMax: spec.memoryMiBMax,
+          processesMax,
+        }),
       },
     };
   },

@@ -61,6 +61,7 @@ export const ociDriver: Driver = {
         capabilities: { added: settings.capabilitiesAdded, dropped: settings.capabilitiesDropped },
         limits: taskLimits({
           cpuMillis,
+          cpuMillisMax: spec.cpuMillisMax,
           memoryMiB,
           memoryMiBMax: spec.memoryMiBMax,
           processesMax: settings.processesMax,

@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
-import type { IpBatch } from "../kernel/ip-batch.ts";
+import { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { NftBatch } from "../kernel/nft-batch.ts";
 import { runTool } from "../kernel/run-tool.ts";
+import { GroupLimits } from "../limits/group-limits.ts";
+import { type LimitedGroup, limitsOf } from "../limits/limits.ts";
 import { UdpFlows } from "./conntrack.ts";
 import { hasIpv6, hasLink, linksOf, uplinkMtu } from "./host.ts";
 import { PortHolder } from "./port-holder.ts";
@@ -35,6 +37,7 @@ class BridgeBuilder implements NetBuilder {
   readonly #shared: SharedBridge;
   readonly #holder: PortHolder;
   readonly #flows = new UdpFlows();
+  readonly #limits: GroupLimits;
   readonly #inside = new Gate(availableParallelism() * 2);
 
   constructor(plan: BridgePlan, ip: IpBatch) {
@@ -43,6 +46,7 @@ class BridgeBuilder implements NetBuilder {
     this.#ip = ip;
     this.#shared = new SharedBridge(plan, this.#mtu, ip, this.#nft);
     this.#holder = new PortHolder(plan.owner);
+    this.#limits = new GroupLimits(plan.owner, { ip, tc: new IpBatch("tc"), nft: this.#nft });
   }
 
   async prepare(spec: NetSpec, namespace: string): Promise<readonly string[]> {
@@ -66,6 +70,7 @@ class BridgeBuilder implements NetBuilder {
     const outcomes = await Promise.allSettled([
       this.#inside.pass(() => this.#furnish(spec, namespace)),
       this.#map(spec, wasThere),
+      ...this.#limited([spec]).map((group) => this.#limits.set(group)),
     ]);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     return groupIps(this.#plan, spec.addressIndex);
@@ -74,6 +79,7 @@ class BridgeBuilder implements NetBuilder {
   async remove(spec: NetSpec): Promise<void> {
     const elements = elementsOf(this.#plan, spec);
     if (elements.length > 0 && this.#shared.isThere()) await this.#unmap(elements);
+    for (const group of this.#limited([spec])) await this.#limits.clear(group);
     await this.#holder.free(spec.key);
   }
 
@@ -93,9 +99,14 @@ class BridgeBuilder implements NetBuilder {
     const ready = groups.ready().filter(({ mode }) => mode === this.mode);
     const lacking = ready.flatMap((spec) => elementsOf(this.#plan, spec)).filter((one) => !there.has(textOf(one)));
     await this.#nft.apply(addElements(this.#plan, lacking));
+    await this.#limits.reconcile(
+      () => this.#limited(groups.owned()),
+      () => this.#limited(groups.ready()),
+    );
   }
 
   async close(): Promise<void> {
+    await this.#limits.close();
     for (const key of await this.#holder.keys()) await this.#holder.free(key);
     await this.#holder.close();
     await this.#shared.close();
@@ -104,6 +115,16 @@ class BridgeBuilder implements NetBuilder {
   async leave(): Promise<void> {
     await this.#flows.settled();
     await this.#holder.close();
+  }
+
+  /** Those of them whose network is bounded. */
+  #limited(specs: readonly NetSpec[]): LimitedGroup[] {
+    return specs.flatMap((spec) => {
+      const limits = spec.mode === this.mode ? limitsOf(spec.settings) : undefined;
+      if (!limits) return [];
+      const { addressIndex: index } = spec;
+      return [{ index, link: linkOf(this.#plan, spec.key), ips: groupIps(this.#plan, index), limits }];
+    });
   }
 
   async #reconcilePorts(groups: OwnedGroups): Promise<void> {

@@ -8,5 +8,6 @@ export const bridgeNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: false,
   mapsPorts: true,
+  takesLimits: true,
   portInside: (port) => port.to,
 };

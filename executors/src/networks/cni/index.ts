@@ -11,5 +11,6 @@ export const cniNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: false,
   mapsPorts: true,
+  takesLimits: false,
   portInside: (port) => port.to,
 };

@@ -8,5 +8,6 @@ export const hostNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: false,
   mapsPorts: false,
+  takesLimits: false,
   portInside: (port) => port.number,
 };

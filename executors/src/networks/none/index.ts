@@ -8,5 +8,6 @@ export const noNetwork: Network = {
   hasPorts: false,
   hasOwnPorts: false,
   mapsPorts: false,
+  takesLimits: false,
   portInside: (port) => port.to,
 };

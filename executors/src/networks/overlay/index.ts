@@ -8,5 +8,6 @@ export const overlayNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: true,
   mapsPorts: true,
+  takesLimits: false,
   portInside: (port) => port.to,
 };
