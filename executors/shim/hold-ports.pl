@@ -3,6 +3,7 @@
 # while one agent follows another; it ends when it holds nothing and nobody is connected. No module is loaded, as in shim.pl.
 #
 # Commands, one a line, to the Unix socket of that path, which only its user may open; each gets one line back:
+# A port is held on every address, or on one: tcp:20000:0a000007, the address in hexadecimal.
 #   hold KEY tcp:20000 udp:20000 ...   "ok", or "fail tcp:20000 REASON" and nothing is held for the key
 #   free KEY                           "ok"
 #   list                               "ok KEY KEY ..."
@@ -24,9 +25,14 @@ my (%held, %clients);
 
 # One socket that keeps others from the port on every address, of IPv6 too where there is IPv6. It is bound, no more.
 sub hold_one {
-  my ($protocol, $port) = @_;
+  my ($protocol, $port, $hex) = @_;
   my $type = $protocol eq 'tcp' ? 1 : 2;
   my $held;
+  if (defined $hex) {
+    my $place = length $hex == 8 ? pack('S n H8 x8', 2, $port, $hex) : pack('S n N H32 N', 10, $port, 0, $hex, 0);
+    socket($held, length $hex == 8 ? 2 : 10, $type, 0) or return undef;
+    return bind($held, $place) ? $held : undef;
+  }
   if (socket($held, 10, $type, 0)) {
     setsockopt($held, 41, 26, pack('i', 0));             # IPV6_V6ONLY off
     return $held if bind($held, pack('S n N a16 N', 10, $port, 0, "\0" x 16, 0));
@@ -42,8 +48,8 @@ sub answer {
     my %mine = %{ $held{$key} // {} };
     for my $each (@ports) {
       next if $mine{$each};
-      my ($protocol, $port) = $each =~ /^(tcp|udp):(\d+)$/ or return "fail $each not a port";
-      my $socket = hold_one($protocol, $port);
+      my ($protocol, $port, $hex) = $each =~ /^(tcp|udp):(\d+)(?::([0-9a-f]{8}|[0-9a-f]{32}))?$/ or return "fail $each not a port";
+      my $socket = hold_one($protocol, $port, $hex);
       return "fail $each $!" unless $socket;
       $mine{$each} = $socket;
     }

@@ -21,6 +21,7 @@ import { noNetworkBuilder } from "./networks/none/builder.ts";
 import { overlayBuilder, overlayLinkOf } from "./networks/overlay/builder.ts";
 import { OverlayHost } from "./networks/overlay/overlay-host.ts";
 import type { UnderlayAddress } from "./networks/overlay/plan.ts";
+import type { HostNetworkRule } from "./ports/host-networks.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
@@ -44,6 +45,8 @@ export interface HostWorldOptions {
   readonly hasImages?: boolean;
   /** Default: `registryDefaults`. */
   readonly registries?: RegistrySettings;
+  /** Networks of the host with names. Default: none. */
+  readonly hostNetworks?: readonly HostNetworkRule[];
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
@@ -59,6 +62,7 @@ export function hostWorld({
   underlay,
   hasImages = false,
   registries = registryDefaults,
+  hostNetworks = [],
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
@@ -69,7 +73,7 @@ export function hostWorld({
   return {
     disk: nodeDisk(dataFolder, log),
     proc: shimProc({ dataFolder, clock, log, ...(containers ? { containers } : {}) }),
-    hostPorts: nodeHostPorts(),
+    hostPorts: nodeHostPorts(hostNetworks),
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
     execRunner: nodeExecRunner(dataFolder),

@@ -11,8 +11,9 @@ export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.
 export { groupsIn, parseSubnet } from "./networks/bridge/subnets.ts";
 export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
+export { type HostNetworkRule, parseHostNetworks } from "./ports/host-networks.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
-export type { HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
+export type { HostNetwork, HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
 export type { ImageConfig, ImageEvents, ImageReady, Images, ImageWish } from "./world/images.ts";
 export type { NetEvents, NetReady, NetSpec, Nets } from "./world/nets.ts";
 export type {

@@ -48,3 +48,27 @@ test("a group whose network is to be bounded goes to agents that can, and says s
   expect(lab.alive()).toEqual([]);
   expect(JSON.stringify(lab.call("Jobs.Get", { name: "bounded" }))).toContain("attr.network.limits} is not set");
 });
+
+test("a port of a named network of the host goes where the host has one, also when that changes", () => {
+  lab = new Lab({ agents: 3, frameworks: ["services"] }).start();
+  const group = `network {
+      port "http" {
+        host_network = "private"
+      }
+    }`;
+  lab.submit(service("near", { group, count: 4, cpu: 1 }));
+  lab.until(() => (lab?.alive().length ?? 0) === 4);
+  const hosts = lab.cluster.agents.filter(({ processes }) => processes.networks.length > 0);
+  expect(hosts.length).toBe(2);
+  const addressOf = (agent: string) => hosts.find(({ name }) => name === agent)?.processes.networks[0]?.ip;
+  for (const { agent, spec } of lab.alive()) expect(spec.environment["MUSTER_IP_http"]).toBe(addressOf(agent));
+  for (const host of hosts) host.processes.networks = [];
+  lab.run(40_000);
+  lab.call("Jobs.Scale", { name: "near", count: 6 });
+  lab.run(20_000);
+  expect(lab.alive()).toHaveLength(4);
+  const [other] = lab.cluster.agents.filter((host) => !hosts.includes(host));
+  if (other) other.processes.networks = [{ name: "private", ip: "10.9.9.9" }];
+  lab.until(() => (lab?.alive().length ?? 0) === 6, 60_000);
+  expect(lab.alive().filter(({ agent }) => agent === other?.name)).toHaveLength(2);
+});

@@ -63,6 +63,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--ip <address>", help: "address under which tasks are reached; the host's first if absent" },
       { flags: "--task-port-first <port>", help: "first port that tasks get (default: 20000)" },
       { flags: "--task-port-last <port>", help: "last port that tasks get (default: 32000)" },
+      { flags: "--host-networks <list>", help: "networks with names, as in private=10.0.0.0/8,public=eth0" },
       { flags: "--enforce-ports <off|warn|kill>", help: "tasks in the host's network keep to the ports that they got" },
       { flags: "--bridge-subnet <subnet>", help: "IPv4 of tasks in network mode bridge (default: 10.78.0.0/20)" },
       { flags: "--bridge-subnet6 <subnet>", help: 'their IPv6 (default: fd78::/64); "" for none' },

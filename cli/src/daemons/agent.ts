@@ -12,8 +12,10 @@ import {
   type Fingerprint,
   fingerprintHost,
   groupsIn,
+  type HostNetworkRule,
   hostWorld,
   type PortEnforcement,
+  parseHostNetworks,
   parseSubnet,
   type RegistrySettings,
   serveExecutors,
@@ -47,6 +49,7 @@ export const run: CommandModule["run"] = (invocation) => {
       configFolder: resolve(settings.cniConfig),
       pluginFolders: settings.cniPath.split(":").filter((folder) => folder !== ""),
     };
+    const hostNetworks = hostNetworksOf(settings.hostNetworks);
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
     const ips = {
       ...(settings.ip === "" ? {} : { ip: settings.ip }),
@@ -56,7 +59,7 @@ export const run: CommandModule["run"] = (invocation) => {
       authFile: settings.registryAuth === "" ? "" : resolve(settings.registryAuth),
       insecureRegistries: settings.insecureRegistries.split(",").filter((registry) => registry !== ""),
     };
-    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, ...ports, ...ips }, log);
+    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, hostNetworks, ...ports, ...ips }, log);
     const transport = grpcTransport();
     const executorSocket = executorSocketPath(dataFolder);
     const agent = createAgent(
@@ -72,6 +75,7 @@ export const run: CommandModule["run"] = (invocation) => {
           hasNets: host.networkModes.includes("none"),
           bridge,
           cni,
+          hostNetworks,
           containers,
           ...(host.underlay ? { underlay: host.underlay } : {}),
           hasImages: host.drivers.includes("oci"),
@@ -134,6 +138,14 @@ function addressOf(text: string): string {
 
 function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
+function hostNetworksOf(text: string): HostNetworkRule[] {
+  try {
+    return parseHostNetworks(text, "hostNetworks");
+  } catch (error) {
+    throw usageError((error as Error).message);
+  }
 }
 
 /** Groups that have room in the subnets; what is wrong with a subnet is said at once, before anything is started. */

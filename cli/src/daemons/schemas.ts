@@ -20,6 +20,10 @@ export const schemas = {
     ip: textOption("", "address under which tasks are reached; the host's first if empty"),
     taskPortFirst: integerOption(20_000, "first port that tasks get", { min: 1, max: 65_535 }),
     taskPortLast: integerOption(32_000, "last port that tasks get", { min: 1, max: 65_535 }),
+    hostNetworks: textOption(
+      "",
+      "networks of the host with names: NAME=CIDR or NAME=INTERFACE, with commas in between",
+    ),
     enforcePorts: textOption("off", "what becomes of tasks that listen on ports of the host which are not theirs", [
       "off",
       "warn",

@@ -20,6 +20,7 @@ import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
 import { encodeRecord } from "./checkpoint/record.ts";
 import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
 import { createState } from "./core/create-state.ts";
+import { withHostNetworks } from "./core/host-networks.ts";
 import type { CoreConfig } from "./core/model.ts";
 import { ExecutorSessions } from "./executor-sessions.ts";
 import { AgentLoop } from "./loop.ts";
@@ -195,6 +196,7 @@ class RunningAgent implements Agent {
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
     this.#deps.images?.start(loop.imageEvents);
+    loop.post({ type: "host-networks", networks: config.host.hostNetworks ?? [] });
     loop.post({ type: "recovered", groups: loaded.groups });
     this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
     this.#session.start();
@@ -234,7 +236,7 @@ class RunningAgent implements Agent {
       address: config.address,
       ip: host.ip,
       resources: host.resources,
-      attributes: [...host.attributes],
+      attributes: withHostNetworks(host.attributes, this.#loop?.state.hostNetworks ?? new Map()),
       dynamicPortFirst: config.dynamicPortFirst,
       dynamicPortLast: config.dynamicPortLast,
       epochSeen: this.#loop?.state.epochSeen ?? 0,

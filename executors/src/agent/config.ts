@@ -1,4 +1,5 @@
 import type { Attribute, Resources, Unavailable, Underlay } from "@muster/proto";
+import type { HostNetwork } from "../world/host-ports.ts";
 import type { PortEnforcement } from "./core/port-watch.ts";
 
 /** What the host is and has; made by `fingerprintHost`, or by a simulator. */
@@ -13,6 +14,8 @@ export interface HostFacts {
   readonly unavailable: readonly Unavailable[];
   /** How the host takes part in overlay networks; absent: it can't. */
   readonly underlay?: Underlay;
+  /** Networks of the host with names, of which jobs may ask for ports. Absent: none. */
+  readonly hostNetworks?: readonly HostNetwork[];
   /** Whether tasks may run under accounts other than the agent's. */
   readonly mayChangeUser: boolean;
 }

@@ -2,7 +2,7 @@ import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
 import { findNetwork } from "../networks/networks.ts";
 import type { Disk } from "../world/disk.ts";
-import type { HostPorts } from "../world/host-ports.ts";
+import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
 import type { ImageEvents, Images } from "../world/images.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
@@ -10,6 +10,7 @@ import type { Proc, ProcEvents } from "../world/proc.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
 import type { AgentEffect, AgentInput } from "./core/effects.ts";
+import { withHostNetworks } from "./core/host-networks.ts";
 import type { AgentState, Now } from "./core/model.ts";
 import { availableModes, unavailableOverlays } from "./core/overlays.ts";
 import { presentStatus } from "./core/status.ts";
@@ -65,6 +66,7 @@ export class AgentLoop {
   #portScanAtMs = Number.NEGATIVE_INFINITY;
   #isScanSoon = false;
   #foreignPorts: readonly number[] = [];
+  #portsTold = "";
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   /** Launches that wait for the free space to be known. */
   #launches: AgentInput[] = [];
@@ -149,6 +151,7 @@ export class AgentLoop {
   message(message: ConnectResponse): void {
     if (message.registered) {
       this.#foreignPorts = [];
+      this.#portsTold = "";
       this.post({ type: "registered" });
       this.#deps.nets?.beginOverlays(this.state.config.agentId);
       this.#scanPorts();
@@ -380,7 +383,7 @@ export class AgentLoop {
     this.#portScan = this.#deps.clock.after(Math.max(0, portScanMsMin - sinceMs), () => this.#scanPorts());
   }
 
-  /** Tells the master which ports of the host others hold, when that has changed. */
+  /** Tells the master which ports of the host others hold, and the host's networks, when that has changed. */
   #scanPorts(): void {
     this.#portScan?.();
     if (this.#isStopped) return;
@@ -388,12 +391,19 @@ export class AgentLoop {
     this.#portScanAtMs = this.now().monotonicMs;
     this.#portScan = this.#deps.clock.after(portScanMs, () => this.#scanPorts());
     if (!this.state.registered) return;
-    this.#deps.hostPorts.scan((ports) => {
-      const foreign = ports.filter((port) => !this.state.ports.held.has(port)).slice(0, foreignPortsMax);
-      if (foreign.join() === this.#foreignPorts.join() || this.#isStopped) return;
-      this.#foreignPorts = foreign;
-      this.#sendUpdate();
+    this.#deps.hostPorts.networks((networks) => {
+      this.post({ type: "host-networks", networks });
+      this.#deps.hostPorts.scan((ports) => this.#tellPorts(ports, networks));
     });
+  }
+
+  #tellPorts(ports: readonly number[], networks: readonly HostNetwork[]): void {
+    const foreign = ports.filter((port) => !this.state.ports.held.has(port)).slice(0, foreignPortsMax);
+    const text = [...foreign, ...networks.map(({ name, ip }) => `${name}=${ip}`)].join(",");
+    if (text === this.#portsTold || this.#isStopped) return;
+    this.#portsTold = text;
+    this.#foreignPorts = foreign;
+    this.#sendUpdate();
   }
 
   #takeOverlays(changes: readonly OverlayChange[]): void {
@@ -407,6 +417,11 @@ export class AgentLoop {
     const attributes = Object.entries(this.state.config.attributes).map(([name, value]) => ({ name, value }));
     const { modes, unavailable } = this.networks();
     const networks = { modes, unavailable: [...this.#unavailable, ...unavailable] };
-    this.#session().sendUpdate({ resources: null, attributes, foreignPorts: [...this.#foreignPorts], networks });
+    this.#session().sendUpdate({
+      resources: null,
+      attributes: withHostNetworks(attributes, this.state.hostNetworks),
+      foreignPorts: [...this.#foreignPorts],
+      networks,
+    });
   }
 }

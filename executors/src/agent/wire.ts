@@ -112,7 +112,7 @@ function problemOfNetwork(network: GroupNetwork | null): string {
 
 function copyPort(port: PortRequest): PortRequest {
   const { label, number, to, protocol, hostNetwork } = port;
-  return { label, number, to, protocol, hostNetwork };
+  return { label, number, to, protocol, hostNetwork: hostNetwork === "default" ? "" : hostNetwork };
 }
 
 function infoFromWire(task: TaskInfo): TaskInfo {

@@ -32,6 +32,19 @@ test("case 54: the same port may be held for tcp by one and for udp by another",
   expect(takePort(ports, 53, "", "c")).toBe("a");
 });
 
+test("a port may be held on one address by one and on another by the next; on every address it is held by one alone", () => {
+  const ports = createPorts(20_000, 20_003, 60_000);
+  expect(takePort(ports, 80, "", "a", "10.0.0.1")).toBeUndefined();
+  expect(takePort(ports, 80, "", "b", "10.0.0.2")).toBeUndefined();
+  expect(takePort(ports, 80, "tcp", "c", "10.0.0.2")).toBe("b");
+  expect(takePort(ports, 80, "tcp", "c")).toBe("a");
+  releasePorts(ports, "a", [80], 0);
+  releasePorts(ports, "b", [80], 0);
+  expect(takePort(ports, 80, "tcp", "c")).toBeUndefined();
+  expect(takePort(ports, 80, "", "a", "10.0.0.1")).toBe("c");
+  expect(takePort(ports, 80, "udp", "a", "10.0.0.1")).toBeUndefined();
+});
+
 test("a port that is held for one protocol is not given as a dynamic one", () => {
   const ports = createPorts(20_000, 20_000, 60_000);
   takePort(ports, 20_000, "udp", "a");

@@ -4,6 +4,15 @@ import type { ProcStarted } from "./proc.ts";
 export interface PortQuestion {
   readonly port: number;
   readonly protocol: string;
+  /** The address of the host that it is wanted on; "": every one. */
+  readonly ip: string;
+}
+
+/** A network of the host with a name, of which jobs may ask for ports. */
+export interface HostNetwork {
+  readonly name: string;
+  /** The address of the host that its ports are open on. */
+  readonly ip: string;
 }
 
 /** A port in use on the host, and by whom as far as that can be told ("pid 812 (nginx)"). */
@@ -35,6 +44,8 @@ export interface HostPorts {
   check(questions: readonly PortQuestion[], done: (taken: readonly PortHolder[]) => void): void;
   /** Every port that somebody listens on or is bound to. */
   scan(done: (ports: readonly number[]) => void): void;
+  /** The networks of the host that have a name, as they are now. */
+  networks(done: (networks: readonly HostNetwork[]) => void): void;
   /** What processes of these tasks, which use the host's network, listen on. A socket of an outgoing connection is none. */
   listeners(tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void;
   /** The same of tasks of one group, in the network that they share. */

@@ -11,6 +11,11 @@ export interface NetworkSettings {
     readonly searches: readonly string[];
     readonly options: readonly string[];
   };
+  /** Absent: none that an agent must have a network for. */
+  readonly ports?: readonly {
+    /** Name of the agents' network whose address the port is open on; absent: every address. */
+    readonly hostNetwork?: string;
+  }[];
   /** Absent: no bounds. Of mode "bridge" alone. */
   readonly limits?: {
     /** Megabits a second to the group. */
@@ -40,6 +45,10 @@ export function groupNetwork({ hostname = "", dns, limits = {} }: NetworkSetting
 }
 
 /** What an agent must have for a group's network beside its mode. */
-export function networkConstraints({ limits }: NetworkSettings): PlacementConstraint[] {
-  return limits === undefined ? [] : [attr("network.limits").isSet()];
+export function networkConstraints({ limits, ports = [] }: NetworkSettings): PlacementConstraint[] {
+  const names = new Set(ports.flatMap(({ hostNetwork }) => hostNetwork ?? []));
+  return [
+    ...(limits === undefined ? [] : [attr("network.limits").isSet()]),
+    ...[...names].map((name) => attr(`host_network.${name}`).isSet()),
+  ];
 }

@@ -119,16 +119,20 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
     }
     const fixed = port.number("static");
     const to = port.number("to");
+    const hostNetwork = hostNetworkOf(port);
     if (ports.some((other) => other.label === port.label)) {
       port.error(undefined, { code: "job/repeated", summary: `two ports are named "${port.label}"` });
     }
-    if (fixed !== undefined && ports.some((other) => other.static === fixed)) {
+    const isTaken = (other: NetworkPort): boolean =>
+      other.static === fixed && (!hostNetwork || !other.hostNetwork || hostNetwork === other.hostNetwork);
+    if (fixed !== undefined && ports.some(isTaken)) {
       port.error("static", { code: "job/port-twice", summary: `port ${fixed} is asked for twice` });
     }
     ports.push({
       label: port.label,
       ...(fixed === undefined ? {} : { static: fixed }),
       ...(to === undefined ? {} : { to }),
+      ...(hostNetwork === undefined ? {} : { hostNetwork }),
     });
   }
   if (mode === "none" && ports.length > 0) {
@@ -155,6 +159,15 @@ function buildNetwork(group: DecodedBlock | undefined): Network {
     ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
     ports,
   };
+}
+
+/** "default" is every address, as where nothing is said. */
+function hostNetworkOf(port: DecodedBlock): string | undefined {
+  const name = port.text("host_network");
+  if (name === undefined || name === "default") return undefined;
+  if (!/^[A-Za-z0-9_-]{1,63}$/.test(name))
+    port.error("host_network", { code: "job/bad-name", summary: `"${name}" can't be the name of a host network` });
+  return name;
 }
 
 function buildLimits(block: DecodedBlock): NetworkLimits {

@@ -113,6 +113,7 @@ const readPort = typed(
     label: reader.name("label"),
     ...(reader.has("static") ? { static: reader.integer("static", 1, 65_535) } : {}),
     ...(reader.has("to") ? { to: reader.integer("to", -1, 65_535) } : {}),
+    ...(reader.has("hostNetwork") ? { hostNetwork: reader.name("hostNetwork") } : {}),
   }),
 );
 

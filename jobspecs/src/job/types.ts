@@ -222,6 +222,8 @@ export interface NetworkPort {
   readonly static?: number;
   /** Port inside the task's network; -1 = the host port's number. No effect in mode host. */
   readonly to?: number;
+  /** Name of the agents' network whose address the port is open on. Absent: every address. */
+  readonly hostNetwork?: string;
 }
 
 export interface Service {

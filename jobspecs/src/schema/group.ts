@@ -17,7 +17,7 @@ const portBlock: BlockSchema = block("A port of the group.", {
   attributes: {
     static: works("integer", "Fixed host port; without it the agent chooses.", { min: 1, max: 65_535 }),
     to: works("integer", "Port inside; -1 = the host's.", { min: -1, max: 65_535 }),
-    host_network: refused("Named network of the host.", later),
+    host_network: works("string", "Network of the host that the port is open on; all."),
     ignore_collision: refused("Share a static port.", later),
   },
 });

@@ -49,6 +49,8 @@ export class AgentHost {
     this.processes = new HostProcesses(world, this.name, options.behave);
     this.executors = new HostExecutors(world, network, this.name, options.log);
     this.processes.beginExecutor = (process, exit) => this.executors.begin(process, exit);
+    // Every other host has a network with a name.
+    if (options.index % 2 === 0) this.processes.networks = [{ name: "private", ip: `10.9.0.${options.index + 1}` }];
     this.nets = new HostNets(world, this.name, this.processes);
     this.images = new HostImages(world, this.name, this.processes);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
@@ -105,6 +107,7 @@ export class AgentHost {
       drivers: ["process", "oci"],
       networkModes: ["host", "bridge", "none"],
       unavailable: [],
+      hostNetworks: this.processes.networks,
       mayChangeUser: false,
       underlay: { ip: this.ip, ip6: "", backends: ["vxlan"] },
     };

@@ -100,7 +100,7 @@ test("a port is in use while the command that listens on it lives, and answers c
   world.run({ untilMs: 100 });
   const seen: unknown[] = [];
   const ask = (): void => {
-    host.portsFor(life).check([{ port: 20_001, protocol: "" }], (taken) => seen.push(taken.length));
+    host.portsFor(life).check([{ port: 20_001, protocol: "", ip: "" }], (taken) => seen.push(taken.length));
     const target = { type: "tcp", ip: "10.0.0.1", port: 20_001 } as const;
     host.proberFor(life).probe(target, 1_000, ({ passed }) => seen.push(passed));
     world.run({ untilMs: world.nowMs + 100 });

@@ -1,4 +1,5 @@
 import type {
+  HostNetwork,
   HostPorts,
   HostTask,
   ProbeResult,
@@ -76,6 +77,8 @@ export class HostProcesses {
   onStart: (process: HostProcess) => void = () => {};
   /** Begins what goes on in a custom executor, which calls back when that ends by itself. */
   beginExecutor: ((process: HostProcess, exit: () => void) => Life) | undefined;
+  /** Networks of the host that have a name. May be changed while it runs. */
+  networks: readonly HostNetwork[] = [];
   readonly #world: World;
   readonly #host: string;
   readonly #random: Random;
@@ -176,20 +179,23 @@ export class HostProcesses {
       scan: (done) => {
         this.#world.after(life, 0.5, "ports", () => done([...this.#portsHeld().keys()].sort((a, b) => a - b)));
       },
+      networks: (done) => this.#world.after(life, 0.1, "ports", () => done(this.networks)),
       listeners: (tasks, done) => this.#listeners(life, tasks, done),
       groupListeners: (tasks, done) => this.#listeners(life, tasks, done),
     };
   }
 
   #listeners(life: Life, tasks: readonly HostTask[], done: (found: readonly TaskListener[]) => void): void {
-    const ids = new Set(tasks.map(({ id }) => id));
+    const ids = new Map(tasks.map(({ id, started }) => [started.pid, id]));
     this.#world.after(life, 0.5, "ports", () =>
       done(
         this.alive()
-          .filter(({ spec, isListening }) => ids.has(spec.id) && isListening)
-          .flatMap(({ spec: { id, command }, ports, started }) =>
-            ports.map((port) => ({ id, port, protocol: "tcp" as const, pid: started?.pid ?? 0, command })),
-          ),
+          .filter(({ isListening }) => isListening)
+          .flatMap(({ spec: { command }, ports, started }) => {
+            const id = ids.get(started?.pid ?? 0);
+            if (id === undefined) return [];
+            return ports.map((port) => ({ id, port, protocol: "tcp" as const, pid: started?.pid ?? 0, command }));
+          }),
       ),
     );
   }

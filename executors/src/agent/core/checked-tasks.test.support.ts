@@ -1,5 +1,5 @@
 import { seededRandom } from "@muster/foundation";
-import { CheckAction, type HealthCheck, type TaskStatus } from "@muster/proto";
+import { CheckAction, type HealthCheck, type PortRequest, type TaskStatus } from "@muster/proto";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { createState } from "./create-state.ts";
 import { nextWakeMs } from "./deadlines.ts";
@@ -66,7 +66,12 @@ export class CheckedTasks {
     this.input({ type: "registered" });
   }
 
-  launch(taskId: string, jobName = "web", checks: HealthCheck[] = [aCheck()]): void {
+  launch(
+    taskId: string,
+    jobName = "web",
+    checks: HealthCheck[] = [aCheck()],
+    ports: PortRequest[] = [{ label: "http", number: 0, to: 0, protocol: "", hostNetwork: "" }],
+  ): void {
     const spec = { ...emptySpec(), command: "serve", jobName, groupName: "g", healthChecks: checks };
     this.input({
       type: "launch",
@@ -77,7 +82,7 @@ export class CheckedTasks {
         launchId: `launch-${taskId}`,
         networkMode: "host",
         network: plainNetwork,
-        ports: [{ label: "http", number: 0, to: 0, protocol: "", hostNetwork: "" }],
+        ports,
         tasks: [{ info: { ...emptyTaskInfo, taskId }, spec, problem: "" }],
       },
     });

@@ -18,6 +18,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     ports: createPorts(range.first, range.last, range.reuseAfterMs),
     addresses: createAddressPool(config.addressesMax),
     overlays: new Map(),
+    hostNetworks: new Map(),
     groups: new Map(),
     launches: new Map(),
     tasks: new Map(),

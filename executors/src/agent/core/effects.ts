@@ -1,6 +1,6 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
-import type { HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
+import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
@@ -18,6 +18,7 @@ export type AgentInput =
   | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
   | { readonly type: "launch"; readonly launch: LaunchRequest }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
+  | { readonly type: "host-networks"; readonly networks: readonly HostNetwork[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
   | { readonly type: "holders-found"; readonly id: string; readonly found: readonly TaskListener[] }
   | { readonly type: "image-progress"; readonly id: string; readonly message: string }

@@ -21,6 +21,7 @@ import {
 } from "./executor-tasks.ts";
 import { firstChecks } from "./first-checks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
+import { hostAddress } from "./host-networks.ts";
 import { awaitsImage } from "./image-wish.ts";
 import { takeImage } from "./images.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
@@ -122,6 +123,12 @@ function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusa
     const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
   }
+  const elsewhere = group.ports.find((port) => hostAddress(state, port) === undefined);
+  if (elsewhere)
+    return unsupported(
+      `ports: "${elsewhere.label}" is to be open on host network ${elsewhere.hostNetwork}, which this agent lacks; it has ` +
+        ([...state.hostNetworks.keys()].join(", ") || "none with a name"),
+    );
   const unlimited = limitsOf(group.network) && whyNoLimits(state, group);
   if (unlimited) return unlimited;
   for (const [culprit, { spec }] of group.tasks.entries()) {
@@ -301,13 +308,23 @@ function choosePorts(context: Context, group: Group): void {
     }
     group.assigned.push(assignedPort(context.state, request, port));
   }
-  const questions = group.assigned.map(({ number, protocol }) => ({ port: number, protocol }));
+  const questions = group.assigned.map((port) => ({
+    port: port.number,
+    protocol: port.protocol,
+    ip: addressOf(port),
+  }));
   context.effects.push({ type: "check-ports", key: group.key, questions });
 }
 
+/** The one address that a port is open on; "": every one. */
+export function addressOf({ hostNetwork, ip }: AssignedPort): string {
+  return hostNetwork === undefined ? "" : ip;
+}
+
 function takeOne({ state, now }: Context, group: Group, request: PortRequest): number | Refusal {
+  const ip = hostAddress(state, request) ?? "";
   if (request.number > 0) {
-    const holder = takePort(state.ports, request.number, request.protocol, group.key);
+    const holder = takePort(state.ports, request.number, request.protocol, group.key, ip);
     if (holder === undefined) return request.number;
     const names = state.groups.get(holder)?.tasks.map((task) => task.info.taskId) ?? [];
     return dropped(
@@ -315,13 +332,15 @@ function takeOne({ state, now }: Context, group: Group, request: PortRequest): n
       `PORT_IN_USE: port ${request.number} is held by ${names.join(", ") || holder}`,
     );
   }
-  const port = takeDynamicPort(state.ports, group.key, state.random, now.monotonicMs, group.refusedPorts);
+  const port = takeDynamicPort(state.ports, group.key, state.random, now.monotonicMs, group.refusedPorts, ip);
   return port ?? dropped(StatusReason.REASON_RESOURCES_MISSING, "no port of the agent's range is free");
 }
 
 function assignedPort(state: AgentState, request: PortRequest, port: number): AssignedPort {
-  const { label, to, protocol } = request;
-  return { label, number: port, to: to === 0 ? port : to, protocol, ip: state.config.ip };
+  const { label, to, protocol, hostNetwork } = request;
+  const ip = hostAddress(state, request) || state.config.ip;
+  const place = hostNetwork === "" ? { ip } : { ip, hostNetwork };
+  return { label, number: port, to: to === 0 ? port : to, protocol, ...place };
 }
 
 /** The kernel has answered: the launch goes on, with other dynamic ports if need be. */

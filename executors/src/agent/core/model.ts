@@ -200,6 +200,8 @@ export interface AgentState {
   readonly addresses: AddressPool;
   /** By name; what the master and the host have made of each. */
   readonly overlays: Map<string, AgentOverlay>;
+  /** Addresses of the host by the names of its networks. */
+  readonly hostNetworks: Map<string, string>;
   /** By key. */
   readonly groups: Map<string, Group>;
   /** Keys by framework and launch id. */

@@ -6,7 +6,7 @@ import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { endOrphans } from "./executor-end.ts";
 import { isServed } from "./executor-model.ts";
 import { bindGroup } from "./executor-tasks.ts";
-import { adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
+import { addressOf, adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
 import {
   type FoundGroup,
   type Group,
@@ -39,7 +39,7 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
     }
     open.push(group);
     for (const port of group.assigned)
-      if (port.number > 0) takePort(state.ports, port.number, port.protocol, group.key);
+      if (port.number > 0) takePort(state.ports, port.number, port.protocol, group.key, addressOf(port));
     // Addresses of overlay networks are taken when the master has told whose they are.
     if (group.subnets.length === 0) takeThisAddress(state.addresses, group.addressIndex, group.key);
     for (const task of group.tasks) {

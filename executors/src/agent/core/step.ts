@@ -6,6 +6,7 @@ import { attached, detached, executorSaid, executorTold } from "./executor-sessi
 import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
+import { setHostNetworks } from "./host-networks.ts";
 import { imageFailed, imageProgress } from "./images.ts";
 import { imageReady, intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
@@ -35,6 +36,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "ports-checked":
       portsChecked(context, input.key, input.taken);
+      return;
+    case "host-networks":
+      setHostNetworks(context.state, input.networks);
       return;
     case "listeners-found":
       listenersFound(context, input.found);

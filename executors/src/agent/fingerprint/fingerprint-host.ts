@@ -12,6 +12,7 @@ import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/setti
 import { type CniSettings, cniDefaults } from "../../networks/cni/settings.ts";
 import { ownerOf } from "../../networks/kernel/namespaces.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
+import { findHostNetworks, type HostNetworkRule, hostAddresses } from "../../ports/host-networks.ts";
 import type { HostFacts } from "../config.ts";
 import { findNetworkModes } from "./network-modes.ts";
 import { ip6Beside } from "./overlay-backends.ts";
@@ -30,6 +31,8 @@ export interface FingerprintOptions {
   readonly keptFraction?: number;
   readonly dynamicPortFirst?: number;
   readonly dynamicPortLast?: number;
+  /** Networks of the host with names. Default: none. */
+  readonly hostNetworks?: readonly HostNetworkRule[];
   /** Default: `bridgeDefaults`. */
   readonly bridge?: BridgeSettings;
   /** Default: `cniDefaults`. */
@@ -101,6 +104,7 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     findContainers(options.dataFolder),
   ]);
   Object.assign(found, networks.attributes);
+  const named = findHostNetworks(options.hostNetworks ?? [], hostAddresses());
   if (containers.works) {
     found["driver.exec"] = "1";
     found["driver.exec.runtime"] = containers.host.runtime.name;
@@ -119,12 +123,21 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
       attributes: toAttributes(found),
       drivers: hasPerl ? driverNames.filter((name) => !missing.has(name)) : [],
       networkModes: networks.modes,
-      unavailable: [...unavailable(hasPerl, containers, images), ...networks.unavailable],
+      unavailable: [
+        ...unavailable(hasPerl, containers, images),
+        ...networks.unavailable,
+        ...named.lacking.map(lackingNetwork),
+      ],
+      hostNetworks: named.networks,
       mayChangeUser: process.getuid?.() === 0,
       ...(networks.underlay ? { underlay: networks.underlay } : {}),
     },
     warnings: portWarnings(options.dynamicPortFirst ?? 20_000, options.dynamicPortLast ?? 32_000),
   };
+}
+
+function lackingNetwork({ name, reason }: { name: string; reason: string }): Unavailable {
+  return { name: `host-network/${name}`, reason };
 }
 
 function toAttributes(found: Readonly<Record<string, string>>): Attribute[] {

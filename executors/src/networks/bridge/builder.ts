@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
@@ -50,6 +51,9 @@ class BridgeBuilder implements NetBuilder {
   }
 
   async prepare(spec: NetSpec, namespace: string): Promise<readonly string[]> {
+    const foreign = spec.ports.find(({ hostNetwork, ip }) => hostNetwork && isIPv6(ip));
+    if (foreign && !this.#plan.subnet6)
+      throw new Error(`host network ${foreign.hostNetwork} has IPv6, and groups of this agent have none`);
     await Promise.all([this.#shared.ensure(), this.#holder.hold(spec)]);
     const link = linkOf(this.#plan, spec.key);
     const hardware = hardwareAddress(this.#plan, spec.addressIndex);
@@ -171,8 +175,9 @@ function textOf({ map, key, target }: MapElement): string {
 }
 
 function udpPorts(elements: readonly MapElement[]): number[] {
-  const ports = elements
-    .filter(({ key }) => key.startsWith("udp"))
-    .map(({ key }) => Number(key.slice("udp . ".length)));
+  const ports = elements.flatMap(({ key }) => {
+    const [port, protocol] = key.split(" . ").reverse();
+    return protocol === "udp" ? Number(port) : [];
+  });
   return [...new Set(ports)];
 }

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
+import type { AssignedPort } from "@muster/proto";
+import ipaddr from "ipaddr.js";
 import type { NetSpec } from "../../world/nets.ts";
 import { toolTimeoutMs } from "../kernel/run-tool.ts";
 import { protocolsOf } from "./ruleset.ts";
@@ -27,7 +29,9 @@ export class PortHolder {
 
   /** Holds the group's ports until they are let go. Throws, and holds none of them, if one is bound by somebody. */
   async hold(spec: NetSpec): Promise<void> {
-    const ports = spec.ports.flatMap((port) => protocolsOf(port).map((protocol) => `${protocol}:${port.number}`));
+    const ports = spec.ports.flatMap((port) =>
+      protocolsOf(port).map((protocol) => `${protocol}:${port.number}${addressText(port)}`),
+    );
     if (ports.length === 0) return;
     if (!(await this.#find())) this.#socket ??= this.#open();
     const answer = await this.#ask(`hold ${spec.key} ${ports.join(" ")}`);
@@ -141,4 +145,9 @@ export class PortHolder {
       socket.write(`${line}\n`);
     });
   }
+}
+
+/** The one address that a port is held on, in hexadecimal: the program that holds it reads no others. */
+function addressText({ hostNetwork, ip }: AssignedPort): string {
+  return hostNetwork === undefined ? "" : `:${Buffer.from(ipaddr.parse(ip).toByteArray()).toString("hex")}`;
 }

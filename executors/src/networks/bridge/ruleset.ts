@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { AssignedPort } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import { type BridgePlan, groupIps } from "./settings.ts";
@@ -11,7 +12,11 @@ const metadataIps = { ip: "169.254.169.254", ip6: "fd00:ec2::254" } as const;
  */
 export function sharedRules(plan: BridgePlan): string {
   const { table, bridge, subnet, subnet6, closedPorts } = plan;
-  const toGroups = ["fib daddr type local dnat ip to meta l4proto . th dport map @hp4"];
+  // Ports of one address of the host come first, then those of all.
+  const toGroups = [
+    "dnat ip to ip daddr . meta l4proto . th dport map @ha4",
+    "fib daddr type local dnat ip to meta l4proto . th dport map @hp4",
+  ];
   // What leaves gets the host's address; so does what a group says to a port of the host that leads back to the bridge.
   const masquerade = [
     `ip saddr ${subnet.text} ip daddr != ${subnet.text} masquerade`,
@@ -20,6 +25,7 @@ export function sharedRules(plan: BridgePlan): string {
   ];
   if (subnet6) {
     // From ::1 there is no way to another link: what calls there is refused by nobody's listening.
+    toGroups.push("dnat ip6 to ip6 daddr . meta l4proto . th dport map @ha6");
     toGroups.push("ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @hp6");
     masquerade.push(
       `ip6 saddr ${subnet6.text} ip6 daddr != ${subnet6.text} masquerade`,
@@ -32,6 +38,8 @@ export function sharedRules(plan: BridgePlan): string {
     `table inet ${table} {`,
     "map hp4 { type inet_proto . inet_service : ipv4_addr . inet_service; }",
     "map hp6 { type inet_proto . inet_service : ipv6_addr . inet_service; }",
+    "map ha4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }",
+    "map ha6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }",
     // The host's own loopback, which route_localnet would open to groups.
     chain("raw", "type filter hook prerouting priority raw;", [`iifname "${bridge}" ip daddr 127.0.0.0/8 drop`]),
     chain("pre", "type nat hook prerouting priority dstnat;", toGroups),
@@ -61,10 +69,14 @@ export function chain(name: string, hook: string, rules: readonly string[]): str
   return [`chain ${name} {`, hook, ...rules, "}"].join("\n");
 }
 
+/** hp4 and hp6: ports of every address of the host; ha4 and ha6: of one. */
+const mapNames = ["hp4", "hp6", "ha4", "ha6"] as const;
+type MapName = (typeof mapNames)[number];
+
 /** One port of the host as it stands in a map. */
 export interface MapElement {
-  readonly map: "hp4" | "hp6";
-  /** "tcp . 20000" */
+  readonly map: MapName;
+  /** "tcp . 20000"; in the maps of one address "192.0.2.7 . tcp . 20000" */
   readonly key: string;
   /** "10.78.0.2 . 8080" */
   readonly target: string;
@@ -75,11 +87,14 @@ export function elementsOf(plan: BridgePlan, spec: NetSpec): MapElement[] {
   const ips = groupIps(plan, spec.addressIndex);
   return spec.ports.flatMap((port) =>
     protocolsOf(port).flatMap((protocol) =>
-      ips.map((ip) => ({
-        map: ip.includes(":") ? ("hp6" as const) : ("hp4" as const),
-        key: `${protocol} . ${port.number}`,
-        target: `${ip} . ${port.to}`,
-      })),
+      ips.flatMap((ip) => {
+        const family = ip.includes(":") ? 6 : 4;
+        const key = `${protocol} . ${port.number}`;
+        const target = `${ip} . ${port.to}`;
+        if (port.hostNetwork === undefined) return { map: `hp${family}` as const, key, target };
+        if (isIP(port.ip) !== family) return [];
+        return { map: `ha${family}` as const, key: `${port.ip} . ${key}`, target };
+      }),
     ),
   );
 }
@@ -109,11 +124,10 @@ export function readElements(json: string): MapElement[] {
     nftables: readonly { map?: { name: string; elem?: readonly unknown[] } }[];
   };
   return nftables.flatMap(({ map }) => {
-    if (map?.name !== "hp4" && map?.name !== "hp6") return [];
-    const { name } = map;
-    return (map.elem ?? []).map((pair) => {
+    const name = mapNames.find((each) => each === map?.name);
+    return (name && map?.elem ? map.elem : []).map((pair) => {
       const [key, target] = pair as [{ concat: readonly unknown[] }, { concat: readonly unknown[] }];
-      return { map: name, key: key.concat.join(" . "), target: target.concat.join(" . ") };
+      return { map: name as MapName, key: key.concat.join(" . "), target: target.concat.join(" . ") };
     });
   });
 }

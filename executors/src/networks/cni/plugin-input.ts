@@ -70,7 +70,12 @@ function runtimeConfigFor({ capabilities }: PluginConfig, spec: NetSpec): JsonOb
 
 function portMappingsOf({ ports }: NetSpec): JsonObject[] {
   return ports.flatMap((port) =>
-    protocolsOf(port).map((protocol) => ({ hostPort: port.number, containerPort: port.to, protocol })),
+    protocolsOf(port).map((protocol) => ({
+      hostPort: port.number,
+      containerPort: port.to,
+      protocol,
+      ...(port.hostNetwork === undefined ? {} : { hostIP: port.ip }),
+    })),
   );
 }
 

@@ -60,7 +60,7 @@ export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup
       number: port.static ?? 0,
       to: Math.max(port.to ?? 0, 0),
       protocol: "",
-      hostNetwork: "",
+      hostNetwork: port.hostNetwork ?? "",
     })),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),

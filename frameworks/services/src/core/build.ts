@@ -45,12 +45,12 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
       const taskId = makeTaskId(prefix, ref.index, ref.instanceId, single ? undefined : ordinal);
       return taskInfo(job, group, task, ordinal, taskId, ref);
     }),
-    ports: group.network.ports.map(({ label, static: number = 0, to = 0 }) => ({
+    ports: group.network.ports.map(({ label, static: number = 0, to = 0, hostNetwork = "" }) => ({
       label,
       number,
       to: Math.max(to, 0),
       protocol: "",
-      hostNetwork: "",
+      hostNetwork,
     })),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
