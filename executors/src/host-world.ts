@@ -14,6 +14,7 @@ import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.
 import { bridgeChain } from "./networks/cni/bridge-chain.ts";
 import { cniBuilder } from "./networks/cni/builder.ts";
 import { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
+import { resolverFilesOfHost } from "./networks/kernel/group-files.ts";
 import { IpBatch } from "./networks/kernel/ip-batch.ts";
 import { kernelNets } from "./networks/kernel/kernel-nets.ts";
 import { Namespaces, ownerOf } from "./networks/kernel/namespaces.ts";
@@ -45,6 +46,8 @@ export interface HostWorldOptions {
   readonly hasImages?: boolean;
   /** Default: `registryDefaults`. */
   readonly registries?: RegistrySettings;
+  /** Where the host's name servers stand. Default: /etc/resolv.conf and that of systemd-resolved. */
+  readonly resolverFiles?: readonly string[];
   /** Networks of the host with names. Default: none. */
   readonly hostNetworks?: readonly HostNetworkRule[];
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
@@ -62,6 +65,7 @@ export function hostWorld({
   underlay,
   hasImages = false,
   registries = registryDefaults,
+  resolverFiles = resolverFilesOfHost,
   hostNetworks = [],
   containers: host,
 }: HostWorldOptions): Pick<
@@ -79,7 +83,7 @@ export function hostWorld({
     execRunner: nodeExecRunner(dataFolder),
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
-    ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay) } : {}),
+    ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
     ...(hasImages ? { images: skopeoImages({ dataFolder, clock, log, registries }) } : {}),
   };
 }
@@ -90,6 +94,7 @@ function realNets(
   settings: BridgeSettings,
   cni: CniSettings,
   underlay: UnderlayAddress | undefined,
+  resolverFiles: readonly string[],
 ): Nets {
   const owner = ownerOf(dataFolder);
   const ip = new IpBatch();
@@ -104,5 +109,5 @@ function realNets(
   const overlays = underlay && new OverlayHost({ owner, dataFolder, underlay, closedPorts, ip, log, linkOf });
   const overlay = overlays ? [overlayBuilder({ owner, ip, host: overlays })] : [];
   const builders = [noNetworkBuilder, bridge, cniBuilder(plugins), ...overlay];
-  return kernelNets({ dataFolder, ip, log, builders, ...(overlays ? { overlays } : {}) });
+  return kernelNets({ dataFolder, ip, log, builders, resolverFiles, ...(overlays ? { overlays } : {}) });
 }

@@ -1,5 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
@@ -92,5 +95,36 @@ testWith(
     await expect
       .poll(() => machineState(fixture.dataFolder).elements)
       .toEqual([`${six} . tcp . ${portFirst}`, `${six} . udp . ${portFirst}`]);
+  },
+);
+
+/** A server of names that knows one, of whatever it is asked: 198.51.100.7. */
+async function nameServer(address: string): Promise<void> {
+  const socket = createSocket("udp4");
+  socket.on("message", (query, { port, address: peer }) => {
+    const end = query.indexOf(0, 12) + 5;
+    const isA = query.readUInt16BE(end - 4) === 1;
+    const head = Buffer.concat([query.subarray(0, 2), Buffer.from([0x85, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0])]);
+    const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
+    const answer = Buffer.concat([head, query.subarray(12, end), ...(isA ? [record] : [])]);
+    socket.send(answer, port, peer);
+  });
+  await new Promise<void>((resolve) => socket.bind(53, address, resolve));
+  undoing.push(() => socket.close());
+}
+
+testWith(
+  [...tools, "getent"],
+  "case 32: where the host asks a resolver on its loopback, tasks ask the one behind it",
+  async () => {
+    aLink();
+    await nameServer(one);
+    const files = ["stub", "upstream"].map((name) => join(fixture.dataFolder, name));
+    for (const [at, server] of ["127.0.0.53", one].entries()) writeFileSync(files[at] ?? "", `nameserver ${server}\n`);
+    await fixture.agentWithNets(modes, {}, settings, { resolverFiles: files });
+    const spec = { command: "getent", arguments: ["ahostsv4", "anything.test"] };
+    fixture.master.launch({ taskId: "asks", networkMode: "bridge", spec });
+    await fixture.master.untilState("asks", TaskState.TASK_FINISHED);
+    expect(fixture.outputOf("asks")).toMatch(/^198\.51\.100\.7 /);
   },
 );

@@ -51,6 +51,52 @@ test("a port that is held for one protocol is not given as a dynamic one", () =>
   expect(takeDynamicPort(ports, "b", seededRandom("one"), 0, none)).toBeUndefined();
 });
 
+const places = fc.constantFrom("", "10.0.0.1", "10.0.0.2");
+const protocols = fc.constantFrom("", "tcp", "udp");
+const placed = fc.array(
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        taker: fc.nat(4),
+        port: fc.integer({ min: 80, max: 83 }),
+        ip: places,
+        protocol: protocols,
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ taker: fc.nat(4), released: fc.constant(true) }) },
+  ),
+  { maxLength: 100 },
+);
+
+test("over any fixed ports on any addresses, a port is refused exactly while somebody holds a part of it", () => {
+  fc.assert(
+    fc.property(placed, (list) => {
+      const ports = createPorts(20_000, 20_001, 0);
+      let held: { taker: string; port: number; ip: string; protocol: string }[] = [];
+      const overlap = (one: string, other: string): boolean => one === "" || other === "" || one === other;
+      for (const step of list) {
+        const taker = `t${step.taker}`;
+        if ("released" in step) {
+          releasePorts(ports, taker, [80, 81, 82, 83], 0);
+          held = held.filter((each) => each.taker !== taker);
+          continue;
+        }
+        const { port, ip, protocol } = step;
+        const others = held.filter(
+          (each) => each.port === port && overlap(each.ip, ip) && overlap(each.protocol, protocol),
+        );
+        const holder = takePort(ports, port, protocol, taker, ip);
+        if (others.length === 0) expect(holder).toBeUndefined();
+        else expect(others.map((each) => each.taker)).toContain(holder);
+        if (holder === undefined) held.push({ taker, port, ip, protocol });
+      }
+      expect([...ports.held.keys()].sort()).toEqual([...new Set(held.map(({ port }) => port))].sort());
+    }),
+    { numRuns: 200 },
+  );
+});
+
 const steps = fc.array(
   fc.oneof(
     fc.record({ do: fc.constant("dynamic" as const), taker: fc.nat(6) }),

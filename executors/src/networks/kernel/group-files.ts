@@ -3,10 +3,15 @@ import { isIP } from "node:net";
 import type { GroupNetwork } from "@muster/proto";
 
 /** Where the real name servers stand on hosts whose own resolver listens on loopback. */
-const resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+export const resolverFilesOfHost = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 
 /** Writes what the tasks of a group see as hosts, hostname and resolv.conf of /etc. Tasks have them mounted: they are never replaced. */
-export async function writeGroupFiles(folder: string, settings: GroupNetwork, ips: readonly string[]): Promise<void> {
+export async function writeGroupFiles(
+  folder: string,
+  settings: GroupNetwork,
+  ips: readonly string[],
+  resolverFiles: readonly string[],
+): Promise<void> {
   await fs.mkdir(folder, { recursive: true, mode: 0o755 });
   const hosts = await Promise.all(resolverFiles.map((path) => fs.readFile(path, "utf8").catch(() => "")));
   await writeInPlace(`${folder}/hosts`, hostsText(settings.hostname, ips));

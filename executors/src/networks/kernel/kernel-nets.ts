@@ -3,7 +3,7 @@ import type { Log } from "@muster/foundation";
 import { netFolder } from "../../agent/folders.ts";
 import type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "../../world/nets.ts";
 import type { OverlayHost } from "../overlay/overlay-host.ts";
-import { writeGroupFiles } from "./group-files.ts";
+import { resolverFilesOfHost, writeGroupFiles } from "./group-files.ts";
 import type { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
 import type { NetBuilder, OwnedGroups } from "./net-builder.ts";
@@ -22,6 +22,8 @@ export interface KernelNetsOptions {
   readonly log: Log;
   /** Networks over all agents. Absent: there are none. */
   readonly overlays?: OverlayHost;
+  /** Where the host's name servers stand; the first file that names one that is not on loopback counts. */
+  readonly resolverFiles?: readonly string[];
   /** Default: a minute. */
   readonly reconcileMs?: number;
 }
@@ -36,6 +38,7 @@ class KernelNets implements Nets {
   readonly #builders: readonly NetBuilder[];
   readonly #log: Log;
   readonly #overlays: OverlayHost | undefined;
+  readonly #resolverFiles: readonly string[];
   readonly #reconcileMs: number;
   readonly #namespaces: Namespaces;
   /** What is under way for a group: one thing after another. */
@@ -59,6 +62,7 @@ class KernelNets implements Nets {
     this.#builders = options.builders;
     this.#log = options.log;
     this.#overlays = options.overlays;
+    this.#resolverFiles = options.resolverFiles ?? resolverFilesOfHost;
     this.#reconcileMs = options.reconcileMs ?? reconcileMs;
     this.#namespaces = new Namespaces(options.dataFolder, options.ip);
   }
@@ -148,7 +152,8 @@ class KernelNets implements Nets {
     const name = this.#namespaces.nameOf(spec.key);
     const wasThere = await this.#namespaces.ensure(spec.key, await builder.prepare(spec, name));
     const ips = await builder.build(spec, name, wasThere);
-    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), builder.settings?.(spec) ?? spec.settings, ips);
+    const settings = builder.settings?.(spec) ?? spec.settings;
+    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), settings, ips, this.#resolverFiles);
     return { namespace: this.#namespaces.pathOf(spec.key), ips };
   }
 
