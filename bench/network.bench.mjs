@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { measureOverlay } from "./network/overlay.mjs";
 
 const oneByOne = 20;
 const together = 100;
@@ -61,6 +62,7 @@ export async function run(log) {
       ),
       figure(`ADD, ${together} at once`, (together / addMs) * 1e3, "a second"),
       figure(`DEL, ${together} at once`, (together / removeMs) * 1e3, "a second"),
+      ...(await measureOverlay(log)),
     ];
   } finally {
     await new Promise((resolve) => nets.stop(resolve));

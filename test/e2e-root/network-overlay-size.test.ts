@@ -7,7 +7,7 @@ const lan = Lan.use(afterEach);
 const peerCount = 5_000;
 /** As many as a real master puts into a message. */
 const peersPerMessage = 2_000;
-const wide = { ...blue, cidr: "10.128.0.0/9" };
+const wide = { ...blue, cidr: "10.128.0.0/10" };
 
 function aPeer(number: number): OverlaySubnet {
   const underlayIp = `192.0.${number >> 8}.${number & 255}`;

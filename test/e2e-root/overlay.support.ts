@@ -10,8 +10,7 @@ import { ScriptedMaster } from "../../executors/src/agent/scripted-master.test.s
 export const tools = ["ip", "bridge", "nft", "nsenter", "unshare"];
 /** The same tests may run twice at once on this machine: each run has addresses of its own. */
 const run = process.pid % 1_000;
-const prefix = `10.${240 + (run >> 8)}.${run & 255}`;
-const command = join(import.meta.dirname, "..", "..", "cli", "bin", "muster.js");
+export const muster = join(import.meta.dirname, "..", "..", "cli", "bin", "muster.js");
 
 /** Overlay networks are inside the hosts' namespaces alone, and may have the same addresses in each run. */
 export const blue: OverlayNetwork = {
@@ -26,9 +25,9 @@ export const blue: OverlayNetwork = {
 };
 
 /** The subnet with that number, of an agent of that id. */
-export function aSubnet(index: number, agentId: string, underlayIp: string, network = "blue"): OverlaySubnet {
+export function aSubnet(index: number, agentId: string, underlayIp: string, underlayIp6 = ""): OverlaySubnet {
   const subnet6 = `fd44:0:0:${index.toString(16)}::/64`;
-  return { network, agentId, subnet: `10.244.${index}.0/24`, subnet6, underlayIp, underlayIp6: "" };
+  return { network: "blue", agentId, subnet: `10.244.${index}.0/24`, subnet6, underlayIp, underlayIp6 };
 }
 
 export function news(...changes: Partial<OverlayChange>[]): { overlayChanges: OverlayChange[] } {
@@ -37,21 +36,29 @@ export function news(...changes: Partial<OverlayChange>[]): { overlayChanges: Ov
 
 /** Machines on one link: namespaces, joined by a bridge on which this process is, too. */
 export class Lan {
-  readonly bridge = `mu${process.pid}`;
-  readonly ip = `${prefix}.254`;
+  readonly bridge: string;
+  readonly ip: string;
+  readonly prefix: string;
   readonly #hosts: Host[] = [];
   #isUp = false;
 
-  static use(afterEach: (act: () => Promise<void>) => void): Lan {
-    const lan = new Lan();
-    afterEach(() => lan.#down());
+  constructor(number: number) {
+    this.bridge = `mu${process.pid}n${number}`;
+    this.prefix = `10.${240 - number * 4 + (run >> 8)}.${run & 255}`;
+    this.ip = `${this.prefix}.254`;
+  }
+
+  /** Is taken down with all machines by that hook. A file may have several, of different numbers. */
+  static use(hook: (act: () => Promise<void>) => void, number = 0): Lan {
+    const lan = new Lan(number);
+    hook(() => lan.#down());
     return lan;
   }
 
   /** Another machine; nothing runs on it yet. */
   host(): Host {
     this.#up();
-    const host = new Host(this, this.#hosts.length + 1, prefix);
+    const host = new Host(this, this.#hosts.length + 1);
     this.#hosts.push(host);
     host.build();
     return host;
@@ -76,6 +83,9 @@ export class Lan {
 export class Host {
   readonly namespace: string;
   readonly ip: string;
+  readonly ip6: string;
+  /** Of this process's end of the machine's cable. */
+  readonly cable: string;
   readonly dataFolder = mkdtempSync(join(tmpdir(), "muster-overlay-"));
   readonly master = new ScriptedMaster();
   readonly #lan: Lan;
@@ -84,20 +94,25 @@ export class Host {
   #isListening = false;
   #log = "";
 
-  constructor(lan: Lan, index: number, lanPrefix: string) {
+  constructor(lan: Lan, index: number) {
     this.#lan = lan;
     this.#index = index;
-    this.namespace = `muster-overlay-${process.pid}-${index}`;
-    this.ip = `${lanPrefix}.${index}`;
+    this.namespace = `muster-overlay-${lan.bridge}-${index}`;
+    this.ip = `${lan.prefix}.${index}`;
+    this.ip6 = `fd99::${index}`;
+    this.cable = `${lan.bridge}x${index}`;
   }
 
   build(): void {
-    const link = `mu${process.pid}x${this.#index}`;
+    const link = this.cable;
     ip("netns", "add", this.namespace);
     ip("link", "add", link, "type", "veth", "peer", "name", "up0", "netns", this.namespace);
     ip("link", "set", link, "master", this.#lan.bridge, "up");
     this.run("ip", "link", "set", "lo", "up");
     this.run("ip", "addr", "add", `${this.ip}/24`, "dev", "up0");
+    // The first second and a half of a new link, in which it looks for doubles of its addresses, is not waited for.
+    this.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/up0/accept_dad");
+    this.run("ip", "addr", "add", `${this.ip6}/64`, "dev", "up0", "nodad");
     this.run("ip", "link", "set", "up0", "up");
     this.run("ip", "route", "add", "default", "via", this.#lan.ip);
   }
@@ -111,7 +126,7 @@ export class Host {
     const before = this.master.registrations;
     const program = [
       process.execPath,
-      command,
+      muster,
       ...["daemon", "agent", "--data-dir", this.dataFolder, "--name", `host-${this.#index}`],
       ...["--listen", `${this.ip}:5051`, "--ip", this.ip, "--master", master ?? this.master.address],
       ...["--shutdown-grace-ms", "200"],
@@ -149,7 +164,7 @@ export class Host {
 
   /** Tells the agent its own subnet and those of others, and waits until it can be used. */
   async join(index: number, others: readonly OverlaySubnet[] = [], network = blue): Promise<OverlaySubnet> {
-    const own = aSubnet(index, this.agentId, this.ip, network.name);
+    const own = aSubnet(index, this.agentId, this.ip, this.ip6);
     const subnets = [own, ...others].map((subnet) => ({ subnet }));
     this.master.say(news({ network }, ...subnets, { complete: true }));
     await this.untilMode(`overlay/${network.name}`);
@@ -167,6 +182,12 @@ export class Host {
   /** Runs a program on the machine; gives its output. */
   run(program: string, ...words: string[]): string {
     return execFileSync("nsenter", [`--net=/run/netns/${this.namespace}`, program, ...words], { encoding: "utf8" });
+  }
+
+  /** Ids of the machine's processes of that name. */
+  processes(name: string): string[] {
+    const pids = linesOf(spawnSync("ip", ["netns", "pids", this.namespace], { encoding: "utf8" }).stdout);
+    return pids.filter((pid) => commandOf(pid) === name);
   }
 
   /** Starts a program on the machine, which ends with it; `listens` comes when it has written something. */
@@ -200,14 +221,14 @@ export class Host {
     return all.map(({ ifname }) => ifname).filter((name) => name.startsWith(kind === "device" ? "mo" : "mp"));
   }
 
-  /** What the kernel knows of peers, in words. */
+  /** What the kernel knows of peers, in words and their order. */
   entries(): string[] {
     const [device = ""] = this.links("device");
     const routes = ["-4", "-6"].map((family) => this.run("ip", family, "route", "show", "proto", "157"));
-    if (device === "") return linesOf(routes.join("\n"));
+    if (device === "") return linesOf(routes.join("\n")).sort();
     const neighbours = this.run("ip", "neigh", "show", "dev", device, "nud", "permanent");
     const forwards = linesOf(this.run("bridge", "fdb", "show", "dev", device)).filter((line) => line.includes(" dst "));
-    return [...linesOf(routes.join("\n")), ...linesOf(neighbours), ...forwards];
+    return [...linesOf(routes.join("\n")), ...linesOf(neighbours), ...forwards].sort();
   }
 
   /** What a task has written to its standard output so far. */
@@ -248,6 +269,14 @@ export async function untilListening(host: Host, taskId: string): Promise<void> 
 function outputSoFar(host: Host, taskId: string): string {
   try {
     return host.outputOf(taskId);
+  } catch {
+    return "";
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
     return "";
   }

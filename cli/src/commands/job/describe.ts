@@ -28,7 +28,7 @@ export interface InstanceJson {
   readonly agent: string;
   readonly pid: number;
   readonly ip: string;
-  /** Host port by label. */
+  /** Port by label, at `ip`. */
   readonly ports: Readonly<Record<string, number>>;
   readonly reason: string;
 }
@@ -89,7 +89,7 @@ function instanceJson(instance: JobInstance, hasChecks: boolean): InstanceJson {
     agent: instance.agentName || instance.agentId,
     pid: instance.pid,
     ip: instance.ip,
-    ports: Object.fromEntries(instance.ports.map(({ label, number }) => [label, number])),
+    ports: Object.fromEntries(instance.ports.map(({ label, number, to }) => [label, number || to])),
     reason: instance.reason,
   };
 }

@@ -35,7 +35,9 @@ export function entriesOf(peer: OverlaySubnet, way: Way): Entry[] {
     { subnet: peer.subnet, own: plan.subnet, via: peer.underlayIp.includes(":") ? "" : peer.underlayIp },
     ...(peer.subnet6 !== "" && plan.subnet6 ? [{ subnet: peer.subnet6, own: plan.subnet6, via: ip6Of(peer) }] : []),
   ];
-  const isDirect = plan.network.backend === "host-gw" || plan.network.directRouting;
+  const { backend, directRouting } = plan.network;
+  // With BGP the routes are BIRD's.
+  const isDirect = backend === "host-gw" || (backend === "vxlan" && directRouting);
   const entries: Entry[] = [];
   for (const { subnet, own, via } of families) {
     const source = gatewayOf(own);

@@ -4,6 +4,7 @@ import type { NetSpec, OverlayNews, OverlayState } from "../../world/nets.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { OwnedGroups } from "../kernel/net-builder.ts";
 import { NftBatch } from "../kernel/nft-batch.ts";
+import { Bird } from "./bird.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { OverlayNet, type OverlayNetParts } from "./overlay-net.ts";
 import { subnetsOf, type UnderlayAddress } from "./plan.ts";
@@ -52,6 +53,7 @@ export class OverlayHost {
     this.#parts = {
       ...options,
       nft: new NftBatch(),
+      bird: new Bird(options.owner),
       stands: (name, fault) => this.#stands(name, fault),
       linksOf: (name) => this.#groupsOf(name).map(({ key }) => options.linkOf(key)),
     };
@@ -97,7 +99,14 @@ export class OverlayHost {
   /** Networks that this agent has no subnet of any more go with their last group; at the end all go. */
   async close(isEnd: boolean): Promise<void> {
     for (const [name, net] of [...this.#nets]) if (isEnd || !this.#ownOf(name)) await this.#remove(name, net);
-    if (isEnd) this.#watch.stop();
+    if (!isEnd) return;
+    this.#watch.stop();
+    await this.#tidyBird();
+  }
+
+  #tidyBird(): Promise<void> {
+    const failed = (error: unknown): void => this.#options.log.warn({ error }, "bird could not be ended");
+    return this.#parts.bird.tidy().catch(failed);
   }
 
   async leave(): Promise<void> {
@@ -112,6 +121,7 @@ export class OverlayHost {
     for (const name of new Set([...before.keys(), ...this.#nets.keys()]))
       if (!this.#told.has(name)) this.#without(name, "the master has no network of that name any more");
     for (const name of this.#told.keys()) this.#refresh(name);
+    if (![...this.#told.values()].some(({ network }) => network.backend === "bgp")) void this.#tidyBird();
   }
 
   #change(one: OverlayNews): void {

@@ -1,6 +1,7 @@
 import type { Log } from "@muster/foundation";
 import type { OverlayNetwork, OverlaySubnet } from "@muster/proto";
 import { hasIpv6 } from "../bridge/host.ts";
+import type { Bird } from "./bird.ts";
 import { type DeviceParts, ensureDevices, removeDevices } from "./devices.ts";
 import { type Entries, entriesBy, entriesOf, linesBetween, type Way } from "./entries.ts";
 import { hasTunnel, type OverlayPlan, planOverlay, type UnderlayAddress } from "./plan.ts";
@@ -14,6 +15,7 @@ const retryMsMax = 30_000;
 export interface OverlayNetParts extends DeviceParts {
   readonly owner: string;
   readonly underlay: UnderlayAddress;
+  readonly bird: Bird;
   readonly log: Log;
   /** It stands on this host; undefined: as it should. */
   readonly stands: (name: string, fault: string | undefined) => void;
@@ -89,6 +91,7 @@ export class OverlayNet {
     await this.#working;
     const routes = await readTables(this.plan).catch((): Entries => new Map());
     await writeTables(linesBetween(routes, new Map(), this.plan.device)).catch(() => {});
+    await this.#parts.bird.remove(this.plan.network.name);
     await removeDevices(this.plan, this.#parts);
   }
 
@@ -131,6 +134,7 @@ export class OverlayNet {
     await this.#devices();
     if (this.#knowsPeers) {
       this.#changed.clear();
+      await this.#speak();
       const wanted = this.#entries(this.#peers.values());
       await writeTables(linesBetween(await readTables(this.plan), wanted, this.plan.device));
     }
@@ -142,9 +146,19 @@ export class OverlayNet {
   async #follow(): Promise<void> {
     const changed = [...this.#changed];
     this.#changed.clear();
+    await this.#speak();
     const before = changed.flatMap(([, subnet]) => subnet ?? []);
     const now = changed.flatMap(([agentId]) => this.#peers.get(agentId) ?? []);
     await writeTables(linesBetween(this.#entries(before), this.#entries(now), this.plan.device));
+  }
+
+  async #speak(): Promise<void> {
+    const { plan } = this;
+    if (plan.network.backend !== "bgp") await this.#parts.bird.remove(plan.network.name);
+    if (plan.network.backend !== "bgp" || !this.#way) return;
+    const { uplink } = this.#way;
+    const network = { plan, peers: [...this.#peers.values()] };
+    await this.#parts.bird.set(plan.network.name, network, { ...this.#parts.underlay, uplink });
   }
 
   /** Groups and the peers may ask at once: it is done once for both. */

@@ -1,4 +1,3 @@
-import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { runTool } from "../kernel/run-tool.ts";
 import type { UnderlayAddress } from "./plan.ts";
@@ -18,22 +17,35 @@ export interface Uplink {
   isOnLink(ip: string): boolean;
 }
 
-/** Finds the link that has the address; throws if there is none. */
+/** Finds the link that has the address, whether or not it works now; throws if there is none. */
 export async function findUplink({ ip }: UnderlayAddress): Promise<Uplink> {
-  const found = Object.entries(networkInterfaces()).find(([, all]) => all?.some(({ address }) => address === ip));
+  const [found] = await addresses("to", ip);
   if (!found) throw new Error(`no link of this host has the address ${ip}: give the agent another with --overlay-ip`);
-  const [name, addresses = []] = found;
-  const [link] = JSON.parse(await runTool("ip", ["-j", "link", "show", "dev", name])) as { mtu: number }[];
-  const ranges = addresses.flatMap(({ cidr }) => (cidr === null ? [] : [ipaddr.parseCIDR(cidr)]));
+  const [link = found] = await addresses("dev", found.ifname);
+  const ranges = link.addr_info.map(({ local, prefixlen }) => ipaddr.parseCIDR(`${local}/${prefixlen}`));
   return {
-    name,
+    name: link.ifname,
     ip,
-    mtu: link?.mtu ?? 1_500,
+    mtu: link.mtu,
     isOnLink: (other) => {
       const address = ipaddr.parse(other);
       return ranges.some((range) => range[0].kind() === address.kind() && address.match(range));
     },
   };
+}
+
+interface LinkAddresses {
+  readonly ifname: string;
+  readonly mtu: number;
+  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
+}
+
+/** Links with their addresses, as `ip` tells them. */
+async function addresses(...words: string[]): Promise<LinkAddresses[]> {
+  const found = JSON.parse((await runTool("ip", ["-j", "addr", "show", ...words])) || "[]") as Partial<LinkAddresses>[];
+  return found.flatMap(({ ifname, mtu = 1_500, addr_info = [] }) =>
+    ifname === undefined || addr_info.length === 0 ? [] : [{ ifname, mtu, addr_info }],
+  );
 }
 
 /** Bytes of a packet inside the network, so that it never has to be cut on its way. */

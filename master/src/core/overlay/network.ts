@@ -33,7 +33,7 @@ const cidr6PrefixMin = 32;
 const nameForm = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const backends: readonly OverlayBackend[] = ["vxlan", "host-gw", "bgp"];
 const vniDefault = 4_096;
-const portDefault = 4_789;
+const portDefaults = { vxlan: 4_789, "host-gw": 4_789, bgp: 179 } as const;
 
 const usage =
   'a network is written as "NAME IPV4-RANGE [IPV6-RANGE] [subnet_prefix=24] [backend=vxlan|host-gw|bgp] [vni=N] [port=4789] [direct_routing=false]"';
@@ -72,7 +72,7 @@ function parseOverlay(text: string, index: number): OverlaySettings {
   if (!backend) throw invalid(`${field}.backend`, `must be one of ${backends.join(", ")}`);
   const vni = integer(options, "vni", vniDefault + index, field);
   if (vni < 1 || vni >= 2 ** 24) throw invalid(`${field}.vni`, "must be 1 to 16777215");
-  const port = integer(options, "port", portDefault, field);
+  const port = integer(options, "port", portDefaults[backend], field);
   if (port < 1 || port > 65_535) throw invalid(`${field}.port`, "must be 1 to 65535");
   const direct = options.get("direct_routing") ?? "false";
   if (direct !== "true" && direct !== "false") throw invalid(`${field}.direct_routing`, "must be true or false");
