@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { TaskState } from "@muster/proto";
-import { afterEach, beforeEach, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
@@ -9,6 +11,7 @@ import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 import { settings as bridge, machineState } from "./bridge.support.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
 import { CrashAgent } from "./crash-agent.support.ts";
+import { baseLayer, Layout } from "./images.support.ts";
 import { lacking, testUnless } from "./machine.ts";
 
 /** How many points of each pair are tried; all of them take a quarter of an hour. */
@@ -18,8 +21,15 @@ const settleMs = 15_000;
 const plugins = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"].find((folder) => existsSync(`${folder}/ptp`));
 const { host: containers, reason } = await containersHere();
 const needed = ["ip", "nft", "iptables"];
+const allModes = ["host", "none", "bridge", "cni/web"];
+const imageFolder = mkdtempSync(join(tmpdir(), "muster-images-"));
 const agents = new Set<CrashAgent>();
 const fixture = AgentFixture.use(beforeEach, afterEach);
+
+beforeAll(() => {
+  if (containers) new Layout(imageFolder).add("base", { layers: [baseLayer()], config: { Env: ["PATH=/bin"] } });
+});
+afterAll(() => rmSync(imageFolder, { recursive: true, force: true }));
 
 const cniFolder = (): string => `${fixture.dataFolder}.cni`;
 
@@ -68,7 +78,7 @@ async function startAgent(driver: string): Promise<CrashAgent> {
   const agent = new CrashAgent(fixture, {
     drivers: [driver],
     networkModes: ["host", "none", "bridge", "cni/web"],
-    world: { bridge, cni, ...(driver === "exec" ? { containers } : {}) },
+    world: { bridge, cni, ...(driver === "process" ? {} : { containers, hasImages: driver === "oci" }) },
   });
   agents.add(agent);
   await agent.start();
@@ -83,7 +93,8 @@ interface Pair {
 /** One task's life from launch to its end, by an agent that is killed at that point of it. True if it came to that. */
 async function live(agent: CrashAgent, { driver, networkMode }: Pair, point: number): Promise<boolean> {
   const taskId = `${driver}-${networkMode.replace("/", "-")}-${point}`;
-  const spec = { driver, command: "sh", arguments: ["-c", "(setsid sleep 1000 &); sleep 1000"] };
+  const image = driver === "oci" ? { driverConfigJson: JSON.stringify({ image: `oci:${imageFolder}:base` }) } : {};
+  const spec = { driver, command: "sh", arguments: ["-c", "(sleep 1000 &); sleep 1000"], ...image };
   const ports = networkMode === "none" ? [] : [{ label: "http", to: networkMode === "host" ? 0 : 8080, number: 0 }];
   const { master } = fixture;
   const states = (): TaskState[] => master.of(taskId).map(({ state }) => state);
@@ -99,7 +110,10 @@ async function live(agent: CrashAgent, { driver, networkMode }: Pair, point: num
   }
   // What comes after the end is told: acknowledgement, folders, network.
   await agent.untilDeadOr(() => isDeepEqual(remains(), nothing), what("something is left by"), settleMs);
-  if (!agent.isDead) return false;
+  if (!agent.isDead) {
+    expect(states(), JSON.stringify(master.of(taskId).at(-1))).toContain(TaskState.TASK_RUNNING);
+    return false;
+  }
   agents.delete(agent);
   const next = await startAgent(driver);
   try {
@@ -131,10 +145,13 @@ function chosen(count: number): number[] {
   return points;
 }
 
-for (const driver of ["process", "exec"])
-  for (const networkMode of ["host", "none", "bridge", "cni/web"]) {
+const modesOf = { process: allModes, exec: allModes, oci: ["none", "bridge"] };
+
+for (const driver of Object.keys(modesOf) as (keyof typeof modesOf)[])
+  for (const networkMode of modesOf[driver]) {
     const name = `case 18: an agent killed at any effect of launch and stop leaves nothing or a whole task, ${driver} in ${networkMode}`;
-    const lack = driver === "exec" && !containers ? reason : lacking(...needed);
+    const tools = driver === "oci" ? [...needed, "skopeo"] : needed;
+    const lack = driver !== "process" && !containers ? reason : lacking(...tools);
     const lackHere = networkMode.startsWith("cni/") && !plugins ? "needs the plugins of CNI" : lack;
     testUnless(
       lackHere,
