@@ -14,8 +14,8 @@ export interface Network {
   readonly hasOwnPorts: boolean;
   /** Whether a port request may name another port inside than outside. */
   readonly mapsPorts: boolean;
-  /** The port on which a task itself listens. */
   /** Whether it can be bounded how much a group sends, gets and connects. */
   readonly takesLimits: boolean;
+  /** The port on which a task itself listens. */
   portInside(port: AssignedPort): number;
 }
