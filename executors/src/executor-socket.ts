@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Log, MusterError, serveGrpc } from "@muster/foundation";
 import type { Agent } from "./agent/agent.ts";
@@ -9,6 +9,8 @@ import { socketPathBytesMax } from "./health/socket-path.ts";
 /** Everybody may connect, who has a token may attach: executors run under accounts of their own. */
 const socketMode = 0o666;
 const folderMode = 0o711;
+/** Beside the socket: the data folder of its agent. */
+const ownerFile = "owner";
 
 /**
  * Path of the Unix socket at which the custom executors of one agent attach, in a folder of its own: containers are given
@@ -34,15 +36,21 @@ export interface ExecutorServer {
   close(done: () => void, executors: "live" | "ended"): void;
 }
 
-/** Serves the custom executors of an agent. Whoever holds the lock of the data folder takes the place of an earlier life. */
+/**
+ * Serves the custom executors of the agent of a data folder, at its `executorSocketPath`. Whoever holds the lock of the
+ * data folder takes the place of an earlier life.
+ */
 export function serveExecutors(
   agent: Agent,
-  path: string,
+  dataFolder: string,
   log: Log,
   listening: (error: MusterError | undefined) => void,
 ): ExecutorServer {
+  const path = executorSocketPath(dataFolder);
+  sweepAbandoned(dirname(dirname(path)));
   mkdirSync(dirname(path), { recursive: true, mode: folderMode });
   chmodSync(dirname(path), folderMode);
+  writeFileSync(`${dirname(path)}/${ownerFile}`, dataFolder, { mode: 0o600 });
   rmSync(path, { force: true });
   const server = serveGrpc(agent.executorHandlers, {
     address: `unix:${path}`,
@@ -59,4 +67,21 @@ export function serveExecutors(
         done();
       }),
   };
+}
+
+/** Removes the folders of agents that were killed and whose data folders have been deleted since. */
+function sweepAbandoned(above: string): void {
+  for (const name of readdirSync(above).filter((entry) => /^[0-9a-f]{8}$/.test(entry))) {
+    const owner = ownerOf(`${above}/${name}`);
+    if (owner !== undefined && !existsSync(owner)) rmSync(`${above}/${name}`, { recursive: true, force: true });
+  }
+}
+
+/** Undefined while another agent is making the folder. */
+function ownerOf(folder: string): string | undefined {
+  try {
+    return readFileSync(`${folder}/${ownerFile}`, "utf8") || undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -98,7 +98,7 @@ export const run: CommandModule["run"] = (invocation) => {
         shutdownGraceMsMax: settings.shutdownGraceMs,
       },
     );
-    const executors = serveExecutors(agent, executorSocket, log, (error) => error && lifecycle.fail(error));
+    const executors = serveExecutors(agent, dataFolder, log, (error) => error && lifecycle.fail(error));
     const server = serveGrpc(agent.handlers, {
       address: settings.listen,
       log,

@@ -120,7 +120,7 @@ export class AgentFixture {
   #serveExecutors(agent: Agent): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error ? reject(error) : resolve());
-      this.#executorServers.set(agent, serveExecutors(agent, this.executorSocket, silentLog, settle));
+      this.#executorServers.set(agent, serveExecutors(agent, this.dataFolder, silentLog, settle));
     });
   }
 
