@@ -1,4 +1,5 @@
 import { LifecycleHook, StatusReason, TaskState } from "@muster/proto";
+import { limitsOf } from "../../networks/limits/limits.ts";
 import { type AgentState, type Group, pairKey, type Task } from "./model.ts";
 import type { Context } from "./status.ts";
 
@@ -68,6 +69,8 @@ function wrong(message: string): ExecutorFault {
 function servedFault(group: Group, self: Task): ExecutorFault | undefined {
   if (group.networkMode !== "host")
     return wrong("network_mode: must be empty, the tasks have the network of their executor");
+  if (limitsOf(group.network))
+    return wrong("network: the tasks share the network of their executor, whose limits stand in executor.network");
   if (group.ports.length > 0 && self.group.networkMode !== "host")
     return wrong("ports: the executor has a network of its own, whose ports stand in executor.ports");
   if (group.tasks.some(({ spec }) => spec.healthChecks.length > 0))

@@ -1,5 +1,5 @@
 import { emptyMessage, seededRandom } from "@muster/foundation";
-import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
+import { LifecycleHook, RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { expect, test } from "vitest";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { coreConfig } from "./checked-tasks.test.support.ts";
@@ -41,7 +41,7 @@ class Play {
     else this.input({ type: "durable", purpose });
   }
 
-  launch(taskId: string, isSelf: boolean): void {
+  launch(taskId: string, isSelf: boolean, more: Partial<LaunchRequest> = {}, spec: Partial<TaskSpec> = {}): void {
     const launch: LaunchRequest = {
       frameworkId: "f",
       frameworkName: "own",
@@ -51,7 +51,8 @@ class Play {
       network: plainNetwork,
       ports: [],
       executor: { id: "x", isSelf, registrationTimeoutMs: 60_000, idleTimeoutMs: 30_000 },
-      tasks: [{ info: { ...emptyTaskInfo, taskId }, spec: { ...emptySpec(), command: "run" }, problem: "" }],
+      tasks: [{ info: { ...emptyTaskInfo, taskId }, spec: { ...emptySpec(), command: "run", ...spec }, problem: "" }],
+      ...more,
     };
     this.input({ type: "launch", launch });
   }
@@ -195,6 +196,34 @@ test("a task that ran and that its executor does not know any more has failed; o
     reason: StatusReason.REASON_EXECUTOR_TERMINATED,
   });
   expect(play.takeOrders()).toContainEqual({ type: "kill", taskId: "stranger", graceMs: 0 });
+});
+
+test("a group that asks of its executor what only the agent could do is refused by the field", () => {
+  const play = new Play().begin();
+  const network = { ...plainNetwork, downMbitMax: 1 };
+  const restartPolicy = {
+    attempts: 1,
+    intervalMs: 1,
+    delayMs: 1,
+    mode: RestartMode.RESTART_MODE_FAIL,
+    afterSuccess: false,
+  };
+  const wishes: [string, Partial<LaunchRequest>, Partial<TaskSpec>][] = [
+    ["network_mode: must be empty", { networkMode: "bridge" }, {}],
+    ["network: the tasks share", { network }, {}],
+    ["spec.restart_policy", {}, { restartPolicy }],
+    ["spec.hook", {}, { hook: LifecycleHook.LIFECYCLE_HOOK_PRESTART }],
+    ["spec.health_checks", {}, { healthChecks: [{ ...emptyMessage("HealthCheck"), tcp: { portLabel: "x" } }] }],
+  ];
+  for (const [index, [text, more, spec]] of wishes.entries()) {
+    play.launch(`t${index}`, false, more, spec);
+    expect(play.task(`t${index}`).latest).toMatchObject({
+      state: TaskState.TASK_ERROR,
+      reason: StatusReason.REASON_TASK_INVALID,
+      message: expect.stringContaining(text),
+    });
+  }
+  expect(play.task("self").executor?.groups.size).toBe(0);
 });
 
 test("an executor that ends while a group of it is recorded takes it along, and nothing is given to anybody", () => {
