@@ -1,6 +1,11 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { RestartMode, StatusReason, type TaskSpec, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { readLayout } from "../../executors/src/cgroups/layout.ts";
+import { TaskCgroups } from "../../executors/src/cgroups/task-cgroups.ts";
+import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 import { machineState, modes, nothing, pinsOf, settings, statusOf } from "./bridge.support.ts";
 import { containersHere } from "./containers.ts";
 import { testUnless, testWith } from "./machine.ts";
@@ -75,3 +80,26 @@ testUnless(host ? "" : lack, "a container is made anew for each attempt, in the 
   expect(told).toMatchObject({ exitCode: 3, restartCount: 1 });
   expect(fixture.outputOf("boxed").trim().split("\n")).toHaveLength(2);
 });
+
+testUnless(
+  host ? "" : lack,
+  "a control group that no task owns is emptied and removed while the agent runs",
+  async () => {
+    if (host) await fixture.agentWithContainers(host, ["host"], {}, { sweepMs: 200 });
+    fixture.master.launch({ taskId: "own", spec: { driver: "exec", command: "sleep", arguments: ["300"] } });
+    await fixture.master.untilState("own", TASK_RUNNING);
+    const cgroups = new TaskCgroups(readLayout(), ownerOf(fixture.dataFolder));
+    const stray = spawn("sleep", ["300"], { stdio: "ignore" });
+    const ended = new Promise((resolve) => stray.on("exit", (_code, signal) => resolve(signal)));
+    const folders = cgroups.foldersOf("ghost-1.0");
+    // Those of cpusets take no process before they have processors.
+    const usable = folders.filter((folder) => !/cpuset/.test(folder));
+    for (const folder of usable) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(`${folder}/cgroup.procs`, String(stray.pid));
+    }
+    expect(await ended).toBe("SIGKILL");
+    await expect.poll(() => usable.filter((folder) => existsSync(folder)), { timeout: 5_000 }).toEqual([]);
+    expect(fixture.master.of("own").at(-1)?.state).toBe(TASK_RUNNING);
+  },
+);

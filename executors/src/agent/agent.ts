@@ -25,6 +25,7 @@ import type { CoreConfig } from "./core/model.ts";
 import { ExecutorSessions } from "./executor-sessions.ts";
 import { AgentLoop } from "./loop.ts";
 import { Session } from "./session.ts";
+import { Sweeper } from "./sweeper.ts";
 import { tasksHandlers } from "./tasks-service.ts";
 
 export interface AgentDeps {
@@ -82,6 +83,7 @@ class RunningAgent implements Agent {
   readonly #config: CompleteConfig;
   readonly #session: Session;
   #loop: AgentLoop | undefined;
+  #sweeper: Sweeper | undefined;
   #isStopped = false;
 
   constructor(deps: AgentDeps, config: CompleteConfig) {
@@ -120,6 +122,7 @@ class RunningAgent implements Agent {
 
   #finish(done: () => void, isLeaving: boolean): void {
     this.#isStopped = true;
+    this.#sweeper?.stop();
     this.#session.stop(isLeaving, () => {
       this.#executors.stop();
       this.#deps.proc.stop();
@@ -198,6 +201,8 @@ class RunningAgent implements Agent {
     this.#deps.images?.start(loop.imageEvents);
     loop.post({ type: "host-networks", networks: config.host.hostNetworks ?? [] });
     loop.post({ type: "recovered", groups: loaded.groups });
+    this.#sweeper = new Sweeper(this.#deps.clock, this.#deps.proc, state, config.sweepMs);
+    this.#sweeper.start();
     this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
     this.#session.start();
   }

@@ -55,6 +55,8 @@ export interface AgentConfig {
   readonly enforcePorts?: PortEnforcement;
   /** How often it is looked what such tasks listen on, while there are any. Default: 5,000 ms. */
   readonly portWatchMs?: number;
+  /** How often what belongs to no task is looked for, ended and freed. Default: 60,000 ms. */
+  readonly sweepMs?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
   readonly diskFreeBytesMin?: number;
   /** Launches are refused when less than this part is free. Default: 0.05. */
@@ -81,6 +83,7 @@ export const agentDefaults = {
   probesMax: 256,
   enforcePorts: "off",
   portWatchMs: 5_000,
+  sweepMs: 60_000,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,
   shutdownGraceMsMax: 5_000,

@@ -177,7 +177,10 @@ test("after a restart of the machine every task that lived is told once as FAILE
   const count = fixture.master.of("old").length;
   await fixture.agent();
   expect(fixture.master.of("old")).toHaveLength(count);
+  const end = join(fixture.dataFolder, "events", `${keyOf("old")}.0.exit`);
   process.kill(pid, "SIGKILL");
+  // Its shim writes into the folder that is deleted next.
+  await expect.poll(() => existsSync(end)).toBe(true);
 });
 
 test("a master of a lower epoch than was seen is refused, also by the next agent", async () => {

@@ -15,11 +15,12 @@ import type { Cancel, Clock, Log } from "@muster/foundation";
 import { attemptOf, claimName, eventsFolder, groupOf, taskFolders, taskIdOf } from "../agent/folders.ts";
 import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
 import { imageAccount } from "../containers/image-account.ts";
-import type { Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
+import type { OwnedCommands, Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
-import { parseEnd, parseMemoryKilled, parseStarted, shimSpec } from "./shim-files.ts";
+import { parseEnd, parseMemoryKilled, shimSpec } from "./shim-files.ts";
 import { ShimMaker } from "./shim-maker.ts";
+import { claimantOf, readStarted, UnownedCommands } from "./unowned.ts";
 
 /** The folder of events is looked through so often while tasks live, in case the kernel's notice was lost. */
 export const rescanMs = 2_000;
@@ -61,6 +62,7 @@ class ShimProc implements Proc {
   readonly #maker: ShimMaker;
   readonly #containers: Containers | undefined;
   readonly #watched = new Map<string, Watched>();
+  readonly #unowned: UnownedCommands;
   #events: ProcEvents | undefined;
   #watcher: FSWatcher | undefined;
   #rescan: Cancel | undefined;
@@ -73,6 +75,7 @@ class ShimProc implements Proc {
     this.#log = log;
     this.#maker = new ShimMaker(perl, dataFolder);
     this.#containers = containers;
+    this.#unowned = new UnownedCommands(dataFolder, log, (group) => this.remove(group));
   }
 
   start(events: ProcEvents, known: ReadonlySet<string>): void {
@@ -245,8 +248,7 @@ class ShimProc implements Proc {
   }
 
   #readStarted(id: string): ProcStarted | undefined {
-    const text = this.#read(`${id}.started`);
-    return text === undefined ? undefined : parseStarted(text);
+    return readStarted(this.#dataFolder, id);
   }
 
   #read(name: string): string | undefined {
@@ -258,13 +260,7 @@ class ShimProc implements Proc {
   }
 
   #isClaimed(id: string): boolean {
-    try {
-      const path = `${taskFolders(this.#dataFolder, id).task}/${claimName(attemptOf(id))}`;
-      const pid = Number(readFileSync(path, "latin1"));
-      return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(this.#dataFolder);
-    } catch {
-      return false;
-    }
+    return claimantOf(this.#dataFolder, id) !== undefined;
   }
 
   /** A shim that is gone without a record takes everything of its task with it. */
@@ -304,29 +300,19 @@ class ShimProc implements Proc {
     });
   }
 
-  /** The ids of those attempts of a task that were begun. */
-  #attemptsOf(id: string): string[] {
-    const claims = readdirSync(taskFolders(this.#dataFolder, id).task).filter((name) => /^claim(-\d+)?$/.test(name));
-    return claims.map((name) => `${id}${name.slice("claim".length)}`);
+  keep({ groups, living }: OwnedCommands): void {
+    try {
+      this.#sweep(groups);
+      for (const id of this.#containers?.cgroups.ids() ?? [])
+        if (!living.has(id) && !this.#watched.has(id)) this.#removeCgroup(id, () => {});
+    } catch (error) {
+      // The next look may find what has vanished under this one in order.
+      this.#log.warn({ error }, "what belongs to no task could not be looked for");
+    }
   }
 
-  /** Ends and deletes what no record of the agent speaks of. */
   #sweep(known: ReadonlySet<string>): void {
-    for (const group of readdirSync(`${this.#dataFolder}/tasks`)) {
-      if (known.has(group)) continue;
-      for (const index of readdirSync(`${this.#dataFolder}/tasks/${group}`).filter((name) => /^\d+$/.test(name))) {
-        for (const id of this.#attemptsOf(`${group}.${index}`)) {
-          const started = this.#readStarted(id);
-          if (this.#isClaimed(id) || (started && isAlive(started.pid, started.startTicks)))
-            killLeftovers(started, taskFolders(this.#dataFolder, id).local);
-        }
-      }
-      this.remove(group);
-    }
-    for (const name of readdirSync(this.#eventsFolder)) {
-      const group = groupOf(name.replace(/\.[a-z.]+$/, ""));
-      if (!known.has(group)) rmSync(`${this.#eventsFolder}/${name}`, { force: true });
-    }
+    this.#unowned.sweep(known);
     for (const id of this.#containers?.cgroups.ids() ?? [])
       if (!known.has(groupOf(id))) this.#removeCgroup(id, () => {});
   }

@@ -83,6 +83,14 @@ export interface ProcEvents {
   absent(id: string): void;
 }
 
+/** What an agent has records of, or is about to have. */
+export interface OwnedCommands {
+  /** The parts of ids before the dot. */
+  readonly groups: ReadonlySet<string>;
+  /** Ids of the commands among them that have not ended, also of those that are being started or looked for. */
+  readonly living: ReadonlySet<string>;
+}
+
 /** Supervised commands, which outlive the agent. Calls return at once; events come later, never during a call. */
 export interface Proc {
   /** Identifies the boot of the machine. */
@@ -103,6 +111,8 @@ export interface Proc {
   signal(id: string, signal: string): void;
   /** SIGKILL for the command and everything it has brought forth; `exited` or `lost` follows. */
   kill(id: string): void;
+  /** Ends and frees what belongs to nobody: commands and folders of other groups, control groups of ended commands. */
+  keep(owned: OwnedCommands): void;
   /** Deletes the folders of a group of commands that have ended. */
   remove(group: string): void;
   /** Stops watching. Commands go on. */

@@ -154,6 +154,7 @@ export class HostProcesses {
       signal: (id, name) => this.#signal(id, name),
       kill: (id) =>
         this.#world.after(undefined, 0.1, "kill", () => this.#end(this.#processes.get(id), undefined, "SIGKILL")),
+      keep: ({ groups }) => this.#keep(groups),
       remove: (group) => {
         for (const id of [...this.#processes.keys()]) if (groupOf(id) === group) this.#remove(id);
       },
@@ -246,6 +247,10 @@ export class HostProcesses {
 
   #start(life: Life, events: ProcEvents, known: ReadonlySet<string>): void {
     this.#watcher = { life, events, ids: new Set(), toldLastAtMs: 0 };
+    this.#keep(known);
+  }
+
+  #keep(known: ReadonlySet<string>): void {
     for (const [id, process] of [...this.#processes]) {
       if (known.has(groupOf(id))) continue;
       this.#end(process, undefined, "SIGKILL");
