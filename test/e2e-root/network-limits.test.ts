@@ -132,15 +132,22 @@ testUnless(fault, "limits go with their group, and come back when somebody has t
   await launchLimited("bound", bounds);
   const during = machineState(fixture.dataFolder);
   expect(during.limits).toMatchObject({ shapers: [shaperOf(ownerOf(fixture.dataFolder), 2)], groups: ["group2"] });
-  const disciplines = (): unknown[] => JSON.parse(execFileSync("tc", ["-j", "qdisc", "show"], { encoding: "utf8" }));
-  const all = disciplines().length;
+  const disciplines = (): string[] => {
+    const found = JSON.parse(execFileSync("tc", ["-j", "qdisc", "show"], { encoding: "utf8" }));
+    const ours = (found as { dev: string; kind: string }[]).filter(
+      ({ dev, kind }) => kind !== "noqueue" && [...during.links, ...during.limits.shapers].includes(dev),
+    );
+    return ours.map(({ dev, kind }) => `${dev} ${kind}`).sort();
+  };
+  const all = disciplines();
+  expect(all).toHaveLength(3);
   execFileSync("ip", ["link", "del", shaperOf(ownerOf(fixture.dataFolder), 2)]);
   nft("delete", "table", "inet", `muster_limits_${ownerOf(fixture.dataFolder)}`);
   // What is compared each minute is also compared by an agent that starts.
   await fixture.stop(first, "leave");
   await anAgent();
   await expect.poll(() => machineState(fixture.dataFolder)).toEqual(during);
-  await expect.poll(() => disciplines().length).toBe(all);
+  await expect.poll(disciplines).toEqual(all);
   fixture.master.kill("bound", 0);
   await fixture.master.untilState("bound", TASK_KILLED);
   // The table stays while there are groups, like that of the ports.
