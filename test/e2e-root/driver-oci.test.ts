@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyMessage, type HandlerOf, type Outlet } from "@muster/foundation";
-import { type ExecResponse, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
+import { type ExecResponse, RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { Agent } from "../../executors/src/agent/agent.ts";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
@@ -284,3 +284,26 @@ testOci("several tasks of one group each have their image; if one can't be had, 
   expect(last("beside").message).toMatch(/team\/none:1: it was not found in the registry/);
   expect(last("main").container?.pid).toBe(0);
 });
+
+testOci(
+  "a task from an image that is started again in its place finds what it wrote, and asks for no image",
+  async () => {
+    const first = await agent();
+    const script =
+      "echo x >> /etc/starts; cat /etc/starts; [ -e /local/go ] || { touch /local/go; exit 3; }; sleep 1000";
+    const restartPolicy = {
+      attempts: 1,
+      intervalMs: 0,
+      delayMs: 300,
+      mode: RestartMode.RESTART_MODE_FAIL,
+      afterSuccess: false,
+    };
+    fixture.master.launch({ taskId: "again", spec: image({ image: name }, { command: script, restartPolicy }) });
+    await fixture.master.until(() => last("again")?.reason === StatusReason.REASON_RESTARTING, "news of the restart");
+    // The next agent starts it, and has to find its image again.
+    await fixture.stop(first, "leave");
+    await agent({ registries: { authFile: "", insecureRegistries: [] } });
+    await expect.poll(() => fixture.outputOf("again")).toBe("x\nx\nx\n");
+    expect(readdirSync(join(dataFolder, "images/uses"))).toHaveLength(1);
+  },
+);

@@ -103,7 +103,22 @@ export class Layout {
   }
 }
 
-const programs = ["sh", "sleep", "cat", "ls", "id", "perl", "mkdir", "touch", "hostname", "grep", "env", "tail", "cut"];
+const programs = [
+  "sh",
+  "sleep",
+  "cat",
+  "ls",
+  "id",
+  "perl",
+  "mkdir",
+  "touch",
+  "setsid",
+  "hostname",
+  "grep",
+  "env",
+  "tail",
+  "cut",
+];
 
 /** A root with a few programs of this machine, as a tar: what images of tests begin with. */
 export function baseLayer(): Buffer {
