@@ -130,6 +130,15 @@ testWith(
   },
 );
 
+testWith(tools, "a network that is asked to go goes, also if its agent stops at that moment", async () => {
+  const alone = new AloneNets();
+  const spec = aSpec(1);
+  await alone.build(spec);
+  alone.nets.remove(spec);
+  await alone.stop();
+  expect(machineState(fixture.dataFolder)).toEqual(nothing);
+});
+
 testWith(tools, "case 16: a network whose last step fails leaves nothing, and says why", async () => {
   await fixture.agentWithNets(modes, {}, settings);
   await launchServer(fixture, "good");

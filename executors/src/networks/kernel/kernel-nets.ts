@@ -116,11 +116,13 @@ class KernelNets implements Nets {
     this.#own(spec);
     this.#enqueue(spec.key, async () => {
       this.#ready.delete(spec.key);
-      for (let tries = 1; this.#events; tries++) {
+      // What was asked for before the agent stops is tried once more at least: nobody may come after it.
+      for (let tries = 1; ; tries++) {
         try {
           await this.#take(spec);
           break;
         } catch (error) {
+          if (!this.#events) return;
           this.#log.warn({ error, group: spec.key, tries }, "a network could not be removed");
           if (tries >= removeTriesMax) {
             setTimeout(() => this.#events && this.remove(spec), this.#reconcileMs).unref();
