@@ -1,9 +1,9 @@
 import { StatusReason } from "@muster/proto";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { executorDue, nextOfExecutor } from "./executor-end.ts";
+import { removeGroup } from "./groups.ts";
 import { forgetKills } from "./health-kills.ts";
 import { beginKill, carryOutKill, forceAtMs, forceKill, signalAtMs } from "./kill.ts";
-import { removeGroup } from "./launch.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
 import { isRestartDue, restartAtMs } from "./restart.ts";

@@ -1,8 +1,5 @@
-import { randomText } from "@muster/foundation";
-import { type AssignedPort, Health, type PortRequest, StatusReason, TaskState } from "@muster/proto";
-import { findDriver } from "../../drivers/drivers.ts";
+import { type AssignedPort, type PortRequest, StatusReason, TaskState } from "@muster/proto";
 import { takeAddress } from "../../networks/address-pool.ts";
-import { limitsOf } from "../../networks/limits/limits.ts";
 import { findNetwork } from "../../networks/networks.ts";
 import { takeDynamicPort, takePort } from "../../ports/allocator.ts";
 import type { DiskFailure } from "../../world/disk.ts";
@@ -10,41 +7,23 @@ import type { PortHolder } from "../../world/host-ports.ts";
 import type { ImageReady } from "../../world/images.ts";
 import type { NetReady } from "../../world/nets.ts";
 import { procId } from "./attempts.ts";
-import { isServed, newExecutorLife } from "./executor-model.ts";
-import {
-  bindGroup,
-  executorFault,
-  forgetExecutor,
-  giveGroup,
-  indexExecutor,
-  livingExecutor,
-} from "./executor-tasks.ts";
-import { firstChecks } from "./first-checks.ts";
+import { isServed } from "./executor-model.ts";
+import { bindGroup, giveGroup, livingExecutor } from "./executor-tasks.ts";
 import { closeGroup, giveBack } from "./group-end.ts";
+import { addGroup } from "./groups.ts";
 import { hostAddress } from "./host-networks.ts";
 import { awaitsImage } from "./image-wish.ts";
 import { takeImage } from "./images.ts";
+import { dropped, duplicateRefusal, livingTask, type Refusal, whyNot } from "./launch-refusal.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
-import { lackingMode, poolOf, takeSubnets } from "./overlays.ts";
-import { unsupportedCheck } from "./probe-target.ts";
+import { poolOf, takeSubnets } from "./overlays.ts";
 import { type Context, report, sendHead } from "./status.ts";
 import { advance } from "./turns.ts";
 
-/** Characters of what an executor proves itself with. */
-const tokenLength = 32;
-
 /** How often dynamic ports are chosen anew when the kernel has those that were chosen. */
 export const portChoicesMax = 64;
-
-interface Refusal {
-  readonly state: TaskState;
-  readonly reason: StatusReason;
-  readonly message: string;
-  /** Index of the task that is to blame; undefined: it concerns the group as a whole. */
-  readonly culprit?: number;
-}
 
 /** Begins a launch. A launch that is known already is answered with where it stands. */
 export function launch(context: Context, request: LaunchRequest): void {
@@ -86,196 +65,6 @@ function repeatHead(context: Context, task: Task): void {
   if (!head) return;
   head.resendAtMs = undefined;
   sendHead(context, task);
-}
-
-/** The task of that name that has not ended. */
-export function livingTask(state: AgentState, frameworkId: string, taskId: string): Task | undefined {
-  return state.named.get(pairKey(frameworkId, taskId))?.find((task) => task.phase !== "ended");
-}
-
-function duplicateRefusal(task: Task): Refusal {
-  return {
-    state: TaskState.TASK_ERROR,
-    reason: StatusReason.REASON_DUPLICATE_TASK,
-    message: `task ${task.info.taskId} lives already, from launch ${task.group.launchId}`,
-  };
-}
-
-/** Why the group can't be started at all, before anything is tried. Undefined: nothing speaks against it. */
-function whyNot(state: AgentState, group: Group, request: LaunchRequest): Refusal | undefined {
-  const { config } = state;
-  const wrongTask = request.tasks.findIndex((task) => task.problem !== "");
-  if (wrongTask >= 0) {
-    const message = request.tasks[wrongTask]?.problem ?? "";
-    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message, culprit: wrongTask };
-  }
-  if (state.refusing !== "") return refusalWhile(state);
-  if (isDiskFull(state)) return dropped(StatusReason.REASON_DISK, diskMessage(state));
-  if (livingCount(state) > config.tasksMax)
-    return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
-  const fault = executorFault(state, group);
-  if (fault || isServed(group)) return fault;
-  const lack = lackingMode(state, group.networkMode);
-  if (lack) return lack.isPassing ? dropped(StatusReason.REASON_UNSUPPORTED, lack.message) : unsupported(lack.message);
-  const network = findNetwork(group.networkMode);
-  if (!network) return unsupported(`network mode ${group.networkMode} is not known to this agent`);
-  if (!network.hasPorts && group.ports.length > 0) {
-    const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
-    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
-  }
-  const elsewhere = group.ports.find((port) => hostAddress(state, port) === undefined);
-  if (elsewhere)
-    return unsupported(
-      `ports: "${elsewhere.label}" is to be open on host network ${elsewhere.hostNetwork}, which this agent lacks; it has ` +
-        ([...state.hostNetworks.keys()].join(", ") || "none with a name"),
-    );
-  const unlimited = limitsOf(group.network) && whyNoLimits(state, group);
-  if (unlimited) return unlimited;
-  for (const [culprit, { spec }] of group.tasks.entries()) {
-    const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
-    if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
-    const wrong = driver.validate(spec, config);
-    if (wrong !== undefined) return { state: stateOf(wrong.reason), ...wrong, culprit };
-    const check = unsupportedCheck(group, spec.healthChecks);
-    if (check !== undefined) return { ...check, culprit };
-  }
-  return undefined;
-}
-
-/** Bounds of a network that are asked for are kept or the group is refused, never left out. */
-function whyNoLimits({ config }: AgentState, { networkMode }: Group): Refusal | undefined {
-  if (!findNetwork(networkMode)?.takesLimits) {
-    const message = `network: mode ${networkMode} can have no limits; use mode bridge`;
-    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
-  }
-  if (config.attributes["network.limits"] !== undefined) return undefined;
-  return unsupported("limits of networks can't be kept on this agent; `muster agent status` says why");
-}
-
-/** A wrong description would fail anywhere, a lack of this agent may not. */
-function stateOf(reason: StatusReason): TaskState {
-  return reason === StatusReason.REASON_TASK_INVALID ? TaskState.TASK_ERROR : TaskState.TASK_FAILED;
-}
-
-function livingCount(state: AgentState): number {
-  let count = 0;
-  for (const task of state.tasks.values()) if (task.phase !== "ended") count++;
-  return count;
-}
-
-function refusalWhile(state: AgentState): Refusal {
-  if (state.refusing === "disk") return dropped(StatusReason.REASON_DISK, "the agent's disk is failing");
-  if (state.refusing === "draining") return dropped(StatusReason.REASON_AGENT_DRAINING, "the agent is being drained");
-  return dropped(StatusReason.REASON_AGENT_SHUTDOWN, "the agent is shutting down");
-}
-
-function dropped(reason: StatusReason, message: string): Refusal {
-  return { state: TaskState.TASK_DROPPED, reason, message };
-}
-
-function unsupported(message: string): Refusal {
-  return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_UNSUPPORTED, message };
-}
-
-export function isDiskFull({ disk, config }: AgentState): boolean {
-  if (disk.totalBytes === 0) return false;
-  return disk.freeBytes < Math.max(config.diskFreeBytesMin, disk.totalBytes * config.diskFreeFractionMin);
-}
-
-function diskMessage({ disk }: AgentState): string {
-  return `only ${Math.floor(disk.freeBytes / 2 ** 20)} MiB of the agent's disk are free`;
-}
-
-function addGroup({ state, now }: Context, request: LaunchRequest): Group {
-  let key: string;
-  do {
-    key = `${now.epochMs.toString(36)}-${(++state.keyCount).toString(36)}`;
-  } while (state.groups.has(key));
-  const group: Group = {
-    key,
-    launchId: request.launchId,
-    frameworkId: request.frameworkId,
-    frameworkName: request.frameworkName,
-    role: request.role,
-    networkMode: request.networkMode,
-    network: request.network,
-    ports: request.ports,
-    assigned: [],
-    addressIndex: 0,
-    subnets: [],
-    net: { name: "host" },
-    phase: "ports",
-    tasks: [],
-    executor: request.executor && {
-      ...request.executor,
-      token: request.executor.isSelf ? randomText(state.secrets, tokenLength) : "",
-      selfId: "",
-    },
-    refusedPorts: new Set(),
-    damaged: false,
-    released: false,
-  };
-  for (const { info, spec } of request.tasks)
-    group.tasks.push({
-      ...newTask(group, `${key}.${group.tasks.length}`, info, spec),
-      bootId: state.config.bootId,
-    });
-  indexGroup(state, group);
-  return group;
-}
-
-export function newTask(group: Group, id: string, info: Task["info"], spec: Task["spec"]): Task {
-  return {
-    id,
-    group,
-    info,
-    spec,
-    phase: "preparing",
-    bootId: "",
-    started: undefined,
-    attempt: 0,
-    restartWindow: undefined,
-    nextTry: undefined,
-    image: { name: "none" },
-    memoryKills: 0,
-    sequence: 0,
-    queue: [],
-    latest: undefined,
-    durable: undefined,
-    kill: undefined,
-    health: Health.HEALTH_UNSPECIFIED,
-    checks: firstChecks(spec),
-    endsAt: undefined,
-    acknowledgedAt: undefined,
-    executor: group.executor?.isSelf ? newExecutorLife() : undefined,
-    served: undefined,
-  };
-}
-
-export function indexGroup(state: AgentState, group: Group): void {
-  state.groups.set(group.key, group);
-  state.launches.set(pairKey(group.frameworkId, group.launchId), group.key);
-  indexExecutor(state, group);
-  for (const task of group.tasks) {
-    state.tasks.set(task.id, task);
-    const name = pairKey(group.frameworkId, task.info.taskId);
-    const named = state.named.get(name);
-    if (named) named.push(task);
-    else state.named.set(name, [task]);
-  }
-}
-
-export function removeGroup(state: AgentState, group: Group): void {
-  state.groups.delete(group.key);
-  state.launches.delete(pairKey(group.frameworkId, group.launchId));
-  forgetExecutor(state, group);
-  for (const task of group.tasks) {
-    state.tasks.delete(task.id);
-    const name = pairKey(group.frameworkId, task.info.taskId);
-    const rest = (state.named.get(name) ?? []).filter((other) => other !== task);
-    if (rest.length > 0) state.named.set(name, rest);
-    else state.named.delete(name);
-  }
 }
 
 /** Ends a group that was never started. */

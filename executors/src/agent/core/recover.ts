@@ -6,7 +6,8 @@ import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { endOrphans } from "./executor-end.ts";
 import { isServed } from "./executor-model.ts";
 import { bindGroup } from "./executor-tasks.ts";
-import { addressOf, adoptAll, buildNet, indexGroup, newTask } from "./launch.ts";
+import { indexGroup, newTask } from "./groups.ts";
+import { addressOf, adoptAll, buildNet } from "./launch.ts";
 import {
   type FoundGroup,
   type Group,

@@ -1,0 +1,104 @@
+import { randomText } from "@muster/foundation";
+import { Health } from "@muster/proto";
+import { newExecutorLife } from "./executor-model.ts";
+import { forgetExecutor, indexExecutor } from "./executor-tasks.ts";
+import { firstChecks } from "./first-checks.ts";
+import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
+import { pairKey } from "./model.ts";
+import type { Context } from "./status.ts";
+
+/** Characters of what an executor proves itself with. */
+const tokenLength = 32;
+
+/** Makes a group of what is asked for, under a key of its own. */
+export function addGroup({ state, now }: Context, request: LaunchRequest): Group {
+  let key: string;
+  do {
+    key = `${now.epochMs.toString(36)}-${(++state.keyCount).toString(36)}`;
+  } while (state.groups.has(key));
+  const group: Group = {
+    key,
+    launchId: request.launchId,
+    frameworkId: request.frameworkId,
+    frameworkName: request.frameworkName,
+    role: request.role,
+    networkMode: request.networkMode,
+    network: request.network,
+    ports: request.ports,
+    assigned: [],
+    addressIndex: 0,
+    subnets: [],
+    net: { name: "host" },
+    phase: "ports",
+    tasks: [],
+    executor: request.executor && {
+      ...request.executor,
+      token: request.executor.isSelf ? randomText(state.secrets, tokenLength) : "",
+      selfId: "",
+    },
+    refusedPorts: new Set(),
+    damaged: false,
+    released: false,
+  };
+  for (const { info, spec } of request.tasks)
+    group.tasks.push({
+      ...newTask(group, `${key}.${group.tasks.length}`, info, spec),
+      bootId: state.config.bootId,
+    });
+  indexGroup(state, group);
+  return group;
+}
+
+export function newTask(group: Group, id: string, info: Task["info"], spec: Task["spec"]): Task {
+  return {
+    id,
+    group,
+    info,
+    spec,
+    phase: "preparing",
+    bootId: "",
+    started: undefined,
+    attempt: 0,
+    restartWindow: undefined,
+    nextTry: undefined,
+    image: { name: "none" },
+    memoryKills: 0,
+    sequence: 0,
+    queue: [],
+    latest: undefined,
+    durable: undefined,
+    kill: undefined,
+    health: Health.HEALTH_UNSPECIFIED,
+    checks: firstChecks(spec),
+    endsAt: undefined,
+    acknowledgedAt: undefined,
+    executor: group.executor?.isSelf ? newExecutorLife() : undefined,
+    served: undefined,
+  };
+}
+
+export function indexGroup(state: AgentState, group: Group): void {
+  state.groups.set(group.key, group);
+  state.launches.set(pairKey(group.frameworkId, group.launchId), group.key);
+  indexExecutor(state, group);
+  for (const task of group.tasks) {
+    state.tasks.set(task.id, task);
+    const name = pairKey(group.frameworkId, task.info.taskId);
+    const named = state.named.get(name);
+    if (named) named.push(task);
+    else state.named.set(name, [task]);
+  }
+}
+
+export function removeGroup(state: AgentState, group: Group): void {
+  state.groups.delete(group.key);
+  state.launches.delete(pairKey(group.frameworkId, group.launchId));
+  forgetExecutor(state, group);
+  for (const task of group.tasks) {
+    state.tasks.delete(task.id);
+    const name = pairKey(group.frameworkId, task.info.taskId);
+    const rest = (state.named.get(name) ?? []).filter((other) => other !== task);
+    if (rest.length > 0) state.named.set(name, rest);
+    else state.named.delete(name);
+  }
+}
