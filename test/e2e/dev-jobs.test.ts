@@ -200,6 +200,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "agent list": [],
     "agent status": ["agent-1"],
     "framework list": [],
+    "network list": [],
     "task list": [],
     "task status": [task],
     "task logs": [task],
