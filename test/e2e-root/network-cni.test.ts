@@ -273,7 +273,8 @@ testWith(tools, "the fingerprint offers what can be made, and says what a networ
   writeFileSync(here("net.d/broken.conf"), "{");
   const found = await findNetworkModes(ownerOf(fixture.dataFolder), bridgeDefaults, settings);
   expect(found.modes).toContain("cni/web");
-  expect(Object.keys(found.attributes)).toEqual([
+  // The bridge has attributes of its own.
+  expect(Object.keys(found.attributes).filter((name) => name.includes("cni"))).toEqual([
     "plugins.cni.version.ptp",
     "plugins.cni.version.portmap",
     "network.cni.web.ports",
