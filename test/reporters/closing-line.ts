@@ -1,8 +1,12 @@
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
-/** Prints `N passed, N failed, N skipped` as the very last line. A file that fails to load counts as one failure. */
+/**
+ * Prints `N passed, N failed, N skipped` as the very last line, and before it which tests this machine can't run, and why. A
+ * file that fails to load counts as one failure.
+ */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    const lacking: string[] = [];
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
     for (const module of modules) {
       const tests = [...module.children.allTests()];
@@ -11,11 +15,12 @@ export default class ClosingLine implements Reporter {
         if (state === "passed") counts.passed++;
         else if (state === "failed") counts.failed++;
         else counts.skipped++;
+        if (state === "skipped" && test.name.includes("(skipped: ")) lacking.push(`${test.name}\n`);
       }
       const loaded = module.state() !== "failed" || tests.some((test) => test.result().state === "failed");
       if (!loaded) counts.failed++;
     }
     const line = `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
-    process.once("exit", () => process.stdout.write(line));
+    process.once("exit", () => process.stdout.write(`${lacking.join("")}${line}`));
   }
 }
