@@ -38,8 +38,19 @@ const plugins = "/usr/lib/cni";
 const tools = ["ip", "nft", "curl", "iptables"];
 const { TASK_KILLED, TASK_FAILED } = TaskState;
 
+/** The plugin `firewall` leaves chains of its own to the host. A machine that had such tables keeps them. */
+const tablesBefore = tablesOfHost();
+
+function tablesOfHost(): string[] {
+  if (lacking(...tools) !== "") return [];
+  const listed = execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
+  return listed.split("\n").filter((line) => /^table ip6? filter$/.test(line));
+}
+
 /** Named first, so that it comes last: nothing is left when the agent is gone. */
 afterEach(() => {
+  for (const table of tablesOfHost())
+    if (!tablesBefore.includes(table)) execFileSync("nft", ["delete", ...table.split(" ")]);
   const isKernelLooked = lacking(...tools) === "";
   if (isKernelLooked)
     expect({ pins: pinsOf(fixture.dataFolder), rules: rules(), addresses: addresses() }).toEqual(nothing);
