@@ -157,7 +157,13 @@ const inspecting: readonly CommandSpec[] = [
     summary: "print what the tasks of a job write",
     details: `Of several instances each line begins with the instance's name.\n${logDetails}`,
     arguments: [nameArgument],
-    options: [...logOptions, { flags: "--instance <instance>", help: "only this instance, also one that has ended" }],
+    options: [
+      ...logOptions,
+      {
+        flags: "--instance <instance>",
+        help: "only this instance, also one that has ended, or one task of it: web.web.0/server",
+      },
+    ],
     examples: [
       "job logs -f web",
       "job logs --stderr -n 20 --instance web.web.0 web",
@@ -173,7 +179,13 @@ const inspecting: readonly CommandSpec[] = [
     summary: "run a command beside a task, in its surroundings",
     details: execDetails,
     arguments: [nameArgument, { name: "<command...>", help: "program and arguments, best after --" }],
-    options: [...execOptions, { flags: "--instance <instance>", help: "this instance; else the first healthy one" }],
+    options: [
+      ...execOptions,
+      {
+        flags: "--instance <instance>",
+        help: "this instance, or one task of it: web.web.0/server; else the first healthy",
+      },
+    ],
     examples: ["job exec web -- sh", "job exec --instance web.web.1 web -- env", "job exec web -- sh -c 'exit 3'"],
     capability: "task:exec",
     exits: execExits,

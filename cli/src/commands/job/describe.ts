@@ -94,6 +94,22 @@ function instanceJson(instance: JobInstance, hasChecks: boolean): InstanceJson {
   };
 }
 
+/** Groups of which several tasks are shown: their instances have one name for all of them. */
+export function groupsOfSeveral({ instances }: JobStatus): ReadonlySet<string> {
+  const tasks = new Map<string, string>();
+  const several = new Set<string>();
+  for (const { group, task } of instances) {
+    if ((tasks.get(group) ?? task) !== task) several.add(group);
+    tasks.set(group, task);
+  }
+  return several;
+}
+
+/** What people call it: the instance, and its task where the group has several. */
+export function instanceName({ instance, group, task }: JobInstance, several: ReadonlySet<string>): string {
+  return several.has(group) ? `${instance}/${task}` : instance;
+}
+
 /** A running instance without checks is healthy; one with checks is so once they have passed. */
 export function isHealthy(instance: JobInstance, hasChecks: boolean): boolean {
   if (instance.state !== TaskState.TASK_RUNNING) return false;

@@ -1,6 +1,7 @@
 import type { CommandModule } from "../../command.ts";
 import { withClient } from "../../connect/client.ts";
 import { runBeside } from "../task/exec-session.ts";
+import { groupsOfSeveral, instanceName } from "./describe.ts";
 import { findJob } from "./find.ts";
 import { chooseInstances, firstRunning, frameworkOf } from "./instances.ts";
 
@@ -9,8 +10,10 @@ export const run: CommandModule["run"] = (invocation) =>
     const { out, args, options } = invocation;
     const [name = "", ...command] = args;
     const job = await findJob(client, name);
-    const { instance, agentName, taskId } = firstRunning(job, chooseInstances(job, options.text("instance")));
+    const instance = firstRunning(job, chooseInstances(job, options.text("instance")));
+    const { agentName, taskId } = instance;
+    const shown = instanceName(instance, groupsOfSeveral(job));
     const frameworkId = await frameworkOf(client, taskId);
-    out.say(`${instance} on ${agentName}`);
-    return runBeside(client, invocation, { frameworkId, taskId, name: instance, command });
+    out.say(`${shown} on ${agentName}`);
+    return runBeside(client, invocation, { frameworkId, taskId, name: shown, command });
   });

@@ -3,18 +3,19 @@ import { CliError } from "../../cli-error.ts";
 import type { Client } from "../../connect/client.ts";
 import { message } from "../../connect/client.ts";
 import { exitCode } from "../../exit-codes.ts";
-import { groupsWithChecks, isHealthy, summaryOf } from "./describe.ts";
+import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy, summaryOf } from "./describe.ts";
 
 /** The instances that are meant by a job and `--instance`, with a task; else an error that says what there is. */
 export function chooseInstances(job: JobStatus, wanted: string | undefined): JobInstance[] {
   const withTask = job.instances.filter((instance) => instance.taskId !== "");
   const { name } = summaryOf(job);
   if (wanted === undefined) return withTask;
-  const chosen = withTask.filter(
-    (instance) => instance.instance === wanted || instance.taskId === wanted || String(instance.index) === wanted,
+  const several = groupsOfSeveral(job);
+  const chosen = withTask.filter((instance) =>
+    [instance.instance, instance.taskId, String(instance.index), instanceName(instance, several)].includes(wanted),
   );
   if (chosen.length > 0) return chosen;
-  const there = withTask.map((instance) => instance.instance).join(", ") || "none";
+  const there = withTask.map((instance) => instanceName(instance, several)).join(", ") || "none";
   throw new CliError(exitCode.failed, `${name} has no instance ${wanted}; it has ${there}`, {
     kind: "not-found",
     hint: `muster job status ${name}`,

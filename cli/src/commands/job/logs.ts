@@ -2,7 +2,7 @@ import type { CommandModule } from "../../command.ts";
 import { withClient } from "../../connect/client.ts";
 import { exitCode } from "../../exit-codes.ts";
 import { printLogs } from "../task/log-stream.ts";
-import { summaryOf } from "./describe.ts";
+import { groupsOfSeveral, instanceName, summaryOf } from "./describe.ts";
 import { findJob } from "./find.ts";
 import { chooseInstances, frameworkOf } from "./instances.ts";
 
@@ -17,11 +17,12 @@ export const run: CommandModule["run"] = (invocation) =>
       out.data({ instance: null, stream: null, text: "" });
       return exitCode.done;
     }
+    const several = groupsOfSeveral(job);
     const sources = await Promise.all(
-      instances.map(async ({ instance, taskId }) => ({
-        frameworkId: await frameworkOf(client, taskId),
-        taskId,
-        name: instance,
+      instances.map(async (instance) => ({
+        frameworkId: await frameworkOf(client, instance.taskId),
+        taskId: instance.taskId,
+        name: instanceName(instance, several),
       })),
     );
     return printLogs(client, invocation, sources);

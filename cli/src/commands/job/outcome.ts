@@ -1,6 +1,6 @@
 import type { JobStatus } from "@muster/proto";
 import type { Output } from "../../output/output.ts";
-import { summaryOf } from "./describe.ts";
+import { groupsOfSeveral, instanceName, summaryOf } from "./describe.ts";
 import { obstacleLines, reasonText } from "./show.ts";
 import type { Outcome } from "./wait.ts";
 
@@ -24,16 +24,21 @@ export function showOutcome(out: Output, name: string, outcome: Outcome, job: Jo
   if (job) {
     for (const line of obstacleLines(job)) out.say(line);
     const nowMs = Date.now();
+    const several = groupsOfSeveral(job);
     for (const instance of job.instances) {
       const reason = reasonText(instance, nowMs);
-      if (reason !== "") out.say(`  ${instance.instance}: ${reason}`);
+      if (reason !== "") out.say(`  ${instanceName(instance, several)}: ${reason}`);
     }
   }
   out.next(`muster job logs ${name}`);
 }
 
 function addresses(job: JobStatus | undefined): string {
-  const all = (job?.instances ?? []).flatMap(({ ip, ports }) => ports.map((port) => `${ip}:${port.number || port.to}`));
+  const places = (job?.instances ?? []).flatMap(({ ip, ports }) =>
+    ports.map((port) => `${ip}:${port.number || port.to}`),
+  );
+  // Tasks of a group share its ports.
+  const all = [...new Set(places)];
   const [first] = all;
   if (first === undefined) return "";
   return all.length === 1 ? `  ${first}` : `  ${first} +${all.length - 1}`;

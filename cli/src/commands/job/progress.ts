@@ -2,7 +2,7 @@ import { type JobInstance, type JobStatus, TaskState } from "@muster/proto";
 import type { Output } from "../../output/output.ts";
 import { enumWord } from "../../output/states.ts";
 import { spanText } from "../../output/times.ts";
-import { groupsWithChecks, isHealthy } from "./describe.ts";
+import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy } from "./describe.ts";
 
 const barCells = 10;
 
@@ -40,11 +40,13 @@ export class Progress {
 
   #tellChanges(job: JobStatus): void {
     const checks = groupsWithChecks(job.definition);
+    const several = groupsOfSeveral(job);
     for (const instance of job.instances) {
       const now = describe(instance, checks.has(instance.group));
-      if (this.#told.get(instance.instance) === now) continue;
-      this.#told.set(instance.instance, now);
-      this.#out.say(`  ${instance.instance} ${now}`);
+      const name = instanceName(instance, several);
+      if (this.#told.get(name) === now) continue;
+      this.#told.set(name, now);
+      this.#out.say(`  ${name} ${now}`);
     }
   }
 }
@@ -61,5 +63,5 @@ function firstObstacle(job: JobStatus): string {
   const [rejection] = job.rejections;
   if (rejection) return `  ${rejection.agentName}: ${rejection.reason}`;
   const failing = job.instances.find((instance) => instance.state !== TaskState.TASK_RUNNING && instance.reason !== "");
-  return failing ? `  ${failing.instance}: ${failing.reason}` : "";
+  return failing ? `  ${instanceName(failing, groupsOfSeveral(job))}: ${failing.reason}` : "";
 }

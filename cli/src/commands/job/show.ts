@@ -3,7 +3,7 @@ import type { Output } from "../../output/output.ts";
 import { enumWord, stateText } from "../../output/states.ts";
 import { table } from "../../output/table.ts";
 import { spanText, timeText } from "../../output/times.ts";
-import { groupsWithChecks, isHealthy, summaryOf } from "./describe.ts";
+import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy, summaryOf } from "./describe.ts";
 
 /** Prints a job for people: a head, its instances, and what stands in the way. */
 export function showJob(job: JobStatus, out: Output, nowMs: number): void {
@@ -25,6 +25,7 @@ export function showJob(job: JobStatus, out: Output, nowMs: number): void {
 
 export function instancesTable(job: JobStatus, out: Output, nowMs: number): string {
   const checks = groupsWithChecks(job.definition);
+  const several = groupsOfSeveral(job);
   return table(
     ["INSTANCE", "STATE", "AGENT", "PID", "ADDRESSES", "RESTARTS", "SINCE", "REASON"],
     job.instances.map((instance) => {
@@ -35,7 +36,7 @@ export function instancesTable(job: JobStatus, out: Output, nowMs: number): stri
           : "not healthy"
         : enumWord(TaskState, instance.state, "TASK_").replace("state unspecified", "pending");
       return [
-        instance.instance,
+        instanceName(instance, several),
         stateText(word, out.style),
         instance.agentName || "-",
         instance.pid === 0 ? "-" : String(instance.pid),
