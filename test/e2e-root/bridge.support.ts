@@ -53,6 +53,19 @@ function limitsOf(owner: string) {
   return { shapers, table, groups: [...chains].map(([, chain = ""]) => chain) };
 }
 
+/**
+ * Has each test of a file leave nothing on the machine. Named before the fixture, it looks after the agent is gone. What a
+ * test pushes is done then, the last first.
+ */
+export function leavesNothing(afterEach: (act: () => void) => void, dataFolder: () => string): (() => void)[] {
+  const undoing: (() => void)[] = [];
+  afterEach(() => {
+    for (const undo of undoing.splice(0).reverse()) undo();
+    expect(machineState(dataFolder())).toEqual(nothing);
+  });
+  return undoing;
+}
+
 export function pinsOf(dataFolder: string): string[] {
   return namesIn("/run/netns").filter((name) => name.startsWith(`muster-${ownerOf(dataFolder)}`));
 }

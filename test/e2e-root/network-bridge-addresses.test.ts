@@ -11,9 +11,9 @@ import {
   beside,
   get,
   httpServer,
+  leavesNothing,
   machineState,
   modes,
-  nothing,
   portFirst,
   settings,
   statusOf,
@@ -22,12 +22,7 @@ import {
 } from "./bridge.support.ts";
 import { testWith } from "./machine.ts";
 
-const undoing: (() => void)[] = [];
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => {
-  for (const undo of undoing.splice(0).reverse()) undo();
-  expect(machineState(fixture.dataFolder)).toEqual(nothing);
-});
+const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const [one, two, six] = [`${beside.prefix}.1`, `${beside.prefix}.9`, `${beside.prefix6}:1`];
 

@@ -18,6 +18,7 @@ import {
   gateway,
   get,
   launchServer,
+  leavesNothing,
   machineState,
   modes,
   nft,
@@ -38,8 +39,7 @@ function networksLeft(dataFolder: string): string[] {
   return readdirSync(`${dataFolder}/tasks`).filter((group) => existsSync(netFolder(dataFolder, group)));
 }
 
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => expect(machineState(fixture.dataFolder)).toEqual(nothing));
+leavesNothing(afterEach, () => fixture.dataFolder);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FAILED, TASK_FINISHED, TASK_KILLED, TASK_DROPPED } = TaskState;
 const sleeping = { command: "sleep", arguments: ["1000"] };

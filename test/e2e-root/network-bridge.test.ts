@@ -14,9 +14,8 @@ import {
   httpServer,
   inside,
   launchServer,
-  machineState,
+  leavesNothing,
   modes,
-  nothing,
   pinsOf,
   settings,
   statusOf,
@@ -24,12 +23,7 @@ import {
 } from "./bridge.support.ts";
 import { lacking, testUnless, testWith } from "./machine.ts";
 
-const undoing: (() => void)[] = [];
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => {
-  for (const undo of undoing.splice(0).reverse()) undo();
-  expect(machineState(fixture.dataFolder)).toEqual(nothing);
-});
+const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
 /** A machine with rules of its own keeps them. */
 function testDocker(name: string, act: () => Promise<void>): void {
   const lack = lacking(...tools);

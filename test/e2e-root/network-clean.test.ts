@@ -12,9 +12,9 @@ import {
   firstIps,
   httpServer,
   launchServer,
+  leavesNothing,
   machineState,
   modes,
-  nothing,
   pinsOf,
   portFirst,
   settings,
@@ -23,12 +23,7 @@ import {
 } from "./bridge.support.ts";
 import { testWith } from "./machine.ts";
 
-const undoing: (() => void)[] = [];
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => {
-  for (const undo of undoing.splice(0).reverse()) undo();
-  expect(machineState(fixture.dataFolder)).toEqual(nothing);
-});
+const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FAILED, TASK_KILLED } = TaskState;
 const sleeping = { command: "sleep", arguments: ["1000"] };

@@ -14,10 +14,10 @@ import {
   gateway,
   httpServer,
   launchServer,
+  leavesNothing,
   machineState,
   modes,
   nft,
-  nothing,
   settings,
   statusOf,
   tools,
@@ -25,12 +25,7 @@ import {
 } from "./bridge.support.ts";
 import { lacking, testUnless } from "./machine.ts";
 
-const undoing: (() => void)[] = [];
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => {
-  for (const undo of undoing.splice(0).reverse()) undo();
-  expect(machineState(fixture.dataFolder)).toEqual(nothing);
-});
+const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_KILLED, TASK_ERROR } = TaskState;
 const [taskIp = ""] = firstIps;

@@ -6,13 +6,12 @@ import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.suppo
 import { readLayout } from "../../executors/src/cgroups/layout.ts";
 import { TaskCgroups } from "../../executors/src/cgroups/task-cgroups.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
-import { machineState, modes, nothing, pinsOf, settings, statusOf } from "./bridge.support.ts";
+import { leavesNothing, modes, pinsOf, settings, statusOf } from "./bridge.support.ts";
 import { containersHere } from "./containers.ts";
 import { testUnless, testWith } from "./machine.ts";
 
 const { host, reason: lack } = await containersHere();
-// Named first, so that it comes last: nothing is left when the agent is gone.
-afterEach(() => expect(machineState(fixture.dataFolder)).toEqual(nothing));
+leavesNothing(afterEach, () => fixture.dataFolder);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FINISHED } = TaskState;
 const dns = { hostname: "", dnsServers: ["203.0.113.7"], dnsSearches: ["inside.example"], dnsOptions: [] };
