@@ -1,6 +1,6 @@
 import type { AssignedPort, PortRequest, Unavailable } from "@muster/proto";
 import { type AddressPool, createAddressPool, takeThisAddress } from "../../networks/address-pool.ts";
-import { groupAddress, groupsIn, parseSubnet } from "../../networks/bridge/subnets.ts";
+import { groupAddress, groupsIn, parseSubnet } from "../../networks/subnets.ts";
 import type { OverlayState } from "../../world/nets.ts";
 import type { AgentState, Group } from "./model.ts";
 import type { Context } from "./status.ts";

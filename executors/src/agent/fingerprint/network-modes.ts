@@ -1,11 +1,11 @@
 import type { Unavailable, Underlay } from "@muster/proto";
-import { hasIpv6, overlappingRoute } from "../../networks/bridge/host.ts";
 import { sharedRules } from "../../networks/bridge/ruleset.ts";
 import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
 import { overlapText } from "../../networks/bridge/shared-bridge.ts";
 import { bridgeChain } from "../../networks/cni/bridge-chain.ts";
 import { findCniNetworks, whyNot } from "../../networks/cni/find-networks.ts";
 import type { CniSettings } from "../../networks/cni/settings.ts";
+import { hasIpv6, overlappingRoute } from "../../networks/kernel/host.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
 import { addLimits } from "../../networks/limits/connections.ts";
 import { shaperOf } from "../../networks/limits/limits.ts";

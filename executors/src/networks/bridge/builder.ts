@@ -2,19 +2,26 @@ import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
+import { furnish, joinLines } from "../kernel/group-link.ts";
+import { hasIpv6, linksOf, uplinkMtu } from "../kernel/host.ts";
 import { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { NftBatch } from "../kernel/nft-batch.ts";
-import { runTool } from "../kernel/run-tool.ts";
 import { GroupLimits } from "../limits/group-limits.ts";
 import { type LimitedGroup, limitsOf } from "../limits/limits.ts";
 import { UdpFlows } from "./conntrack.ts";
-import { hasIpv6, hasLink, linksOf, uplinkMtu } from "./host.ts";
 import { PortHolder } from "./port-holder.ts";
 import { addElements, elementsOf, type MapElement, removeElements } from "./ruleset.ts";
-import { type BridgePlan, type BridgeSettings, groupIps, hardwareAddress, linkOf, planBridge } from "./settings.ts";
+import {
+  type BridgePlan,
+  type BridgeSettings,
+  groupAddresses,
+  groupIps,
+  hardwareAddress,
+  linkOf,
+  planBridge,
+} from "./settings.ts";
 import { SharedBridge } from "./shared-bridge.ts";
-import { gatewayOf } from "./subnets.ts";
 
 export interface BridgeBuilderOptions {
   /** Of the agent; see `ownerOf`. */
@@ -57,22 +64,14 @@ class BridgeBuilder implements NetBuilder {
     await Promise.all([this.#shared.ensure(), this.#holder.hold(spec)]);
     const link = linkOf(this.#plan, spec.key);
     const hardware = hardwareAddress(this.#plan, spec.addressIndex);
-    const mtu = this.#mtu;
-    const lines = [
-      `link set ${link} master ${this.#plan.bridge} addrgenmode none up`,
-      `link set ${link} type bridge_slave hairpin on`,
-    ];
-    if (hasLink(link)) return lines;
-    return [
-      `link add ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} address ${hardware} netns ${namespace}`,
-      ...lines,
-    ];
+    const lines = joinLines({ link, bridge: this.#plan.bridge, mtu: this.#mtu, hardware }, namespace);
+    return [...lines, `link set ${link} type bridge_slave hairpin on`];
   }
 
   async build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]> {
     // Both come to their ends before anything is taken away again.
     const outcomes = await Promise.allSettled([
-      this.#inside.pass(() => this.#furnish(spec, namespace)),
+      this.#inside.pass(() => furnish(namespace, groupAddresses(this.#plan, spec.addressIndex))),
       this.#map(spec, wasThere),
       ...this.#limited([spec]).map((group) => this.#limits.set(group)),
     ]);
@@ -136,17 +135,6 @@ class BridgeBuilder implements NetBuilder {
     for (const key of held) if (!groups.isOwned(key)) await this.#holder.free(key);
     for (const spec of groups.ready())
       if (spec.mode === this.mode && !held.has(spec.key)) await this.#holder.hold(spec).catch(() => {});
-  }
-
-  /** What is inside the namespace: loopback, addresses, ways out. IPv6 without a second and a half of waiting for doubles. */
-  async #furnish(spec: NetSpec, namespace: string): Promise<void> {
-    const { subnet, subnet6 } = this.#plan;
-    const [ip, ip6] = groupIps(this.#plan, spec.addressIndex);
-    const lines = ["link set lo up", `addr replace ${ip}/${subnet.prefix} dev eth0`];
-    if (subnet6) lines.push(`addr replace ${ip6}/${subnet6.prefix} dev eth0 nodad`);
-    lines.push("link set eth0 up", `route replace default via ${gatewayOf(subnet)} dev eth0`);
-    if (subnet6) lines.push(`route replace ::/0 via ${gatewayOf(subnet6)} dev eth0`);
-    await runTool("ip", ["-n", namespace, "-batch", "-"], `${lines.join("\n")}\n`);
   }
 
   async #map(spec: NetSpec, wasThere: boolean): Promise<void> {

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { gatewayOf, groupAddress, parseSubnet, type Subnet } from "./subnets.ts";
+import { type GroupAddress, groupLinkName } from "../kernel/group-link.ts";
+import { gatewayOf, groupAddress, parseSubnet, type Subnet } from "../subnets.ts";
 
 /** How an agent's bridge is set. */
 export interface BridgeSettings {
@@ -51,9 +51,8 @@ export function planBridge(owner: string, settings: BridgeSettings, hasIpv6: boo
   };
 }
 
-/** The host's end of a group's link: never used twice, for the kernel lets go of one a while after its namespace. */
 export function linkOf(plan: BridgePlan, key: string): string {
-  return `mv${createHash("sha256").update(`${plan.owner}/${key}`).digest("hex").slice(0, 13)}`;
+  return groupLinkName("mv", plan.owner, key);
 }
 
 /** Hardware address of a group's end; the bridge's is number 0. Locally administered, and unlike those of other agents. */
@@ -65,8 +64,12 @@ export function hardwareAddress(plan: BridgePlan, index: number): string {
 }
 
 /** The addresses of the group with that index, IPv4 first. */
-export function groupIps({ subnet, subnet6 }: BridgePlan, index: number): string[] {
-  return [groupAddress(subnet, index), ...(subnet6 ? [groupAddress(subnet6, index)] : [])];
+export function groupAddresses({ subnet, subnet6 }: BridgePlan, index: number): GroupAddress[] {
+  return [subnet, ...(subnet6 ? [subnet6] : [])].map((one) => ({ ip: groupAddress(one, index), subnet: one }));
+}
+
+export function groupIps(plan: BridgePlan, index: number): string[] {
+  return groupAddresses(plan, index).map(({ ip }) => ip);
 }
 
 /** The addresses of the bridge, each with its subnet's prefix. */

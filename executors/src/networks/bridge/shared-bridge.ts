@@ -1,8 +1,8 @@
+import { hasLink, openHost, overlappingRoute } from "../kernel/host.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NftBatch } from "../kernel/nft-batch.ts";
 import { runToEnd } from "../kernel/run-tool.ts";
 import { leaveDocker, passDocker } from "./docker-user.ts";
-import { hasLink, openHost, overlappingRoute } from "./host.ts";
 import { type MapElement, readElements, sharedRules } from "./ruleset.ts";
 import { type BridgePlan, bridgeIps, hardwareAddress } from "./settings.ts";
 

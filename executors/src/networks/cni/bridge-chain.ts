@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { hasIpv6 } from "../bridge/host.ts";
 import { type BridgeSettings, planBridge } from "../bridge/settings.ts";
+import { hasIpv6 } from "../kernel/host.ts";
 import { ownerOf } from "../kernel/namespaces.ts";
 import type { FixedNetwork } from "./builder.ts";
 import { parseNetworkList } from "./network-list.ts";

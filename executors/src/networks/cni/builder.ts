@@ -1,9 +1,9 @@
 import type { GroupNetwork } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import { UdpFlows } from "../bridge/conntrack.ts";
-import { hasLink } from "../bridge/host.ts";
 import { protocolsOf } from "../bridge/ruleset.ts";
 import { Gate } from "../kernel/gate.ts";
+import { hasLink } from "../kernel/host.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { runTool } from "../kernel/run-tool.ts";
 import { ConfigFolder, type FoundNetwork } from "./config-folder.ts";

@@ -1,14 +1,13 @@
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
-import { hasLink, linksOf } from "../bridge/host.ts";
-import { gatewayOf } from "../bridge/subnets.ts";
 import { Gate } from "../kernel/gate.ts";
+import { furnish, type GroupAddress, groupLinkName, joinLines } from "../kernel/group-link.ts";
+import { linksOf } from "../kernel/host.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
-import { runTool } from "../kernel/run-tool.ts";
+import { gatewayOf, groupAddress } from "../subnets.ts";
 import type { OverlayHost } from "./overlay-host.ts";
-import { groupHardware, groupIpsIn, parseSubnets } from "./plan.ts";
+import { groupHardware, parseSubnets } from "./plan.ts";
 
 export interface OverlayBuilderOptions {
   readonly owner: string;
@@ -16,29 +15,16 @@ export interface OverlayBuilderOptions {
   readonly host: OverlayHost;
 }
 
-/** The host's end of a group's link: never used twice, for the kernel lets go of one a while after its namespace. */
 export function overlayLinkOf(owner: string, key: string): string {
-  return `mw${createHash("sha256").update(`${owner}/${key}`).digest("hex").slice(0, 13)}`;
+  return groupLinkName("mw", owner, key);
 }
 
 /** Groups with addresses of an overlay network: a link to its bridge, and nothing that peers need to hear of. */
 export function overlayBuilder({ owner, ip, host }: OverlayBuilderOptions): NetBuilder {
   const inside = new Gate(availableParallelism() * 2);
 
-  const furnish = async (spec: NetSpec, namespace: string): Promise<string[]> => {
-    const subnets = parseSubnets(spec.subnets ?? []);
-    const ips = groupIpsIn(subnets, spec.addressIndex);
-    const lines = ["link set lo up"];
-    for (const [index, { prefix, bytes }] of subnets.entries())
-      lines.push(`addr replace ${ips[index]}/${prefix} dev eth0${bytes.length > 4 ? " nodad" : ""}`);
-    lines.push("link set eth0 up");
-    for (const subnet of subnets) {
-      const everywhere = subnet.bytes.length > 4 ? "::/0" : "default";
-      lines.push(`route replace ${everywhere} via ${gatewayOf(subnet)} dev eth0`);
-    }
-    await runTool("ip", ["-n", namespace, "-batch", "-"], `${lines.join("\n")}\n`);
-    return ips;
-  };
+  const addressesOf = (spec: NetSpec): GroupAddress[] =>
+    parseSubnets(spec.subnets ?? []).map((subnet) => ({ ip: groupAddress(subnet, spec.addressIndex), subnet }));
 
   return {
     mode: "overlay",
@@ -48,24 +34,22 @@ export function overlayBuilder({ owner, ip, host }: OverlayBuilderOptions): NetB
       await net.ready();
       const { bridge } = net.plan;
       const link = overlayLinkOf(owner, spec.key);
-      const subnets = parseSubnets(spec.subnets ?? []);
-      const [ip = ""] = groupIpsIn(subnets, spec.addressIndex);
-      const mtu = net.mtu;
-      const lines = [
-        // A group may be in a subnet that the agent had before: its way out is there, too.
-        ...subnets.map(
-          (subnet) =>
-            `addr replace ${gatewayOf(subnet)}/${subnet.prefix} dev ${bridge}${subnet.bytes.length > 4 ? " nodad" : ""}`,
-        ),
-        `link set ${link} master ${bridge} addrgenmode none up`,
-      ];
-      if (hasLink(link)) return lines;
+      const addresses = addressesOf(spec);
+      const hardware = groupHardware(addresses[0]?.ip ?? "");
       return [
-        `link add ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} address ${groupHardware(ip)} netns ${namespace}`,
-        ...lines,
+        // A group may be in a subnet that the agent had before: its way out is there, too.
+        ...addresses.map(
+          ({ ip, subnet }) =>
+            `addr replace ${gatewayOf(subnet)}/${subnet.prefix} dev ${bridge}${ip.includes(":") ? " nodad" : ""}`,
+        ),
+        ...joinLines({ link, bridge, mtu: net.mtu, hardware }, namespace),
       ];
     },
-    build: (spec, namespace) => inside.pass(() => furnish(spec, namespace)),
+    async build(spec, namespace) {
+      const addresses = addressesOf(spec);
+      await inside.pass(() => furnish(namespace, addresses));
+      return addresses.map(({ ip }) => ip);
+    },
     remove: async () => {},
     async reconcile(groups: OwnedGroups) {
       const ofMode = groups.owned().filter(({ mode }) => mode.startsWith("overlay/"));

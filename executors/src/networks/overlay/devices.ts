@@ -1,10 +1,10 @@
 import ipaddr from "ipaddr.js";
 import { leaveDocker, passDocker } from "../bridge/docker-user.ts";
-import { forwardPackets, overlappingRoute } from "../bridge/host.ts";
-import { gatewayOf } from "../bridge/subnets.ts";
+import { forwardPackets, overlappingRoute } from "../kernel/host.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NftBatch } from "../kernel/nft-batch.ts";
 import { runToEnd } from "../kernel/run-tool.ts";
+import { gatewayOf } from "../subnets.ts";
 import { routeProtocol } from "./entries.ts";
 import { bridgeHardware, firstOf, hasTunnel, type OverlayPlan, tunnelHardware } from "./plan.ts";
 import { overlayRules } from "./rules.ts";

@@ -1,5 +1,5 @@
 import type { OverlaySubnet } from "@muster/proto";
-import { gatewayOf } from "../bridge/subnets.ts";
+import { gatewayOf } from "../subnets.ts";
 import { firstOf, hasTunnel, type OverlayPlan, tunnelHardware } from "./plan.ts";
 
 /** Marks our routes among those of the host: nobody else's are touched. */

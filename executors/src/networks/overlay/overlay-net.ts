@@ -1,6 +1,6 @@
 import type { Log } from "@muster/foundation";
 import type { OverlayNetwork, OverlaySubnet } from "@muster/proto";
-import { hasIpv6 } from "../bridge/host.ts";
+import { hasIpv6 } from "../kernel/host.ts";
 import type { Bird } from "./bird.ts";
 import { type DeviceParts, ensureDevices, removeDevices } from "./devices.ts";
 import { type Entries, entriesBy, entriesOf, linesBetween, type Way } from "./entries.ts";

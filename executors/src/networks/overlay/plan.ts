@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { OverlayNetwork, OverlaySubnet } from "@muster/proto";
-import { groupAddress, parseSubnet, type Subnet } from "../bridge/subnets.ts";
+import { parseSubnet, type Subnet } from "../subnets.ts";
 
 /** Where this host's packets of overlay networks go out and come in. */
 export interface UnderlayAddress {
@@ -72,11 +72,6 @@ export function bridgeHardware({ own }: OverlayPlan): string {
 /** Hardware address of a group's end: its IPv4 address in another form. */
 export function groupHardware(ip: string): string {
   return hardware(["0a", "4d", ...ip.split(".").map(hexOf)]);
-}
-
-/** The addresses of the group with that index, IPv4 first. */
-export function groupIpsIn(subnets: readonly Subnet[], index: number): string[] {
-  return subnets.map((subnet) => groupAddress(subnet, index));
 }
 
 /** Subnets as they stand in a group's record. */

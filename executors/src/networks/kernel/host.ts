@@ -1,6 +1,6 @@
 import { existsSync, promises as fs, readdirSync, readFileSync } from "node:fs";
-import { runTool } from "../kernel/run-tool.ts";
-import { overlaps, type Subnet } from "./subnets.ts";
+import { overlaps, type Subnet } from "../subnets.ts";
+import { runTool } from "./run-tool.ts";
 
 /** Bytes of a packet where nothing else is known. */
 const mtuDefault = 1_500;
