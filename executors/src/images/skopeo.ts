@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { runBounded } from "../programs/run-bounded.ts";
 import { manifestBytesMax } from "./manifest.ts";
 import { PullFailure, pullFailure } from "./pull-failure.ts";
 import type { ImageReference } from "./reference.ts";
-import { runBounded } from "./run-bounded.ts";
 
 /** How registries are asked. */
 export interface RegistrySettings {
@@ -99,6 +99,8 @@ export class Skopeo {
       environment,
       signal: this.#signal,
       outputBytesMax: manifestBytesMax,
+    }).catch((error: Error) => {
+      throw this.#signal.aborted ? error : new Error(`skopeo: ${error.message}`);
     });
     if (code !== 0) throw pullFailure(reference, errors);
     if (output.length === 0 && target.length === 0) throw new PullFailure("its manifest is empty");

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { constants, promises as fs } from "node:fs";
 import { join } from "node:path";
+import { runBounded } from "../../programs/run-bounded.ts";
 import { errorOf } from "./result.ts";
 
 /** Bytes that a plugin may print; one that prints more is killed. Real results have some hundred. */
@@ -46,50 +46,31 @@ export interface PluginRun {
  * Runs a plugin and gives what it has printed. At its deadline, and when it prints too much, it is killed with all that it has
  * started and that has stayed in its process group; what it has printed by then is dropped.
  */
-export function runPlugin({ path, environment, input, timeoutMs }: PluginRun): Promise<string> {
+export async function runPlugin({ path, environment, input, timeoutMs }: PluginRun): Promise<string> {
   const what = `${path} ${environment["CNI_COMMAND"] ?? ""}`.trim();
-  return new Promise((resolve, reject) => {
-    const child = spawn(path, [], {
-      stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"] ? `${process.env["PATH"]}:${pathDefault}` : pathDefault, ...environment },
-      detached: true,
+  const deadline = new AbortController();
+  const late = new Error(`no end within ${timeoutMs} ms; it was killed`);
+  const timer = setTimeout(() => deadline.abort(late), timeoutMs);
+  try {
+    const { code, signal, output, errors } = await runBounded({
+      program: path,
+      words: [],
+      environment: {
+        PATH: process.env["PATH"] ? `${process.env["PATH"]}:${pathDefault}` : pathDefault,
+        ...environment,
+      },
+      input,
+      signal: deadline.signal,
+      outputBytesMax,
     });
-    const output: Buffer[] = [];
-    const errors: Buffer[] = [];
-    let byteCount = 0;
-    const cut = (reason: string): void => {
-      clearTimeout(timer);
-      // A negative number means its process group, which it leads.
-      if (child.pid !== undefined)
-        try {
-          process.kill(-child.pid, "SIGKILL");
-        } catch {
-          // It has ended by itself in between.
-        }
-      for (const stream of [child.stdout, child.stderr, child.stdin]) stream.destroy();
-      reject(new PluginError(`${what}: ${reason}`));
-    };
-    const timer = setTimeout(() => cut(`no end within ${timeoutMs} ms; it was killed`), timeoutMs);
-    const keep = (pieces: Buffer[]) => (data: Buffer) => {
-      byteCount += data.length;
-      if (byteCount > outputBytesMax) cut(`it printed more than ${outputBytesMax} bytes; it was killed`);
-      else pieces.push(data);
-    };
-    child.stdout.on("data", keep(output));
-    child.stderr.on("data", keep(errors));
-    child.stdin.on("error", () => {});
-    child.stdin.end(input);
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(new PluginError(`${what} could not be run: ${error.message}`));
-    });
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      const text = Buffer.concat(output).toString("utf8");
-      if (code === 0) resolve(text);
-      else reject(failure(what, text, Buffer.concat(errors).toString("utf8"), signal ?? `exit code ${code}`));
-    });
-  });
+    const text = output.toString("utf8");
+    if (code === 0) return text;
+    throw failure(what, text, errors, signal || `exit code ${code}`);
+  } catch (error) {
+    throw error instanceof PluginError ? error : new PluginError(`${what}: ${(error as Error).message}`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function failure(what: string, output: string, errors: string, end: string): PluginError {
