@@ -1,34 +1,13 @@
 import { seededRandom } from "@muster/foundation";
 import { CheckAction, type HealthCheck, type PortRequest, type TaskStatus } from "@muster/proto";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { coreConfig } from "./core-config.test.support.ts";
 import { createState } from "./create-state.ts";
 import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
-import { type AgentState, type CoreConfig, type FoundGroup, type Now, plainNetwork } from "./model.ts";
+import { type AgentState, type FoundGroup, type Now, plainNetwork } from "./model.ts";
 import { stateRecord } from "./recover.ts";
 import { step } from "./step.ts";
-
-export const coreConfig: CoreConfig = {
-  agentId: "agent-1",
-  agentName: "here",
-  dataFolder: "/data",
-  bootId: "boot-1",
-  ip: "10.0.0.1",
-  attributes: {},
-  taskEnvironment: {},
-  drivers: new Set(["process"]),
-  executorSocket: "/run/agent",
-  networkModes: new Set(["host"]),
-  mayChangeUser: false,
-  tasksMax: 1_000,
-  addressesMax: 10,
-  probesMax: 8,
-  helperProbesMax: 2,
-  enforcePorts: "off",
-  portWatchMs: 5_000,
-  diskFreeBytesMin: 0,
-  diskFreeFractionMin: 0,
-};
 
 export const intervalMs = 10_000;
 

@@ -2,7 +2,7 @@ import { emptyMessage, seededRandom } from "@muster/foundation";
 import { LifecycleHook, RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { expect, test } from "vitest";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
-import { coreConfig } from "./checked-tasks.test.support.ts";
+import { coreConfig } from "./core-config.test.support.ts";
 import { createState } from "./create-state.ts";
 import type { AgentEffect, AgentInput, Purpose } from "./effects.ts";
 import type { ExecutorOrder } from "./executor-model.ts";

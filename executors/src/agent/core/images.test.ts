@@ -2,6 +2,7 @@ import { seededRandom } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { coreConfig } from "./core-config.test.support.ts";
 import { createState } from "./create-state.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
 import { type CoreConfig, type FoundGroup, plainNetwork } from "./model.ts";
@@ -9,25 +10,14 @@ import { stateRecord } from "./recover.ts";
 import { step } from "./step.ts";
 
 const config: CoreConfig = {
-  agentId: "agent-1",
-  agentName: "here",
-  dataFolder: "/data",
-  bootId: "boot-1",
-  ip: "10.0.0.1",
-  attributes: {},
+  ...coreConfig,
   taskEnvironment: { PATH: "/agent/bin" },
   drivers: new Set(["process", "oci"]),
-  executorSocket: "/run/agent",
   networkModes: new Set(["host", "none"]),
   mayChangeUser: true,
   tasksMax: 100,
-  addressesMax: 10,
   probesMax: 2,
-  helperProbesMax: 2,
-  enforcePorts: "off",
   portWatchMs: 2_000,
-  diskFreeBytesMin: 0,
-  diskFreeFractionMin: 0,
 };
 
 const newState = () => createState(config, { first: 20_000, last: 20_019, reuseAfterMs: 0 }, seededRandom("core"), 0);

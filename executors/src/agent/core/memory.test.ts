@@ -3,31 +3,18 @@ import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
 import { expect, test } from "vitest";
 import type { ProcExit } from "../../world/proc.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { coreConfig } from "./core-config.test.support.ts";
 import { createState } from "./create-state.ts";
 import type { AgentInput } from "./effects.ts";
 import { type AgentState, type CoreConfig, noTaskResources, plainNetwork } from "./model.ts";
 import { step } from "./step.ts";
 
 const config: CoreConfig = {
-  agentId: "agent-1",
-  agentName: "here",
-  dataFolder: "/data",
-  bootId: "boot-1",
-  ip: "10.0.0.1",
-  attributes: {},
-  taskEnvironment: {},
+  ...coreConfig,
   drivers: new Set(["exec"]),
-  executorSocket: "/run/agent",
-  networkModes: new Set(["host"]),
   mayChangeUser: true,
   tasksMax: 10,
-  addressesMax: 10,
   probesMax: 2,
-  helperProbesMax: 2,
-  enforcePorts: "off",
-  portWatchMs: 5_000,
-  diskFreeBytesMin: 0,
-  diskFreeFractionMin: 0,
 };
 const { TASK_RUNNING, TASK_FAILED, TASK_FINISHED } = TaskState;
 

@@ -3,6 +3,7 @@ import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
+import { coreConfig } from "./core-config.test.support.ts";
 import { createState } from "./create-state.ts";
 import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput, Purpose } from "./effects.ts";
@@ -12,23 +13,11 @@ import { isTerminal, presentStatus } from "./status.ts";
 import { step } from "./step.ts";
 
 const config: CoreConfig = {
-  agentId: "agent-1",
-  agentName: "here",
-  dataFolder: "/data",
-  bootId: "boot-1",
-  ip: "10.0.0.1",
-  attributes: {},
+  ...coreConfig,
   taskEnvironment: { PATH: "/bin" },
-  drivers: new Set(["process"]),
-  executorSocket: "/run/agent",
   networkModes: new Set(["host", "none"]),
-  mayChangeUser: false,
   tasksMax: 100,
-  addressesMax: 10,
   probesMax: 2,
-  helperProbesMax: 2,
-  enforcePorts: "off",
-  portWatchMs: 5_000,
   diskFreeBytesMin: 64 * 2 ** 20,
   diskFreeFractionMin: 0.05,
 };
