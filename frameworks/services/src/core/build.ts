@@ -1,12 +1,10 @@
 import {
-  attr,
   codecOf,
   groupNetwork,
   type HealthCheck,
   type TaskGroup as LaunchGroup,
   type Need,
   networkConstraints,
-  type PlacementConstraint,
   type Resources,
   resources,
   type ServiceEndpoint,
@@ -15,13 +13,15 @@ import {
   taskLife,
 } from "@muster/framework-sdk";
 import {
-  driverConfigJson,
-  hasOwnPorts,
+  groupNeed,
   interpolate,
   type Job,
+  knownReference,
+  portRequests,
   type Service,
   type Task,
   type TaskGroup,
+  taskDescription,
   taskLifeOf,
 } from "@muster/jobspecs";
 import { healthChecks, mainTask, servicePortLabel } from "./checks.ts";
@@ -45,13 +45,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
       const taskId = makeTaskId(prefix, ref.index, ref.instanceId, single ? undefined : ordinal);
       return taskInfo(job, group, task, ordinal, taskId, ref);
     }),
-    ports: group.network.ports.map(({ label, static: number = 0, to = 0, hostNetwork = "" }) => ({
-      label,
-      number,
-      to: Math.max(to, 0),
-      protocol: "",
-      hostNetwork,
-    })),
+    ports: portRequests(group),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
     executor: null,
@@ -61,41 +55,8 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
 
 /** What one instance of a group needs of an agent. */
 export function needOf(job: Job, group: TaskGroup): Need {
-  const total = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0 };
-  for (const { resources: amounts } of group.tasks) {
-    total.cpuMillis += amounts.cpuMillis;
-    total.memoryMiB += amounts.memoryMiB;
-    total.diskMiB += amounts.diskMiB;
-  }
-  // Ports on an address of the group's own take none of the agent's.
-  const ports = hasOwnPorts(group.network.mode) ? [] : group.network.ports;
-  const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
-  return {
-    resources: resources(total),
-    dynamicPortCount: ports.length - staticPorts.length,
-    staticPorts,
-    constraints: [
-      ...poolConstraints(job),
-      ...job.constraints,
-      ...group.constraints,
-      ...networkConstraints(group.network),
-      ...group.tasks.flatMap((task) => task.constraints),
-    ],
-    drivers: [...new Set(group.tasks.map((task) => task.driver))],
-    networkMode: group.network.mode,
-  };
-}
-
-/** Data centres and node pools are constraints with a notation of their own. */
-function poolConstraints(job: Job): PlacementConstraint[] {
-  const constraints: PlacementConstraint[] = [];
-  if (job.datacenters.length > 0 && !job.datacenters.includes("*")) {
-    const forms = job.datacenters.map((glob) => glob.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", ".*"));
-    constraints.push(attr("node.datacenter").matches(`^(${forms.join("|")})$`));
-  }
-  if (job.nodePool !== "" && job.nodePool !== "default" && job.nodePool !== "all")
-    constraints.push(attr("node.pool").is(job.nodePool));
-  return constraints;
+  const need = groupNeed(job, group);
+  return { ...need, constraints: [...need.constraints, ...networkConstraints(group.network)] };
 }
 
 function taskInfo(job: Job, group: TaskGroup, task: Task, ordinal: number, taskId: string, ref: InstanceRef): TaskInfo {
@@ -155,45 +116,11 @@ function endpoints(
   return (labels.length > 0 ? labels : [""]).map((portLabel) => ({ name, portLabel, protocol: "tcp", tags: [] }));
 }
 
-/** What is known of an instance before it has an agent. */
-function knownReference(job: Job, group: TaskGroup, task: Task, index: number, reference: string): string | undefined {
-  const name = /^(?:NOMAD|MUSTER)_(.+)$/.exec(reference)?.[1];
-  switch (name) {
-    case "JOB_NAME":
-      return job.name;
-    case "JOB_ID":
-      return job.id;
-    case "GROUP_NAME":
-      return group.name;
-    case "TASK_NAME":
-      return task.name;
-    case "ALLOC_INDEX":
-      return String(index);
-    case "REGION":
-      return job.region;
-    default:
-      return name?.startsWith("META_") ? task.meta[name.slice("META_".length)] : undefined;
-  }
-}
-
 function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[], index: number): TaskSpec {
   return {
-    driver: task.driver,
-    command: task.config.command,
-    arguments: [...task.config.args],
-    environment: { ...task.env },
-    user: task.user ?? "",
-    killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
-    logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
+    ...taskDescription(job, group, task, index),
     healthChecks: checks,
     runTimeMsMax: 0,
-    driverConfigJson: driverConfigJson(task),
-    memoryMiBMax: task.resources.memoryMiBMax ?? 0,
-    ...(task.resources.cpuMillisMax === undefined ? {} : { cpuMillisMax: task.resources.cpuMillisMax }),
-    jobName: job.id,
-    groupName: group.name,
-    instanceIndex: index,
-    meta: { ...task.meta },
     ...taskLife(taskLifeOf(job.type, group, task)),
   };
 }

@@ -1,0 +1,110 @@
+import { type Resources, resources } from "@muster/foundation";
+import { driverConfigJson } from "./driver-config.ts";
+import { type Constraint, hasOwnPorts, type Job, type Task, type TaskGroup } from "./types.ts";
+
+/** What one instance of a group needs of an agent. */
+export interface GroupNeed {
+  /** Of all tasks together, without ports. */
+  readonly resources: Resources;
+  /** How many ports of the agent's dynamic range. */
+  readonly dynamicPortCount: number;
+  /** Host ports by number. */
+  readonly staticPorts: readonly number[];
+  readonly constraints: readonly Constraint[];
+  readonly drivers: readonly string[];
+  readonly networkMode: string;
+}
+
+/** Adds up what the tasks of a group ask for. O(tasks, ports and constraints). */
+export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
+  const total = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0 };
+  for (const { resources: amounts } of group.tasks) {
+    total.cpuMillis += amounts.cpuMillis;
+    total.memoryMiB += amounts.memoryMiB;
+    total.diskMiB += amounts.diskMiB;
+  }
+  // Ports on an address of the group's own take none of the agent's.
+  const ports = hasOwnPorts(group.network.mode) ? [] : group.network.ports;
+  const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
+  const constraints = [
+    ...poolConstraints(job),
+    ...job.constraints,
+    ...group.constraints,
+    ...group.tasks.flatMap((task) => task.constraints),
+  ];
+  return {
+    resources: resources(total),
+    dynamicPortCount: ports.length - staticPorts.length,
+    staticPorts,
+    constraints,
+    drivers: [...new Set(group.tasks.map((task) => task.driver))],
+    networkMode: group.network.mode,
+  };
+}
+
+/** Data centres and node pools are constraints in a notation of their own. */
+function poolConstraints({ datacenters, nodePool }: Job): Constraint[] {
+  const constraints: Constraint[] = [];
+  if (datacenters.length > 0 && !datacenters.includes("*")) {
+    const forms = datacenters.map((glob) => glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*"));
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference that is resolved for each agent
+    constraints.push({ attribute: "${node.datacenter}", operator: "regexp", value: `^(?:${forms.join("|")})$` });
+  }
+  if (!["", "default", "all"].includes(nodePool))
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference that is resolved for each agent
+    constraints.push({ attribute: "${node.pool}", operator: "=", value: nodePool });
+  return constraints;
+}
+
+/** The ports of a group as a launch asks for them. `number` 0: the agent chooses; `to` 0: the same inside. */
+export function portRequests({ network }: TaskGroup) {
+  return network.ports.map(({ label, static: number = 0, to = 0, hostNetwork = "" }) => ({
+    label,
+    number,
+    to: Math.max(to, 0),
+    protocol: "",
+    hostNetwork,
+  }));
+}
+
+/** What of a task's description follows from the job alone, in the contract's words (`TaskSpec`). */
+export function taskDescription(job: Job, group: TaskGroup, task: Task, instanceIndex: number) {
+  const { cpuMillisMax, memoryMiBMax = 0 } = task.resources;
+  return {
+    driver: task.driver,
+    command: task.config.command,
+    arguments: [...task.config.args],
+    environment: { ...task.env },
+    user: task.user ?? "",
+    killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
+    logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
+    driverConfigJson: driverConfigJson(task),
+    memoryMiBMax,
+    ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),
+    jobName: job.id,
+    groupName: group.name,
+    instanceIndex,
+    meta: { ...task.meta },
+  };
+}
+
+/** What a reference of a task's names stands for before it has an agent; undefined: that is not known then. */
+export function knownReference(job: Job, group: TaskGroup, task: Task, index: number, reference: string) {
+  const name = /^(?:NOMAD|MUSTER)_(.+)$/.exec(reference)?.[1];
+  switch (name) {
+    case "JOB_NAME":
+      return job.name;
+    case "JOB_ID":
+      return job.id;
+    case "GROUP_NAME":
+      return group.name;
+    case "TASK_NAME":
+      return task.name;
+    case "ALLOC_INDEX":
+      return String(index);
+    case "REGION":
+      return job.region;
+    default:
+      return name?.startsWith("META_") ? task.meta[name.slice("META_".length)] : undefined;
+  }
+}
