@@ -23,6 +23,18 @@ open(STDOUT, '>', '/dev/null');
 
 my (%held, %clients);
 
+# Binds though the end of a connection of a former holder is still remembered, for a minute: that is in nobody's way.
+# SO_REUSEADDR says so, and would let others have the port as well if it stayed.
+sub bind_to {
+  my ($socket, $place) = @_;
+  setsockopt($socket, 1, 2, pack('i', 1));
+  my $is_bound = bind($socket, $place);
+  my $errno = $!;
+  setsockopt($socket, 1, 2, pack('i', 0));
+  $! = $errno;
+  return $is_bound;
+}
+
 # One socket that keeps others from the port on every address, of IPv6 too where there is IPv6. It is bound, no more.
 sub hold_one {
   my ($protocol, $port, $hex) = @_;
@@ -31,15 +43,15 @@ sub hold_one {
   if (defined $hex) {
     my $place = length $hex == 8 ? pack('S n H8 x8', 2, $port, $hex) : pack('S n N H32 N', 10, $port, 0, $hex, 0);
     socket($held, length $hex == 8 ? 2 : 10, $type, 0) or return undef;
-    return bind($held, $place) ? $held : undef;
+    return bind_to($held, $place) ? $held : undef;
   }
   if (socket($held, 10, $type, 0)) {
     setsockopt($held, 41, 26, pack('i', 0));             # IPV6_V6ONLY off
-    return $held if bind($held, pack('S n N a16 N', 10, $port, 0, "\0" x 16, 0));
+    return $held if bind_to($held, pack('S n N a16 N', 10, $port, 0, "\0" x 16, 0));
     return undef unless $! == 99 || $! == 97;            # no IPv6 address at all
   }
   socket($held, 2, $type, 0) or return undef;
-  return bind($held, pack('S n a4 x8', 2, $port, "\0" x 4)) ? $held : undef;
+  return bind_to($held, pack('S n a4 x8', 2, $port, "\0" x 4)) ? $held : undef;
 }
 
 sub answer {

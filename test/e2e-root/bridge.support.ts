@@ -57,11 +57,15 @@ function limitsOf(owner: string) {
  * Has each test of a file leave nothing on the machine. Named before the fixture, it looks after the agent is gone. What a
  * test pushes is done then, the last first.
  */
-export function leavesNothing(afterEach: (act: () => void) => void, dataFolder: () => string): (() => void)[] {
+export function leavesNothing(
+  afterEach: (act: () => void) => void,
+  fixture: () => Pick<AgentFixture, "dataFolder" | "warnings">,
+): (() => void)[] {
   const undoing: (() => void)[] = [];
   afterEach(() => {
     for (const undo of undoing.splice(0).reverse()) undo();
-    expect(machineState(dataFolder())).toEqual(nothing);
+    const { dataFolder, warnings } = fixture();
+    expect(machineState(dataFolder), warnings.join("\n")).toEqual(nothing);
   });
   return undoing;
 }

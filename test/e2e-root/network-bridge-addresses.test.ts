@@ -22,7 +22,7 @@ import {
 } from "./bridge.support.ts";
 import { testWith } from "./machine.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const [one, two, six] = [`${beside.prefix}.1`, `${beside.prefix}.9`, `${beside.prefix6}:1`];
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { silentLog, systemClock } from "@muster/foundation";
+import { systemClock } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
@@ -39,7 +39,7 @@ function networksLeft(dataFolder: string): string[] {
   return readdirSync(`${dataFolder}/tasks`).filter((group) => existsSync(netFolder(dataFolder, group)));
 }
 
-leavesNothing(afterEach, () => fixture.dataFolder);
+leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FAILED, TASK_FINISHED, TASK_KILLED, TASK_DROPPED } = TaskState;
 const sleeping = { command: "sleep", arguments: ["1000"] };
@@ -51,7 +51,7 @@ class AloneNets {
 
   constructor() {
     const { dataFolder } = fixture;
-    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge: settings });
+    const world = hostWorld({ dataFolder, clock: systemClock, log: fixture.log, hasNets: true, bridge: settings });
     this.nets = world.nets as Nets;
     this.nets.start({
       ready: (key, ready) => this.#waiting.get(key)?.(ready),

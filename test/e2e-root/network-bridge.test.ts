@@ -1,9 +1,10 @@
 import { execFile as execFileCallback, execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import { holderOf } from "../../executors/src/ports/proc-net.ts";
 import {
   beside,
   curl,
@@ -17,13 +18,14 @@ import {
   leavesNothing,
   modes,
   pinsOf,
+  portFirst,
   settings,
   statusOf,
   tools,
 } from "./bridge.support.ts";
 import { lacking, testUnless, testWith } from "./machine.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 /** A machine with rules of its own keeps them. */
 function testDocker(name: string, act: () => Promise<void>): void {
   const lack = lacking(...tools);
@@ -125,6 +127,18 @@ testWith(tools, "case 13: nobody else can bind a mapped port, not even while one
   await fixture.agentWithNets(modes, {}, settings);
   fixture.master.kill("web", 0);
   await expect.poll(() => bindAll(port), { timeout: 10_000 }).toEqual(["bound", "bound", "bound"]);
+});
+
+testWith(tools, "a port whose last connection has just ended can be held, and nobody else can bind it", async () => {
+  const server = createServer((socket) => socket.end());
+  await new Promise<void>((resolve) => server.listen(portFirst, "127.0.0.1", resolve));
+  // The end that closes first remembers the connection.
+  await new Promise((resolve) => connect(portFirst, "127.0.0.1").resume().once("close", resolve));
+  await new Promise((resolve) => server.close(resolve));
+  expect(await holderOf("tcp", portFirst)).toBe("a connection that has just ended");
+  await fixture.agentWithNets(modes, {}, settings);
+  await launchServer(fixture, "web", portFirst);
+  expect(await bindAll(portFirst)).toEqual(["EADDRINUSE", "EADDRINUSE", "EADDRINUSE"]);
 });
 
 testWith(tools, "case 15: addresses can be used at once, IPv6 too", async () => {

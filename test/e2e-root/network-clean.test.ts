@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLog, systemClock } from "@muster/foundation";
+import { systemClock } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
@@ -23,7 +23,7 @@ import {
 } from "./bridge.support.ts";
 import { testWith } from "./machine.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FAILED, TASK_KILLED } = TaskState;
 const sleeping = { command: "sleep", arguments: ["1000"] };
@@ -128,7 +128,7 @@ testWith(tools, "case 23: after a restart of the machine nothing of the former n
   const options = {
     dataFolder: fixture.dataFolder,
     clock: systemClock,
-    log: silentLog,
+    log: fixture.log,
     hasNets: true,
     bridge: settings,
   };

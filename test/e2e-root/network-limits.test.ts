@@ -25,7 +25,7 @@ import {
 } from "./bridge.support.ts";
 import { lacking, testUnless } from "./machine.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_KILLED, TASK_ERROR } = TaskState;
 const [taskIp = ""] = firstIps;

@@ -11,7 +11,7 @@ import { containersHere } from "./containers.ts";
 import { testUnless, testWith } from "./machine.ts";
 
 const { host, reason: lack } = await containersHere();
-leavesNothing(afterEach, () => fixture.dataFolder);
+leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_RUNNING, TASK_FINISHED } = TaskState;
 const dns = { hostname: "", dnsServers: ["203.0.113.7"], dnsSearches: ["inside.example"], dnsOptions: [] };

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type GrpcTransport, grpcTransport, silentLog, systemClock, systemRandom } from "@muster/foundation";
+import { type GrpcTransport, grpcTransport, type Log, systemClock, systemRandom } from "@muster/foundation";
 import type { ContainerHost } from "../containers/container-host.ts";
 import { type ExecutorServer, executorSocketPath, serveExecutors } from "../executor-socket.ts";
 import { type HostWorldOptions, hostWorld } from "../host-world.ts";
@@ -10,32 +10,52 @@ import { type Agent, type AgentDeps, createAgent } from "./agent.ts";
 import type { AgentConfig, HostFacts } from "./config.ts";
 import { ScriptedMaster } from "./scripted-master.test.support.ts";
 
+/** What a test's runner tells when a test has ended. */
+interface EndedTest {
+  readonly task: { readonly result?: { readonly state: string } | undefined };
+}
+
 /** A folder, a master and real agents, made anew for each test and ended after it. */
 export class AgentFixture {
   dataFolder = "";
   master = new ScriptedMaster();
+  /** What agents have warned of in the test under way. It is printed if the test fails. */
+  warnings: string[] = [];
   #transport: GrpcTransport | undefined;
   readonly #agents: Agent[] = [];
   readonly #executorServers = new Map<Agent, ExecutorServer>();
 
   static use(
     beforeEach: (act: () => Promise<void>) => void,
-    afterEach: (act: () => Promise<void>) => void,
+    afterEach: (act: (context: EndedTest) => Promise<void>) => void,
   ): AgentFixture {
     const fixture = new AgentFixture();
     beforeEach(async () => {
+      fixture.warnings = [];
       fixture.dataFolder = mkdtempSync(join(tmpdir(), "muster-agent-"));
       fixture.#transport = grpcTransport({});
       fixture.master = new ScriptedMaster();
       await fixture.master.start();
     });
-    afterEach(async () => {
+    afterEach(async ({ task }) => {
       for (const agent of [...fixture.#agents]) await fixture.stop(agent, "kill");
       fixture.#transport?.close();
       await fixture.master.stop();
       rmSync(fixture.dataFolder, { recursive: true, force: true });
+      if (task.result?.state === "fail" && fixture.warnings.length > 0) console.error(fixture.warnings.join("\n"));
     });
     return fixture;
+  }
+
+  /** Where agents log: warnings and errors are kept. */
+  get log(): Log {
+    const { warnings } = this;
+    const keep = (fields: object, message: string): void => {
+      const { error } = fields as { error?: Error };
+      warnings.push(`${message} ${JSON.stringify(fields)}${error ? ` ${error.message}` : ""}`);
+    };
+    const log: Log = { debug: () => {}, info: () => {}, warn: keep, error: keep, child: () => log };
+    return log;
   }
 
   /** Where custom executors attach. */
@@ -51,7 +71,7 @@ export class AgentFixture {
     options: Partial<HostWorldOptions> = {},
   ): Promise<Agent> {
     const { dataFolder } = this;
-    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, bridge, ...options });
+    const world = hostWorld({ dataFolder, clock: systemClock, log: this.log, hasNets: true, bridge, ...options });
     return this.agent({ host: { ...this.#config().host, networkModes }, ...config }, world);
   }
 
@@ -63,7 +83,7 @@ export class AgentFixture {
     config: Partial<AgentConfig> = {},
   ): Promise<Agent> {
     const { dataFolder } = this;
-    const world = hostWorld({ dataFolder, clock: systemClock, log: silentLog, hasNets: true, containers, ...options });
+    const world = hostWorld({ dataFolder, clock: systemClock, log: this.log, hasNets: true, containers, ...options });
     const host = { ...this.#config().host, networkModes, drivers: ["process", "exec", "oci"] };
     return this.agent({ host, ...config }, world);
   }
@@ -92,8 +112,8 @@ export class AgentFixture {
         clock: systemClock,
         random: systemRandom,
         transport: this.#transport as GrpcTransport,
-        log: silentLog,
-        ...hostWorld({ dataFolder, clock: systemClock, log: silentLog }),
+        log: this.log,
+        ...hostWorld({ dataFolder, clock: systemClock, log: this.log }),
         ...deps,
       },
       { ...this.#config(), ...config },
@@ -120,7 +140,7 @@ export class AgentFixture {
   #serveExecutors(agent: Agent): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error ? reject(error) : resolve());
-      this.#executorServers.set(agent, serveExecutors(agent, this.dataFolder, silentLog, settle));
+      this.#executorServers.set(agent, serveExecutors(agent, this.dataFolder, this.log, settle));
     });
   }
 

@@ -16,15 +16,28 @@ const connected = "01";
 
 /** Sockets that keep their local port: listening tcp ones, all udp ones; those of the network that a process is in. */
 export async function readSockets(pid: number | "self" = "self"): Promise<Socket[]> {
-  const sockets: Socket[] = [];
+  return (await readAll(pid)).filter(({ protocol, state }) => protocol === "udp" || state === tcpListen);
+}
+
+/** Who keeps others from binding a port: whoever listens on it, else the end of a connection from or to it. */
+export async function holderOf(protocol: "tcp" | "udp", port: number): Promise<string | undefined> {
+  const sockets = (await readAll("self")).filter((each) => each.protocol === protocol && each.port === port);
+  const socket = sockets.find(({ state }) => state === tcpListen) ?? sockets[0];
+  if (!socket) return undefined;
+  // The kernel keeps it for a minute after both ends have closed it.
+  if (socket.inode === "0") return "a connection that has just ended";
+  return ownerOf(socket.inode) ?? "a process that this agent may not look into";
+}
+
+async function readAll(pid: number | "self"): Promise<(Socket & { readonly state: string })[]> {
+  const sockets: (Socket & { readonly state: string })[] = [];
   for (const table of tables) {
     const text = await fs.readFile(`/proc/${pid}/net/${table}`, "latin1").catch(() => "");
     const protocol = table.startsWith("tcp") ? "tcp" : "udp";
     for (const line of text.split("\n").slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      if (fields.length < 10 || (protocol === "tcp" && fields[3] !== tcpListen)) continue;
-      const port = Number.parseInt(fields[1]?.split(":").at(-1) ?? "", 16);
-      if (port > 0) sockets.push({ protocol, port, inode: fields[9] ?? "", isConnected: fields[3] === connected });
+      const [, local = "", , state = "", , , , , , inode = ""] = line.trim().split(/\s+/);
+      const port = Number.parseInt(local.split(":").at(-1) ?? "", 16);
+      if (port > 0) sockets.push({ protocol, port, inode, state, isConnected: state === connected });
     }
   }
   return sockets;

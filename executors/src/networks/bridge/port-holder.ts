@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { AssignedPort } from "@muster/proto";
 import ipaddr from "ipaddr.js";
+import { holderOf } from "../../ports/proc-net.ts";
 import type { NetSpec } from "../../world/nets.ts";
 import { toolTimeoutMs } from "../kernel/run-tool.ts";
 import { protocolsOf } from "./ruleset.ts";
@@ -35,7 +36,11 @@ export class PortHolder {
     if (ports.length === 0) return;
     if (!(await this.#find())) this.#socket ??= this.#open();
     const answer = await this.#ask(`hold ${spec.key} ${ports.join(" ")}`);
-    if (answer !== "ok") throw new Error(`PORT_IN_USE: a port can't be held: ${answer.replace(/^fail /, "")}`);
+    if (answer === "ok") return;
+    const [, protocol, number, why] = /^fail (tcp|udp):(\d+)\S* (.*)/.exec(answer) ?? [];
+    const holder = await holderOf(protocol === "udp" ? "udp" : "tcp", Number(number));
+    const text = holder ? `port ${number} is held by ${holder}` : `port ${number} can't be held: ${why}`;
+    throw new Error(`PORT_IN_USE: ${text}`);
   }
 
   async free(key: string): Promise<void> {
