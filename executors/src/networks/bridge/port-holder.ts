@@ -15,14 +15,28 @@ interface Question {
   reject(error: Error): void;
 }
 
+/** So often another is started for one command, when those before have ended. */
+const startsMax = 3;
+
+class HolderEnded extends Error {
+  constructor() {
+    super("the process that holds ports has ended");
+  }
+}
+
+/** One that is being closed may still be there when the next one is made: each has questions of its own. */
+interface Connection {
+  readonly socket: Socket;
+  readonly questions: Question[];
+}
+
 /**
  * Keeps processes of the host from ports that lead to groups. The sockets are those of one small process per agent, which
  * is started at the first port, outlives the agent, and ends when it is left with nothing to hold and nobody to serve.
  */
 export class PortHolder {
   readonly #path: string;
-  #socket: Promise<Socket> | undefined;
-  #questions: Question[] = [];
+  #connection: Promise<Connection> | undefined;
 
   constructor(owner: string) {
     this.#path = `/run/muster-ports-${owner}`;
@@ -34,8 +48,7 @@ export class PortHolder {
       protocolsOf(port).map((protocol) => `${protocol}:${port.number}${addressText(port)}`),
     );
     if (ports.length === 0) return;
-    if (!(await this.#find())) this.#socket ??= this.#open();
-    const answer = await this.#ask(`hold ${spec.key} ${ports.join(" ")}`);
+    const answer = await this.#askOrStart(`hold ${spec.key} ${ports.join(" ")}`);
     if (answer === "ok") return;
     const [, protocol, number, why] = /^fail (tcp|udp):(\d+)\S* (.*)/.exec(answer) ?? [];
     const holder = await holderOf(protocol === "udp" ? "udp" : "tcp", Number(number));
@@ -55,66 +68,67 @@ export class PortHolder {
 
   /** Leaves it alone: it ends if it holds nothing. */
   async close(): Promise<void> {
-    const socket = await this.#socket?.catch(() => undefined);
-    this.#socket = undefined;
-    if (!socket) return;
+    const connection = await this.#connection?.catch(() => undefined);
+    this.#connection = undefined;
+    if (!connection || connection.socket.destroyed) return;
     await new Promise<void>((resolve) => {
-      socket.ref();
-      socket.once("close", () => resolve());
-      socket.end();
+      connection.socket.ref();
+      connection.socket.once("close", () => resolve());
+      connection.socket.end();
     });
   }
 
   /** One that an earlier life of the agent has started; false if there is none. */
   async #find(): Promise<boolean> {
-    this.#socket ??= this.#connect().catch((error) => {
-      this.#socket = undefined;
+    this.#connection ??= this.#connect().catch((error) => {
+      this.#connection = undefined;
       throw error;
     });
-    return await this.#socket.then(
+    return await this.#connection.then(
       () => true,
       () => false,
     );
   }
 
-  async #open(): Promise<Socket> {
+  async #open(): Promise<Connection> {
     try {
       await this.#start();
       return await this.#connect();
     } catch (error) {
-      this.#socket = undefined;
+      this.#connection = undefined;
       throw new Error(`ports can't be held: ${(error as Error).message}`);
     }
   }
 
-  #connect(): Promise<Socket> {
+  #connect(): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ path: this.#path });
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);
-        this.#listen(socket);
-        resolve(socket);
+        const connection = { socket, questions: [] };
+        this.#listen(connection);
+        resolve(connection);
       });
     });
   }
 
-  #listen(socket: Socket): void {
+  #listen(connection: Connection): void {
+    const { socket, questions } = connection;
+    const own = this.#connection;
     let text = "";
     socket.unref();
     socket.on("data", (data) => {
       text += data;
       const lines = text.split("\n");
       text = lines.pop() ?? "";
-      for (const line of lines) this.#questions.shift()?.resolve(line);
-      if (this.#questions.length === 0) socket.unref();
+      for (const line of lines) questions.shift()?.resolve(line);
+      if (questions.length === 0) socket.unref();
     });
     socket.on("error", () => {});
     socket.on("close", () => {
-      this.#socket = undefined;
-      const questions = this.#questions;
-      this.#questions = [];
-      for (const { reject } of questions) reject(new Error("the process that holds ports has ended"));
+      if (this.#connection === own) this.#connection = undefined;
+      for (const { reject } of questions.splice(0)) reject(new HolderEnded());
     });
   }
 
@@ -140,14 +154,26 @@ export class PortHolder {
     });
   }
 
+  /** It ends when it is left, maybe just as it is asked: then another is started. */
+  async #askOrStart(line: string): Promise<string> {
+    for (let starts = 0; ; starts++) {
+      if (!(await this.#find())) this.#connection ??= this.#open();
+      try {
+        return await this.#ask(line);
+      } catch (error) {
+        if (!(error instanceof HolderEnded) || starts === startsMax) throw error;
+      }
+    }
+  }
+
   async #ask(line: string): Promise<string> {
-    const socket = await this.#socket;
-    if (!socket) throw new Error("the process that holds ports has ended");
+    const connection = await this.#connection;
+    if (!connection || connection.socket.destroyed) throw new HolderEnded();
     return await new Promise((resolve, reject) => {
-      this.#questions.push({ resolve, reject });
+      connection.questions.push({ resolve, reject });
       // Nobody is kept from ending by the connection itself, only by an answer that is awaited.
-      socket.ref();
-      socket.write(`${line}\n`);
+      connection.socket.ref();
+      connection.socket.write(`${line}\n`);
     });
   }
 }
