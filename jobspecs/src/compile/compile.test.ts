@@ -419,7 +419,7 @@ test.each([
   ],
 ])("a value too large by its %s is a diagnostic, not a crash", (_, locals) => {
   const { job, diagnostics } = compileJob({ file: "x", text: aJob({ top: `locals {\n${locals}\n}` }) });
-  if (!job) expect(diagnostics[0]?.code).toMatch(/^evaluate\/(too-deep|too-long|no-member)$/);
+  if (!job) expect(diagnostics[0]?.code).toMatch(/^evaluate\/(too-deep|too-long|too-much|no-member)$/);
 });
 
 /** A check in a service of the group, with the lines of every check. */

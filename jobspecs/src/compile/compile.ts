@@ -1,8 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { Locals } from "../evaluate/locals.ts";
-import type { FileReader, Scope, Surroundings } from "../evaluate/scope.ts";
+import type { FileReader, Scope } from "../evaluate/scope.ts";
 import { canonicalJson } from "../job/canonical.ts";
 import { decodeJob } from "../job/decode-job.ts";
 import { JobInvalid } from "../job/reader.ts";
@@ -13,6 +12,7 @@ import { Report, Source } from "../syntax/source.ts";
 import type { Attribute, Block, Body } from "../syntax/tree.ts";
 import { buildJob } from "./build-job.ts";
 import { decodeBlock } from "./decode.ts";
+import { surroundingsOf, withinLimits } from "./surroundings.ts";
 import { type VariableInputs, Variables } from "./variables.ts";
 
 export interface CompileInputs extends Partial<VariableInputs> {
@@ -23,6 +23,8 @@ export interface CompileInputs extends Partial<VariableInputs> {
   readonly files?: FileReader;
   /** For uuidv4(); the machine's by default. */
   readonly uuid?: () => string;
+  /** For timestamp(), RFC 3339 in UTC; the moment of the call by default. */
+  readonly now?: () => string;
 }
 
 export interface Compiled {
@@ -38,27 +40,13 @@ export function compileJob(inputs: CompileInputs): Compiled {
   const source = new Source(inputs.file, inputs.text);
   const report = new Report();
   const body = parse(source, report);
-  const job = report.errorCount === 0 ? compileWithinStack(source, body, inputs, report) : undefined;
+  const job =
+    report.errorCount === 0 ? withinLimits(source, report, () => compileBody(source, body, inputs, report)) : undefined;
   return {
     ...(job && report.errorCount === 0 ? { job } : {}),
     diagnostics: report.diagnostics,
     omittedCount: report.omittedCount,
   };
-}
-
-/** Chains of thousands of operators or locals nest as deep as they are long: the engine's own limit is the cap. */
-function compileWithinStack(source: Source, body: Body, inputs: CompileInputs, report: Report): Job | undefined {
-  try {
-    return compileBody(source, body, inputs, report);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    report.error(
-      source,
-      { start: 0, end: 0 },
-      { code: "evaluate/too-deep", summary: "a value of the file is too long or too deep to be computed" },
-    );
-    return undefined;
-  }
 }
 
 function compileBody(source: Source, body: Body, inputs: CompileInputs, report: Report): Job | undefined {
@@ -173,16 +161,4 @@ function defineLocal(source: Source, attribute: Attribute, report: Report, defin
     summary: `local "${attribute.name}" is declared twice`,
     related: { source, span: first.nameSpan, summary: "first declared here" },
   });
-}
-
-function surroundingsOf(inputs: CompileInputs): Surroundings {
-  return {
-    hash: (algorithm, data) => createHash(algorithm).update(data).digest("hex"),
-    uuid: inputs.uuid ?? randomUUID,
-    base64: {
-      encode: (text) => Buffer.from(text, "utf8").toString("base64"),
-      decode: (text) => Buffer.from(text, "base64").toString("utf8"),
-    },
-    ...(inputs.files ? { files: inputs.files } : {}),
-  };
 }

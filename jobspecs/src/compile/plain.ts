@@ -1,7 +1,16 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { parseDuration } from "../evaluate/functions/times.ts";
 import type { Scope } from "../evaluate/scope.ts";
-import { escapeRuntime, kindName, runtimeText, toBool, toNumber, toText, type Value } from "../evaluate/value.ts";
+import {
+  escapeRuntime,
+  kindName,
+  listValue,
+  runtimeText,
+  toBool,
+  toNumber,
+  toText,
+  type Value,
+} from "../evaluate/value.ts";
 import type { AttributeSchema } from "../schema/model.ts";
 import type { Headers, Plain } from "./decoded.ts";
 
@@ -121,7 +130,7 @@ function headersFor(value: Value): Headers | undefined {
   if (value.kind !== "map") return undefined;
   const headers: Record<string, readonly string[]> = {};
   for (const [key, item] of value.entries) {
-    const texts = item.kind === "list" ? textsFor(item) : textsFor({ kind: "list", form: "list", items: [item] });
+    const texts = item.kind === "list" ? textsFor(item) : textsFor(listValue([item]));
     if (!texts) return undefined;
     headers[key] = texts;
   }

@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from "node:crypto";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
@@ -6,6 +5,7 @@ import { runtimeText, type Value } from "../evaluate/value.ts";
 import { parse } from "../syntax/parse.ts";
 import { Report, Source } from "../syntax/source.ts";
 import type { Body } from "../syntax/tree.ts";
+import { surroundingsOf, withinLimits } from "./surroundings.ts";
 
 export type Setting = string | number | boolean | null | readonly Setting[] | { readonly [name: string]: Setting };
 
@@ -22,21 +22,16 @@ export function readSettings(
   const scope: Scope = {
     source,
     report,
-    surroundings: {
-      hash: (algorithm, data) => createHash(algorithm).update(data).digest("hex"),
-      uuid: randomUUID,
-      base64: {
-        encode: (plain) => Buffer.from(plain, "utf8").toString("base64"),
-        decode: (encoded) => Buffer.from(encoded, "base64").toString("utf8"),
-      },
-    },
+    surroundings: surroundingsOf({}),
     names: new Map(),
     variable: () => undefined,
     variableNames: () => [],
     local: () => undefined,
     localNames: () => [],
   };
-  return { settings: readBody(parse(source, report), scope), diagnostics: report.diagnostics };
+  const body = parse(source, report);
+  const settings = withinLimits(source, report, () => readBody(body, scope)) ?? {};
+  return { settings, diagnostics: report.diagnostics };
 }
 
 function readBody(body: Body, scope: Scope): Record<string, Setting> {

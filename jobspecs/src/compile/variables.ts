@@ -95,13 +95,14 @@ export class Variables {
       if (item.kind === "block" && name === "validation") validations.push(item);
       else if (item.kind === "attribute" && name === "default") defaultValue = item.value;
       else if (item.kind === "attribute" && name === "type") {
-        const parsed = parseType(item.value);
+        const parsed = parseType(item.value, (inner) => evaluate(inner, this.#scope(this.#source)));
         if (parsed) type = parsed;
         else {
           this.#report.error(this.#source, item.value, {
             code: "evaluate/bad-type",
             summary: "this is no type",
-            detail: "Types are string, number, bool, any, list(...), set(...), map(...), object({...}), tuple([...]).",
+            detail:
+              "Types are string, number, bool, any, list(...), set(...), map(...), object({...}), tuple([...]); within an object also optional(type, default).",
           });
         }
       } else if (item.kind !== "attribute" || (name !== "description" && name !== "sensitive")) {

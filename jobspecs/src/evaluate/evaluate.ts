@@ -1,9 +1,7 @@
-import type { Span } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { Report } from "../syntax/source.ts";
 import type {
   AttributeAccess,
-  Call,
   Conditional,
   Expression,
   ForExpression,
@@ -13,11 +11,10 @@ import type {
   TemplatePart,
   Variable,
 } from "../syntax/tree.ts";
-import { elementsMax, textLengthMax } from "./functions/kit.ts";
-import { FunctionFailure, functions } from "./functions.ts";
+import { type Evaluator, evaluateCall } from "./calls.ts";
+import { limited, spend } from "./effort.ts";
 import { binary, unary } from "./operators.ts";
 import { fail, type Scope, withNames } from "./scope.ts";
-import { convert, parseType, typeName } from "./types.ts";
 import {
   boolValue,
   isRuntimeRoot,
@@ -38,8 +35,12 @@ import {
 /** Rounds of loops of one expression. Beyond: `evaluate/too-long`. */
 export const roundsMax = 10_000;
 
-/** Value of an expression; errors go to the scope's report and give `unknown`. Never throws. */
+/**
+ * Value of an expression; errors go to the scope's report and give `unknown`. Throws nothing but `EffortSpent`, when the
+ * whole compilation has done more than `stepsMax` steps.
+ */
 export function evaluate(expression: Expression, scope: Scope): Value {
+  spend(scope, 1, expression);
   switch (expression.kind) {
     case "literal":
       return evaluateLiteral(expression, scope);
@@ -57,7 +58,7 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "splat-item":
       return scope.names.get(splatName) ?? unknownValue;
     case "call":
-      return evaluateCall(expression, scope);
+      return evaluateCall(expression, scope, evaluator);
     case "unary":
       return unary(expression, evaluate(expression.operand, scope), scope);
     case "binary":
@@ -65,13 +66,16 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "conditional":
       return evaluateConditional(expression, scope);
     case "tuple":
-      return listValue(expression.items.map((item) => evaluate(item, scope)));
+      return limited(listValue(expression.items.map((item) => evaluate(item, scope))), expression, scope);
     case "object":
       return evaluateObject(expression, scope);
     case "for":
       return evaluateFor(expression, scope);
   }
 }
+
+/** What calls need of this file, given to them so that neither imports the other. */
+const evaluator: Evaluator = { evaluate, template: evaluateTemplate };
 
 /** No identifier of the language has a space. */
 const splatName = " item";
@@ -99,13 +103,6 @@ function evaluateTemplate(parts: readonly TemplatePart[], scope: Scope): Value {
   if (output.some((part) => "reference" in part)) return { kind: "runtime", parts: output };
   const text = output.map((part) => ("text" in part ? part.text : "")).join("");
   return limited(stringValue(text), parts[0] ?? { start: 0, end: 0 }, scope);
-}
-
-/** Texts and lists that double from local to local must end somewhere. */
-function limited(value: Value, span: Span, scope: Scope): Value {
-  const length = value.kind === "string" ? value.text.length : value.kind === "list" ? value.items.length : 0;
-  if (length <= (value.kind === "string" ? textLengthMax : elementsMax)) return value;
-  return fail(scope, span, { code: "evaluate/too-long", summary: `the ${kindName(value)} becomes too long` });
 }
 
 /** Inside `${ }`, a name that nobody declared is left to the agent. */
@@ -202,29 +199,31 @@ function evaluateRoot(root: Variable, whole: Expression, scope: Scope, inTemplat
   });
 }
 
+/** From the root outward, in one pass: chains may be as long as the file. */
 function evaluateTraversal(expression: AttributeAccess | IndexAccess, scope: Scope, inTemplate: boolean): Value {
-  const root = rootOf(expression);
-  if (root && !scope.names.has(root.name)) {
-    if (root.name === "var" || root.name === "local") {
-      const declared = evaluateDeclared(expression, root, scope);
-      if (declared) return declared;
-    } else return evaluateRoot(root, expression, scope, inTemplate);
+  const steps: (AttributeAccess | IndexAccess)[] = [];
+  let root: Expression = expression;
+  while (root.kind === "attribute-access" || root.kind === "index") {
+    steps.push(root);
+    root = root.object;
   }
-  const object = evaluate(expression.object, scope);
-  if (expression.kind === "attribute-access") return member(object, expression.name, expression.nameSpan, scope);
-  const key = evaluate(expression.key, scope);
-  return element(object, key, expression.key, scope);
+  spend(scope, steps.length, expression);
+  let value: Value | undefined;
+  if (root.kind === "variable" && !scope.names.has(root.name)) {
+    if (root.name !== "var" && root.name !== "local") return evaluateRoot(root, expression, scope, inTemplate);
+    const first = steps.pop();
+    value = first && evaluateDeclared(first, root, scope);
+  }
+  value ??= evaluate(root, scope);
+  for (let step = steps.pop(); step; step = steps.pop()) {
+    if (step.kind === "attribute-access") value = member(value, step.name, step.nameSpan, scope);
+    else value = element(value, evaluate(step.key, scope), step.key, scope);
+  }
+  return value;
 }
 
-function rootOf(expression: Expression): Variable | undefined {
-  let at = expression;
-  while (at.kind === "attribute-access" || at.kind === "index") at = at.object;
-  return at.kind === "variable" ? at : undefined;
-}
-
-/** `var.x` and `local.x` themselves; undefined: a part further inside is meant. */
-function evaluateDeclared(expression: AttributeAccess | IndexAccess, root: Variable, scope: Scope): Value | undefined {
-  if (expression.object !== root) return undefined;
+/** `var.x` and `local.x`. */
+function evaluateDeclared(expression: AttributeAccess | IndexAccess, root: Variable, scope: Scope): Value {
   let name: string | undefined;
   if (expression.kind === "attribute-access") name = expression.name;
   else {
@@ -283,7 +282,8 @@ function evaluateSplat(expression: Splat, scope: Scope): Value {
     return fail(scope, expression, { code: "evaluate/runtime", summary: "the value is known only on the agent" });
   }
   const items = object.kind === "list" ? object.items : object.kind === "null" ? [] : [object];
-  return listValue(items.map((item) => evaluate(expression.each, withNames(scope, [[splatName, item]]))));
+  const made = items.map((item) => evaluate(expression.each, withNames(scope, [[splatName, item]])));
+  return limited(listValue(made), expression, scope);
 }
 
 function evaluateConditional(expression: Conditional, scope: Scope): Value {
@@ -305,7 +305,7 @@ function evaluateObject(expression: ObjectExpression, scope: Scope): Value {
     if (key === undefined) return unknownValue;
     entries.set(key, value);
   }
-  return mapValue(entries);
+  return limited(mapValue(entries), expression, scope);
 }
 
 function keyText(key: Value, span: Expression, scope: Scope): string | undefined {
@@ -363,6 +363,7 @@ function evaluateFor(expression: ForExpression, scope: Scope): Value {
   if (!rounds) return unknownValue;
   const items: Value[] = [];
   const entries = new Map<string, Value>();
+  const grouped = new Map<string, Value[]>();
   for (const [key, value] of rounds) {
     const inner = withNames(scope, loopNames(expression, key, value));
     const keep = expression.condition ? evaluateCondition(expression.condition, inner) : true;
@@ -375,10 +376,11 @@ function evaluateFor(expression: ForExpression, scope: Scope): Value {
     }
     const name = keyText(evaluate(expression.key, inner), expression.key, inner);
     if (name === undefined) return unknownValue;
-    const before = entries.get(name);
     if (expression.groups) {
-      entries.set(name, listValue([...(before?.kind === "list" ? before.items : []), result]));
-    } else if (before) {
+      const list = grouped.get(name);
+      if (list) list.push(result);
+      else grouped.set(name, [result]);
+    } else if (entries.has(name)) {
       return fail(scope, expression.key, {
         code: "evaluate/key-repeated",
         summary: `two rounds give the key "${name}"`,
@@ -386,86 +388,6 @@ function evaluateFor(expression: ForExpression, scope: Scope): Value {
       });
     } else entries.set(name, result);
   }
-  return expression.key ? mapValue(entries) : listValue(items);
-}
-
-function evaluateCall(expression: Call, scope: Scope): Value {
-  if (expression.name === "try" || expression.name === "can") return evaluateTry(expression, scope);
-  if (expression.name === "convert") return evaluateConvert(expression, scope);
-  const known = functions.get(expression.name);
-  if (!known) {
-    return fail(scope, expression.nameSpan, {
-      code: "evaluate/unknown-function",
-      summary: `no function "${expression.name}"`,
-      hint: didYouMean(expression.name, [...functions.keys(), "try", "can", "convert"]),
-    });
-  }
-  const args = evaluateArguments(expression, scope);
-  if (!args || args.some((value) => value.kind === "unknown")) return unknownValue;
-  if (args.length < known.min || args.length > known.max) {
-    const wanted = known.min === known.max ? `${known.min}` : `${known.min} or more`;
-    return fail(scope, expression, {
-      code: "evaluate/argument-count",
-      summary: `${expression.name}() takes ${wanted} arguments, not ${args.length}`,
-    });
-  }
-  try {
-    return limited(known.run(args, scope.surroundings), expression, scope);
-  } catch (error) {
-    if (!(error instanceof FunctionFailure)) throw error;
-    return fail(scope, expression.args[error.argument] ?? expression, {
-      code: "evaluate/function",
-      summary: `${expression.name}(): ${error.message}`,
-    });
-  }
-}
-
-function evaluateArguments(expression: Call, scope: Scope): Value[] | undefined {
-  const args = expression.args.map((argument) => evaluate(argument, scope));
-  if (!expression.expandsLast) return args;
-  const last = args.pop();
-  if (last?.kind === "list") return [...args, ...last.items];
-  const span = expression.args.at(-1) ?? expression;
-  if (last && last.kind !== "unknown") {
-    fail(scope, span, {
-      code: "evaluate/no-collection",
-      summary: `only a list can be spread, not a ${kindName(last)}`,
-    });
-  }
-  return undefined;
-}
-
-function evaluateConvert(expression: Call, scope: Scope): Value {
-  const [first, second] = expression.args;
-  const type = second && parseType(second);
-  if (!first || !type) {
-    return fail(scope, second ?? expression, {
-      code: "evaluate/function",
-      summary: "convert() takes a value and a type, e.g. list(string)",
-    });
-  }
-  const value = evaluate(first, scope);
-  return (
-    convert(value, type) ??
-    fail(scope, first, {
-      code: "evaluate/function",
-      summary: `convert(): a ${kindName(value)} is no ${typeName(type)}`,
-    })
-  );
-}
-
-/** `try` gives the first argument without an error; `can` says whether its one has none. */
-function evaluateTry(expression: Call, scope: Scope): Value {
-  for (const argument of expression.args) {
-    const quiet = { ...scope, report: new Report() };
-    const value = evaluate(argument, quiet);
-    if (quiet.report.errorCount === 0 && value.kind !== "unknown") {
-      return expression.name === "can" ? boolValue(true) : value;
-    }
-  }
-  if (expression.name === "can" && expression.args.length === 1) return boolValue(false);
-  return fail(scope, expression, {
-    code: "evaluate/function",
-    summary: expression.name === "can" ? "can() takes one argument" : "try(): every argument has an error",
-  });
+  if (expression.groups) for (const [name, list] of grouped) entries.set(name, listValue(list));
+  return limited(expression.key ? mapValue(entries) : listValue(items), expression, scope);
 }

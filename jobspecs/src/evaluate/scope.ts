@@ -4,10 +4,22 @@ import type { Value } from "./value.ts";
 
 /** What a function may use beside its arguments; the caller gives it, so evaluation itself does no I/O. */
 export interface Surroundings {
+  /** Counted down by every step. */
+  readonly effort: { stepsLeft: number };
+  /** RFC 3339 in UTC; the same during one compilation. */
+  readonly now: () => string;
+  /** Bytes that nobody can guess, for salts. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** RSA without padding: the number that the key makes of the cipher's, as long as the modulus. Throws if it can't. */
+  readonly rsaDecrypt: (cipher: Uint8Array, pemKey: string) => Uint8Array;
   /** Hex digest. */
   readonly hash: (algorithm: "md5" | "sha1" | "sha256" | "sha512", data: string | Uint8Array) => string;
   readonly uuid: () => string;
-  readonly base64: { readonly encode: (text: string) => string; readonly decode: (text: string) => string };
+  readonly base64: {
+    readonly encode: (text: string) => string;
+    readonly decode: (text: string) => string;
+    readonly decodeBytes: (text: string) => Uint8Array;
+  };
   /** Files, paths relative to the jobspec; absent where a server evaluates. */
   readonly files?: FileReader;
 }
@@ -34,6 +46,8 @@ export interface Scope {
   /** `local.name`; undefined = not declared. `use` is the place of the reference. */
   readonly local: (name: string, use: Span) => Value | undefined;
   readonly localNames: () => readonly string[];
+  /** The text is a file that templatefile() reads. */
+  readonly isTemplateFile?: true;
 }
 
 export function withNames(scope: Scope, added: Iterable<readonly [string, Value]>): Scope {

@@ -3,6 +3,7 @@ import {
   boolValue,
   listValue,
   mapValue,
+  nullValue,
   numberValue,
   setValue,
   stringValue,
@@ -21,24 +22,33 @@ export type Type =
   | { readonly kind: "list" | "set"; readonly element: Type }
   | { readonly kind: "map"; readonly element: Type }
   | { readonly kind: "tuple"; readonly elements: readonly Type[] }
-  | { readonly kind: "object"; readonly attributes: ReadonlyMap<string, Type> };
+  | { readonly kind: "object"; readonly attributes: ReadonlyMap<string, AttributeType> };
+
+/** `optional(type)` may be left out: null then, or the default of `optional(type, default)`. */
+export interface AttributeType {
+  readonly type: Type;
+  readonly optional?: { readonly defaultValue?: Value };
+}
+
+/** Value of the expression of a default. */
+export type EvaluateDefault = (expression: Expression) => Value;
 
 /** The type that an expression names, e.g. `list(string)`; undefined if it names none. */
-export function parseType(expression: Expression): Type | undefined {
-  if (expression.kind === "parentheses") return parseType(expression.inner);
+export function parseType(expression: Expression, evaluate: EvaluateDefault): Type | undefined {
+  if (expression.kind === "parentheses") return parseType(expression.inner, evaluate);
   if (expression.kind === "variable") return primitiveOrCollection(expression.name);
   if (expression.kind !== "call" || expression.args.length !== 1) return undefined;
   const [argument] = expression.args;
   if (!argument) return undefined;
   if (expression.name === "list" || expression.name === "set" || expression.name === "map") {
-    const element = parseType(argument);
+    const element = parseType(argument, evaluate);
     return element && { kind: expression.name, element };
   }
   if (expression.name === "tuple" && argument.kind === "tuple") {
-    const elements = argument.items.map(parseType);
+    const elements = argument.items.map((item) => parseType(item, evaluate));
     return elements.every((type) => type !== undefined) ? { kind: "tuple", elements } : undefined;
   }
-  if (expression.name === "object" && argument.kind === "object") return parseObjectType(argument);
+  if (expression.name === "object" && argument.kind === "object") return parseObjectType(argument, evaluate);
   return undefined;
 }
 
@@ -48,23 +58,39 @@ function primitiveOrCollection(name: string): Type | undefined {
   return undefined;
 }
 
-function parseObjectType(argument: Expression & { kind: "object" }): Type | undefined {
-  const attributes = new Map<string, Type>();
+function parseObjectType(argument: Expression & { kind: "object" }, evaluate: EvaluateDefault): Type | undefined {
+  const attributes = new Map<string, AttributeType>();
   for (const { key, value } of argument.items) {
     const part = key.kind === "template" ? key.parts[0] : undefined;
     const name = key.kind === "variable" ? key.name : part?.kind === "text" ? part.text : undefined;
-    const type = parseType(value);
+    const type = parseAttributeType(value, evaluate);
     if (name === undefined || !type) return undefined;
     attributes.set(name, type);
   }
   return { kind: "object", attributes };
 }
 
+function parseAttributeType(expression: Expression, evaluate: EvaluateDefault): AttributeType | undefined {
+  if (expression.kind !== "call" || expression.name !== "optional") {
+    const type = parseType(expression, evaluate);
+    return type && { type };
+  }
+  const [inner, written, ...more] = expression.args;
+  const type = inner && parseType(inner, evaluate);
+  if (!type || more.length > 0) return undefined;
+  if (!written) return { type, optional: {} };
+  const defaultValue = convert(evaluate(written), type);
+  return defaultValue && { type, optional: { defaultValue } };
+}
+
 export function typeName(type: Type): string {
   if (typeof type === "string") return type;
   if (type.kind === "tuple") return `tuple([${type.elements.map(typeName).join(", ")}])`;
   if (type.kind === "object") {
-    return `object({${[...type.attributes].map(([name, inner]) => `${name} = ${typeName(inner)}`).join(", ")}})`;
+    const attributes = [...type.attributes].map(([name, { type: inner, optional }]) => {
+      return `${name} = ${optional ? `optional(${typeName(inner)})` : typeName(inner)}`;
+    });
+    return `object({${attributes.join(", ")}})`;
   }
   return `${type.kind}(${typeName(type.element)})`;
 }
@@ -113,11 +139,15 @@ function convertMap(entries: ReadonlyMap<string, Value>, element: Type): Value |
   return mapValue(made);
 }
 
-function convertObject(entries: ReadonlyMap<string, Value>, attributes: ReadonlyMap<string, Type>): Value | undefined {
+function convertObject(
+  entries: ReadonlyMap<string, Value>,
+  attributes: ReadonlyMap<string, AttributeType>,
+): Value | undefined {
   const made: [string, Value][] = [];
-  for (const [name, type] of attributes) {
-    const item = entries.get(name);
-    const converted = item && convert(item, type);
+  for (const [name, { type, optional }] of attributes) {
+    const given = entries.get(name);
+    const item = given === undefined || given.kind === "null" ? (optional?.defaultValue ?? given) : given;
+    const converted = item ? convert(item, type) : optional && nullValue;
     if (!converted) return undefined;
     made.push([name, converted]);
   }

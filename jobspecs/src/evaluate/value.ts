@@ -14,12 +14,16 @@ export interface ListValue {
   readonly kind: "list";
   readonly form: "list" | "set";
   readonly items: readonly Value[];
+  /** See `sizeOf`. */
+  readonly size: number;
 }
 
 export interface MapValue {
   readonly kind: "map";
   /** Keys in order of code units, as in HCL. */
   readonly entries: ReadonlyMap<string, Value>;
+  /** See `sizeOf`. */
+  readonly size: number;
 }
 
 /** Text with references such as `${node.class}` in it. */
@@ -36,17 +40,56 @@ export const unknownValue: Value = { kind: "unknown" };
 export const stringValue = (text: string): Value => ({ kind: "string", text });
 export const numberValue = (number: number): Value => ({ kind: "number", number });
 export const boolValue = (bool: boolean): Value => ({ kind: "bool", bool });
-export const listValue = (items: readonly Value[]): ListValue => ({ kind: "list", form: "list", items });
+export const listValue = (items: readonly Value[]): ListValue => listOfForm("list", items);
+
+function listOfForm(form: ListValue["form"], items: readonly Value[]): ListValue {
+  let size = 1;
+  for (const item of items) size += sizeOf(item);
+  return { kind: "list", form, items, size };
+}
 
 export function mapValue(entries: Iterable<readonly [string, Value]>): MapValue {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return { kind: "map", entries: new Map(sorted) };
+  let size = 1;
+  for (const [key, item] of sorted) size += 1 + (key.length >> 6) + sizeOf(item);
+  return { kind: "map", entries: new Map(sorted), size };
 }
 
-export function setValue(items: readonly Value[]): ListValue {
-  const unique: Value[] = [];
-  for (const item of items) if (!unique.some((other) => isEqual(other, item))) unique.push(item);
-  return { kind: "list", form: "set", items: unique.sort(compareForOrder) };
+export const setValue = (items: readonly Value[]): ListValue => listOfForm("set", unique(items).sort(compareForOrder));
+
+/** The first of each kind of equals. O(size). */
+export function unique(items: readonly Value[]): Value[] {
+  const kept = new Map<string, Value>();
+  for (const item of items) {
+    const key = identity(item);
+    if (!kept.has(key)) kept.set(key, item);
+  }
+  return [...kept.values()];
+}
+
+/**
+ * How much work a value is to walk through: one for each value in it, and one for 64 characters of text. Values that
+ * stand in several places count in each: lists of lists that double grow so, although they need little memory.
+ */
+export function sizeOf(value: Value): number {
+  if (value.kind === "list" || value.kind === "map") return value.size;
+  return value.kind === "string" ? 1 + (value.text.length >> 6) : 1;
+}
+
+/** Texts that are equal for equal values alone. */
+export function identity(value: Value): string {
+  switch (value.kind) {
+    case "string":
+      return JSON.stringify(value.text);
+    case "list":
+      return `[${value.items.map(identity).join(",")}]`;
+    case "map":
+      return `{${[...value.entries].map(([key, item]) => `${JSON.stringify(key)}:${identity(item)}`).join(",")}}`;
+    case "runtime":
+      return `$${JSON.stringify(runtimeText(value))}`;
+    default:
+      return toText(value) ?? value.kind;
+  }
 }
 
 function compareForOrder(a: Value, b: Value): number {

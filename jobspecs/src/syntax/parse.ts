@@ -1,11 +1,11 @@
 import { Cursor, Exhausted, Unreadable } from "./cursor.ts";
 import { parseExpression } from "./expressions.ts";
 import { sourceBytesMax } from "./limits.ts";
-import { scan } from "./scanner.ts";
+import { scan, scanTemplate } from "./scanner.ts";
 import type { Report, Source } from "./source.ts";
-import { parseLabelText } from "./templates.ts";
+import { parseLabelText, parseWholeTemplate } from "./templates.ts";
 import { token } from "./tokens.ts";
-import type { Attribute, Block, Body, BodyItem, Expression, Label } from "./tree.ts";
+import type { Attribute, Block, Body, BodyItem, Expression, Label, TemplatePart } from "./tree.ts";
 
 /**
  * Reads a file into its tree. Errors go to `report` (several at once: each unreadable item is left out, reading goes on
@@ -33,6 +33,18 @@ export function parseLoneExpression(source: Source, report: Report): Expression 
       cursor.fail(cursor.span, { code: "syntax/extra-text", summary: "text after the end of the value" });
     }
     return expression;
+  } catch (error) {
+    if (error instanceof Exhausted || error instanceof Unreadable) return undefined;
+    throw error;
+  }
+}
+
+/** Reads a text that is a template as a whole, as templatefile() does; undefined after errors. */
+export function parseLoneTemplate(source: Source, report: Report): readonly TemplatePart[] | undefined {
+  if (isTooLarge(source, report)) return undefined;
+  const cursor = new Cursor(source, scanTemplate(source.text), report);
+  try {
+    return parseWholeTemplate(cursor, parseExpression);
   } catch (error) {
     if (error instanceof Exhausted || error instanceof Unreadable) return undefined;
     throw error;

@@ -11,16 +11,23 @@ export function scan(text: string): Tokens {
   return new Scanner(text).run();
 }
 
+/** The same for a text that is a template as a whole: its literal parts are those of a heredoc. */
+export function scanTemplate(text: string): Tokens {
+  // No line holds a line break, so the end marker never comes.
+  return new Scanner(text, { kind: "heredoc", marker: "\n", lineStart: true }).run();
+}
+
 class Scanner {
   readonly #text: string;
   readonly #kinds: TokenKind[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
-  readonly #frames: Frame[] = [{ kind: "code", braces: 0 }];
+  readonly #frames: Frame[];
   #at: number;
 
-  constructor(text: string) {
+  constructor(text: string, frame: Frame = { kind: "code", braces: 0 }) {
     this.#text = text;
+    this.#frames = [frame];
     // A byte order mark is no part of the text.
     this.#at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   }

@@ -1,7 +1,7 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { Cursor } from "./cursor.ts";
 import { type FlatFor, type FlatIf, type FlatPart, removeIndentation, resolveEscapes } from "./literals.ts";
-import { token } from "./tokens.ts";
+import { type TokenKind, token } from "./tokens.ts";
 import type { Expression, Label, Template, TemplatePart } from "./tree.ts";
 
 /** How the expressions inside a template are read. */
@@ -12,7 +12,7 @@ export function parseTemplate(cursor: Cursor, read: ReadExpression): Template {
   const isHeredoc = cursor.peek() === token.openHeredoc;
   const opening = cursor.text;
   const open = cursor.take();
-  const parts = parseFlatParts(cursor, isHeredoc, open, read);
+  const parts = parseFlatParts(cursor, isHeredoc ? token.closeHeredoc : token.closeQuote, open, read);
   const end = cursor.take().end;
   if (opening.startsWith("<<-")) removeIndentation(parts);
   return {
@@ -22,6 +22,11 @@ export function parseTemplate(cursor: Cursor, read: ReadExpression): Template {
     end,
     parts: fold(cursor, parts),
   };
+}
+
+/** Reads a template that is the whole text. */
+export function parseWholeTemplate(cursor: Cursor, read: ReadExpression): TemplatePart[] {
+  return fold(cursor, parseFlatParts(cursor, token.eof, cursor.span, read));
 }
 
 /** Reads a quoted label: text without `${`. */
@@ -38,9 +43,9 @@ export function parseLabelText(cursor: Cursor, read: ReadExpression): Label {
   return { text: text.join(""), start: template.start, end: template.end };
 }
 
-/** Leaves the cursor on the closing quote or marker. */
-function parseFlatParts(cursor: Cursor, isHeredoc: boolean, open: Span, read: ReadExpression): FlatPart[] {
-  const close = isHeredoc ? token.closeHeredoc : token.closeQuote;
+/** Leaves the cursor on `close`: the quote, the marker or the end of the file. */
+function parseFlatParts(cursor: Cursor, close: TokenKind, open: Span, read: ReadExpression): FlatPart[] {
+  const isHeredoc = close !== token.closeQuote;
   const parts: FlatPart[] = [];
   let trimsNext = false;
   for (;;) {

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, relative, resolve } from "node:path";
-import { type Compiled, compileJob, type FileReader, type Job, renderDiagnostics } from "@muster/jobspecs";
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Compiled, compileJob, type Job, renderDiagnostics } from "@muster/jobspecs";
 import { CliError, usageError } from "../../cli-error.ts";
 import type { Invocation } from "../../command.ts";
 import { exitCode } from "../../exit-codes.ts";
+import { folderFiles } from "./folder-files.ts";
 
 export interface SourceText {
   /** As it was named; "<stdin>" for -. */
@@ -24,7 +24,7 @@ export function compileSource(source: SourceText, invocation: Invocation): Compi
     variables: givenVariables(invocation),
     variableFiles: invocation.options.list("varFile").map((file) => readSource(file)),
     environment: invocation.environment,
-    files: fileReader,
+    files: folderFiles(source.file === "<stdin>" ? "." : dirname(source.file)),
   });
 }
 
@@ -56,29 +56,4 @@ export function compileOrFail(source: SourceText, invocation: Invocation): Job {
     `${source.file} is no valid job: ${errors.length} error${errors.length === 1 ? "" : "s"}${place}; nothing was sent`,
     { kind: "invalid" },
   );
-}
-
-const fileReader: FileReader = {
-  read: (path) => readFileSync(path, "utf8"),
-  readBase64: (path) => readFileSync(path).toString("base64"),
-  exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
-  absolute: (path) => resolve(path),
-  home: () => homedir(),
-  list: (folder, pattern) =>
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((path) => globExpression(pattern).test(relative(folder, path)))
-      .sort(),
-};
-
-/** `*` and `?` stay within a folder, `**` does not. */
-export function globExpression(pattern: string): RegExp {
-  const text = pattern.replace(/\*\*\/|\*\*|\*|\?|[.+^${}()|[\]\\]/g, (found) => {
-    if (found === "**/") return "(?:.*/)?";
-    if (found === "**") return ".*";
-    if (found === "*") return "[^/]*";
-    return found === "?" ? "[^/]" : `\\${found}`;
-  });
-  return new RegExp(`^${text}$`);
 }

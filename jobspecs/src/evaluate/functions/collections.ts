@@ -1,12 +1,13 @@
 import {
   boolValue,
+  identity,
   isEqual,
   listValue,
   mapValue,
   numberValue,
   setValue,
   stringValue,
-  toText,
+  unique,
   type Value,
 } from "../value.ts";
 import {
@@ -74,15 +75,7 @@ export const collectionFunctions: FunctionTable = {
     max: 1,
     run: (args) => listValue(listOf(args, 0).items.filter((item) => !isEmpty(item))),
   },
-  distinct: {
-    min: 1,
-    max: 1,
-    run: (args) => {
-      const kept: Value[] = [];
-      for (const item of listOf(args, 0).items) if (!kept.some((other) => isEqual(other, item))) kept.push(item);
-      return listValue(kept);
-    },
-  },
+  distinct: { min: 1, max: 1, run: (args) => listValue(unique(listOf(args, 0).items)) },
   contains: {
     min: 2,
     max: 2,
@@ -172,7 +165,8 @@ export const collectionFunctions: FunctionTable = {
     max: many,
     run: (args) => {
       const [first = [], ...others] = lists(args);
-      return setValue(first.filter((item) => others.every((list) => list.some((other) => isEqual(other, item)))));
+      const known = others.map((list) => new Set(list.map(identity)));
+      return setValue(first.filter((item) => known.every((names) => names.has(identity(item)))));
     },
   },
   setproduct: {
@@ -180,14 +174,12 @@ export const collectionFunctions: FunctionTable = {
     max: many,
     run: (args) => {
       let rows: Value[][] = [[]];
-      for (const list of lists(args)) {
-        if (rows.length * list.length > elementsMax) throw new FunctionFailure("the product is too large");
+      for (const [index, list] of lists(args).entries()) {
+        if (rows.length * list.length * (index + 1) > elementsMax)
+          throw new FunctionFailure("the product is too large");
         rows = rows.flatMap((row) => list.map((item) => [...row, item]));
       }
       return listValue(rows.map(listValue));
     },
   },
-  tolist: { min: 1, max: 1, run: (args) => listValue(listOf(args, 0).items) },
-  toset: { min: 1, max: 1, run: (args) => setValue(listOf(args, 0).items) },
-  tostring: { min: 1, max: 1, run: (args) => stringValue(toText(args[0] ?? { kind: "null" }) ?? textOf(args, 0)) },
 };

@@ -10,20 +10,13 @@ import {
   stringValue,
   type Value,
 } from "../value.ts";
+import { parseYaml, YamlInvalid } from "../yaml.ts";
 import { FunctionFailure, type FunctionTable, textOf } from "./kit.ts";
 
 const hashed = (algorithm: "md5" | "sha1" | "sha256" | "sha512"): FunctionTable[string] => ({
   min: 1,
   max: 1,
   run: (args, surroundings) => stringValue(surroundings.hash(algorithm, textOf(args, 0))),
-});
-
-const refused = (reason: string): FunctionTable[string] => ({
-  min: 0,
-  max: Number.POSITIVE_INFINITY,
-  run: () => {
-    throw new FunctionFailure(reason);
-  },
 });
 
 export const encodingFunctions: FunctionTable = {
@@ -44,10 +37,31 @@ export const encodingFunctions: FunctionTable = {
     max: 2,
     run: (args, { hash }) => stringValue(uuidFromName(textOf(args, 0), textOf(args, 1), hash)),
   },
-  yamldecode: refused("YAML is not read in this release; use jsondecode()"),
-  bcrypt: refused("passwords are not hashed in this release"),
-  rsadecrypt: refused("keys are not used in this release"),
+  yamldecode: { min: 1, max: 1, run: (args) => fromYaml(textOf(args, 0)) },
+  rsadecrypt: { min: 2, max: 2, run: (args, around) => decrypted(textOf(args, 0), textOf(args, 1), around) },
 };
+
+function fromYaml(text: string): Value {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    if (error instanceof YamlInvalid) throw new FunctionFailure(error.message);
+    throw error;
+  }
+}
+
+/** PKCS #1 v1.5: 0, 2, padding without a zero, 0, the text. */
+function decrypted(cipher: string, key: string, { base64, rsaDecrypt }: Surroundings): Value {
+  let block: Uint8Array;
+  try {
+    block = rsaDecrypt(base64.decodeBytes(cipher), key);
+  } catch {
+    throw new FunctionFailure("the key is no RSA key in PEM form, or not the one of this text", 1);
+  }
+  const end = block.indexOf(0, 2);
+  if (block[0] !== 0 || block[1] !== 2 || end < 10) throw new FunctionFailure("the key is not the one of this text", 1);
+  return stringValue(new TextDecoder().decode(block.subarray(end + 1)));
+}
 
 function parseJson(text: string): unknown {
   try {

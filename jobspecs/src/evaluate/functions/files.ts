@@ -7,9 +7,9 @@ function files(surroundings: Surroundings): FileReader {
   return surroundings.files;
 }
 
-function attempt(read: () => string): Value {
+function attempt<T>(read: () => T, toValue: (read: T) => Value): Value {
   try {
-    return stringValue(read());
+    return toValue(read());
   } catch (error) {
     if (error instanceof FunctionFailure) throw error;
     throw new FunctionFailure(error instanceof Error ? error.message : "the file can't be read");
@@ -19,15 +19,31 @@ function attempt(read: () => string): Value {
 const cleaned = (path: string): string => path.replace(/\/+$/, "");
 
 export const fileFunctions: FunctionTable = {
-  file: { min: 1, max: 1, run: (args, around) => attempt(() => files(around).read(textOf(args, 0))) },
-  filebase64: { min: 1, max: 1, run: (args, around) => attempt(() => files(around).readBase64(textOf(args, 0))) },
-  fileexists: { min: 1, max: 1, run: (args, around) => boolValue(files(around).exists(textOf(args, 0))) },
+  file: { min: 1, max: 1, run: (args, around) => attempt(() => files(around).read(textOf(args, 0)), stringValue) },
+  filebase64: {
+    min: 1,
+    max: 1,
+    run: (args, around) => attempt(() => files(around).readBase64(textOf(args, 0)), stringValue),
+  },
+  fileexists: {
+    min: 1,
+    max: 1,
+    run: (args, around) => attempt(() => files(around).exists(textOf(args, 0)), boolValue),
+  },
   fileset: {
     min: 2,
     max: 2,
-    run: (args, around) => setValue(files(around).list(textOf(args, 0), textOf(args, 1)).map(stringValue)),
+    run: (args, around) =>
+      attempt(
+        () => files(around).list(textOf(args, 0), textOf(args, 1)),
+        (paths) => setValue(paths.map(stringValue)),
+      ),
   },
-  abspath: { min: 1, max: 1, run: (args, around) => attempt(() => files(around).absolute(textOf(args, 0))) },
+  abspath: {
+    min: 1,
+    max: 1,
+    run: (args, around) => attempt(() => files(around).absolute(textOf(args, 0)), stringValue),
+  },
   pathexpand: {
     min: 1,
     max: 1,
@@ -35,7 +51,7 @@ export const fileFunctions: FunctionTable = {
       attempt(() => {
         const path = textOf(args, 0);
         return path === "~" || path.startsWith("~/") ? files(around).home() + path.slice(1) : path;
-      }),
+      }, stringValue),
   },
   basename: {
     min: 1,

@@ -24,7 +24,7 @@ export const many = Number.POSITIVE_INFINITY;
 /** Characters of text one function may make. */
 export const textLengthMax = 1024 * 1024;
 
-/** Elements of one list that one function may make. */
+/** Size (see `sizeOf`) of a list or map: elements, also those inside of elements. */
 export const elementsMax = 100_000;
 
 function wrong(args: readonly Value[], index: number, wanted: string): never {

@@ -1,4 +1,4 @@
-import { listValue, numberValue, stringValue, toNumber, toText, type Value } from "../value.ts";
+import { boolValue, listValue, numberValue, stringValue, toNumber, toText, type Value } from "../value.ts";
 import {
   boolOf,
   FunctionFailure,
@@ -28,6 +28,20 @@ const two = (change: (text: string, other: string) => string) => ({
   run: (args: readonly Value[]) => stringValue(change(textOf(args, 0), textOf(args, 1))),
 });
 
+const test = (holds: (text: string, other: string) => boolean) => ({
+  min: 2,
+  max: 2,
+  run: (args: readonly Value[]) => boolValue(holds(textOf(args, 0), textOf(args, 1))),
+});
+
+/** The pieces as one text, unless that is too long: asked before it is made. */
+function joined(pieces: readonly string[], between: string): Value {
+  let length = between.length * Math.max(0, pieces.length - 1);
+  for (const piece of pieces) length += piece.length;
+  if (length > textLengthMax) throw new FunctionFailure("the result is too long");
+  return stringValue(pieces.join(between));
+}
+
 export const textFunctions: FunctionTable = {
   chomp: one((text) => text.replace(/[\r\n]+$/, "")),
   lower: one((text) => text.toLowerCase()),
@@ -46,6 +60,8 @@ export const textFunctions: FunctionTable = {
         : stringValue(graphemes(textOf(args, 0)).reverse().join("")),
   },
   trim: two((text, signs) => trimStart(trimEnd(text, signs), signs)),
+  startswith: test((text, prefix) => text.startsWith(prefix)),
+  endswith: test((text, suffix) => text.endsWith(suffix)),
   trimprefix: two((text, prefix) => (text.startsWith(prefix) ? text.slice(prefix.length) : text)),
   trimsuffix: two((text, suffix) => (suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text)),
   strlen: { min: 1, max: 1, run: (args) => numberValue(graphemes(textOf(args, 0)).length) },
@@ -69,22 +85,15 @@ export const textFunctions: FunctionTable = {
     min: 2,
     max: many,
     run: (args) =>
-      stringValue(
-        args
-          .slice(1)
-          .flatMap((_, index) => textsOf(args, index + 1))
-          .join(textOf(args, 0)),
+      joined(
+        args.slice(1).flatMap((_, index) => textsOf(args, index + 1)),
+        textOf(args, 0),
       ),
   },
   replace: {
     min: 3,
     max: 3,
-    run: (args) => stringValue(textOf(args, 0).split(textOf(args, 1)).join(textOf(args, 2))),
-  },
-  regex_replace: {
-    min: 3,
-    max: 3,
-    run: (args) => stringValue(textOf(args, 0).replace(pattern(textOf(args, 1)), goReplacement(textOf(args, 2)))),
+    run: (args) => joined(textOf(args, 0).split(textOf(args, 1)), textOf(args, 2)),
   },
   indent: {
     min: 2,
@@ -92,7 +101,7 @@ export const textFunctions: FunctionTable = {
     run: (args) => {
       const spaces = integerOf(args, 0);
       if (spaces < 0 || spaces > 1000) throw new FunctionFailure("indents by 0 to 1000 spaces", 0);
-      return stringValue(textOf(args, 1).replaceAll("\n", `\n${" ".repeat(spaces)}`));
+      return joined(textOf(args, 1).split("\n"), `\n${" ".repeat(spaces)}`);
     },
   },
   format: { min: 1, max: many, run: (args) => stringValue(format(textOf(args, 0), args.slice(1))) },
@@ -132,20 +141,10 @@ function trimEnd(text: string, signs: string): string {
   return text.slice(0, at);
 }
 
-function pattern(text: string): RegExp {
-  try {
-    return new RegExp(text.replaceAll("(?P<", "(?<"), "gu");
-  } catch {
-    throw new FunctionFailure("the pattern is no regular expression", 1);
-  }
-}
-
-const goReplacement = (text: string): string =>
-  text.replace(/\$\{(\w+)\}/g, (_, name) => (/^\d+$/.test(name) ? `$${name}` : `$<${name}>`));
-
 /** The verbs %s %v %q %d %f %t %x %X %o %b %e %% with flags, width and precision. */
 function format(template: string, args: readonly Value[]): string {
   let used = 0;
+  let length = 0;
   const output = template.replace(
     /%(?:%|([-+ 0]*)(\d*)(?:\.(\d+))?([a-zA-Z]))/g,
     (whole, flags: string | undefined, width: string, precision: string | undefined, verb: string) => {
@@ -155,6 +154,8 @@ function format(template: string, args: readonly Value[]): string {
       const text = formatOne(value, verb, precision, used, whole);
       const signed = flags?.includes("+") && /[dfe]/.test(verb) && !text.startsWith("-") ? `+${text}` : text;
       const size = Math.min(Number(width || 0), 1000);
+      length += Math.max(size, signed.length);
+      if (length > textLengthMax) throw new FunctionFailure("the result is too long");
       if (flags?.includes("-")) return signed.padEnd(size);
       return flags?.includes("0") ? padZero(signed, size) : signed.padStart(size);
     },

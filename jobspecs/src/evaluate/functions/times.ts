@@ -88,5 +88,6 @@ export const timeFunctions: FunctionTable = {
       return stringValue(new Date(instant(textOf(args, 0), 0).getTime() + ms).toISOString().replace(/\.000Z$/, "Z"));
     },
   },
+  timestamp: { min: 0, max: 0, run: (_, { now }) => stringValue(now()) },
   formatdate: { min: 2, max: 2, run: (args) => stringValue(formatDate(textOf(args, 0), instant(textOf(args, 1), 1))) },
 };
