@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemClock } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
@@ -89,6 +91,21 @@ function aSpec(index: number, number = portFirst + index): NetSpec {
   return { key: `k${index}`, mode: "bridge", addressIndex: index, ports: number > 0 ? [port] : [], settings: network };
 }
 
+/** Programs of that name fail when they are first run from here. */
+function failingOnce(program: string, marker: string): { restore: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "muster-failing-"));
+  const path = process.env["PATH"];
+  const script = `#!/bin/sh\nPATH=${path}\n[ -e ${marker} ] && exec ${program} "$@"\ntouch ${marker}\nexit 1\n`;
+  writeFileSync(join(folder, program), script, { mode: 0o755 });
+  process.env["PATH"] = `${folder}:${path}`;
+  return {
+    restore: () => {
+      process.env["PATH"] = path;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 testWith(
   [...tools, "conntrack"],
   "case 11: a UDP client that keeps its port is answered by the task that replaced",
@@ -163,6 +180,21 @@ testWith(tools, "case 17: what was made for a group that no record knows is free
   expect(machineState(fixture.dataFolder)).toMatchObject({ pins: [expect.anything()], elements: { length: 4 } });
   await fixture.agentWithNets(modes, {}, settings);
   await expect.poll(() => machineState(fixture.dataFolder)).toEqual(nothing);
+});
+
+testWith(tools, "what could not be freed at the start is freed soon after", async () => {
+  const alone = new AloneNets();
+  await alone.build(aSpec(1));
+  await alone.stop();
+  const { dataFolder } = fixture;
+  const once = failingOnce("ip", `${dataFolder}/failed-once`);
+  try {
+    await fixture.agentWithNets(modes, {}, settings);
+    await expect.poll(() => fixture.warnings.join(), { timeout: 10_000 }).toContain("networks could not be compared");
+    await expect.poll(() => machineState(dataFolder), { timeout: 10_000 }).toEqual(nothing);
+  } finally {
+    once.restore();
+  }
 });
 
 testWith(tools, "case 19: a network that is removed twice is gone twice", async () => {

@@ -84,14 +84,17 @@ class KernelNets implements Nets {
     this.#events = undefined;
     clearTimeout(this.#timer);
     void Promise.allSettled([this.#kept, ...this.#chains.values()])
-      .then(() => (this.#owned.size === 0 ? this.#close(true) : undefined))
+      .then(() => (this.#owned.size === 0 ? this.#reconcile(true) : undefined))
       .then(() => Promise.allSettled(this.#builders.map((builder) => builder.leave())))
       .then(done);
   }
 
   keep(specs: readonly NetSpec[]): void {
     for (const spec of specs) this.#own(spec);
-    this.#kept = this.#reconcile();
+    this.#kept = this.#reconcile(false).then((isDone) => {
+      // Nobody may be there to have a network, and so nothing else that would come to look again.
+      if (!isDone) this.#planTick(removeRetryMs);
+    });
   }
 
   build(spec: NetSpec): void {
@@ -138,7 +141,11 @@ class KernelNets implements Nets {
 
   #own(spec: NetSpec): void {
     this.#owned.set(spec.key, spec);
-    this.#timer ??= setTimeout(() => void this.#tick(), this.#reconcileMs).unref();
+    this.#planTick(this.#reconcileMs);
+  }
+
+  #planTick(afterMs: number): void {
+    this.#timer ??= setTimeout(() => void this.#tick(), afterMs).unref();
   }
 
   #enqueue(key: string, act: () => Promise<void>): void {
@@ -170,20 +177,21 @@ class KernelNets implements Nets {
   }
 
   async #tick(): Promise<void> {
-    await this.#reconcile();
+    const isDone = await this.#reconcile(false);
     this.#timer = undefined;
-    if (this.#events && this.#owned.size > 0)
-      this.#timer = setTimeout(() => void this.#tick(), this.#reconcileMs).unref();
+    if (this.#events && (this.#owned.size > 0 || !isDone)) this.#planTick(this.#reconcileMs);
   }
 
-  /** What is there becomes what should be, whatever has happened in between. */
-  async #reconcile(): Promise<void> {
+  /** What is there becomes what should be, whatever has happened in between. False: it could not be done. */
+  async #reconcile(isEnd: boolean): Promise<boolean> {
     try {
       for (const key of await this.#namespaces.keys()) if (!this.#owned.has(key)) await this.#namespaces.remove(key);
-      if (this.#owned.size === 0) await this.#close(false);
+      if (this.#owned.size === 0) await this.#close(isEnd);
       else for (const builder of this.#builders) await builder.reconcile(this.#groups);
+      return true;
     } catch (error) {
       this.#log.warn({ error }, "networks could not be compared with what they should be; it is tried again");
+      return false;
     }
   }
 
