@@ -115,6 +115,7 @@ export { Matcher, type Occupant, type Occupants, type Placement, type Rejection 
 export { type AgentTraits, resolveText, traitOf } from "./placement/references.ts";
 export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
 export type { Runtime } from "./runtime/runtime.ts";
+export type { ClaimAnswer, ClaimOptions, ClaimRequest } from "./scheduler/claims.ts";
 export { createScheduler } from "./scheduler/scheduler.ts";
 export { isTerminal, taskStateName } from "./scheduler/task-states.ts";
 export type {

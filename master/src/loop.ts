@@ -134,6 +134,14 @@ export class Loop {
     changedFrameworks.clear();
   }
 
+  /** A claimant that was refused reads on to the sequence number of the answer: by then the feed has told it why. */
+  #answerClaim({ connection, agent, result }: Extract<Effect, { type: "claim-result" }>): void {
+    if (!result.granted && agent !== undefined && this.core.state.changedAgents.delete(agent))
+      this.ring.append({ agent: agentRecord(agent) });
+    const bytes = 64 + (result.refusal?.message.length ?? 0);
+    this.#parts.sessions.add(connection, "claimResults", { ...result, sequence: this.ring.last }, bytes);
+  }
+
   #count(): void {
     const { tallies } = this.core;
     for (const name of Object.keys(tallies) as (keyof typeof tallies)[]) {
@@ -164,6 +172,9 @@ export class Loop {
         case "to-framework":
         case "to-agent":
           sessions.add(effect.connection, effect.field, effect.item, effect.bytes);
+          break;
+        case "claim-result":
+          this.#answerClaim(effect);
           break;
         case "event":
           this.ring.append(effect.change);

@@ -16,6 +16,7 @@ const helps: Readonly<Record<CountName, string>> = {
   tasks_refused: "Tasks that could not be launched, by why",
   statuses: "Statuses of tasks taken in, by what they were",
   acknowledgements: "Acknowledgements of frameworks, by what became of them",
+  claims: "Claims answered: granted, or the kind of refusal",
   calls_refused: "Calls of frameworks that could not be done, by call",
   invariants: "Assertions that failed",
 };

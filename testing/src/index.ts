@@ -1,3 +1,4 @@
+export { ClaimWatch } from "./checkers/claims.ts";
 export { type CronRun, noInstantTwice } from "./checkers/cron.ts";
 export { type Desired, desiredCount } from "./checkers/desired.ts";
 export { endpointsIn, srvQuestion } from "./checkers/dns-packets.ts";

@@ -32,6 +32,8 @@ export interface ClusterView {
   readonly agentsAwaited: readonly string[];
   /** False before the first snapshot. While the feed is away the last picture stays. */
   readonly isKnown: boolean;
+  /** How far the feed was read: the number of the last event that the picture shows. */
+  readonly sequence: number;
 }
 
 export interface ClusterViewConfig {
@@ -83,6 +85,10 @@ class View implements ClusterView {
 
   get isKnown(): boolean {
     return this.#isKnown;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
   }
 
   start(): void {

@@ -20,7 +20,7 @@ export interface FrameworkTask {
 
 /** What a framework wants done. */
 export type Action =
-  | { readonly type: "place"; readonly count: number; readonly template: TaskTemplate }
+  | { readonly type: "place"; readonly count: number; readonly template: TaskTemplate; readonly together?: boolean }
   | { readonly type: "kill"; readonly taskId: string }
   | { readonly type: "finish" };
 
@@ -41,6 +41,11 @@ export interface FrameworkContext<S> {
   readonly log: Log;
   /** So many more tasks of that kind. Asked for again at each call, until they are among the live ones. */
   place(count: number, template: TaskTemplate): Action;
+  /**
+   * So many more tasks of that kind at one moment, or none of them: what computes together must start together. For
+   * frameworks whose `strategy` is "claims".
+   */
+  placeTogether(count: number, template: TaskTemplate): Action;
   kill(task: FrameworkTask): Action;
   /** Sends bytes to an executor on an agent, at most 64 KiB, at most once. False if they can't be sent now. */
   sendToExecutor(agentId: string, executorId: string, data: Uint8Array | string): boolean;
@@ -57,6 +62,11 @@ export interface FrameworkDefinition<S> {
   readonly failoverTimeoutMs?: number;
   /** Whether it is the same framework after a restart, with its state and tasks. Default: true. */
   readonly durable?: boolean;
+  /**
+   * How it gets resources. "offers": it waits for its turn, and is patient about it. "claims": it looks where there is
+   * room and takes it, which is faster, and may be refused. Default: "offers".
+   */
+  readonly strategy?: "offers" | "claims";
   /** What its state is at first: plain JSON. */
   readonly initialState?: S;
   /**

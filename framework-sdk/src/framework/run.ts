@@ -7,9 +7,11 @@ import { type Need, type Room, roomOf } from "../placement/fit.ts";
 import { Matcher } from "../placement/matcher.ts";
 import { nodeRuntime } from "../runtime/node-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { ClaimAnswer } from "../scheduler/claims.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { isTerminal } from "../scheduler/task-states.ts";
 import type { Scheduler } from "../scheduler/types.ts";
+import { ClaimableRooms, ClaimRefusals } from "./claims.ts";
 import type { Action, Actions, FrameworkContext, FrameworkDefinition, FrameworkTask } from "./define.ts";
 import { withoutExecutors } from "./executor-room.ts";
 import { FrameworkMemory } from "./memory.ts";
@@ -61,6 +63,7 @@ class Runner<S> implements FrameworkRun<S> {
   readonly #view: ClusterView;
   readonly #memory: FrameworkMemory<S>;
   readonly #retries: Retries;
+  readonly #refusals = new ClaimRefusals();
   readonly #tasks = new Map<string, FrameworkTask>();
   readonly #history = new Map<string, FrameworkTask>();
   #offers: Offer[] = [];
@@ -95,6 +98,7 @@ class Runner<S> implements FrameworkRun<S> {
       {
         subscribed: () => {
           this.#offers = [];
+          this.#refusals.clear();
           this.#wanted = "";
           this.#soon();
         },
@@ -187,6 +191,10 @@ class Runner<S> implements FrameworkRun<S> {
       if (action.type === "kill") this.#scheduler.kill(action.taskId);
       else if (action.count > 0 && this.#retries.mayTry(action.template)) demands.push(action);
     }
+    if (this.#definition.strategy === "claims") {
+      this.#claim(demands);
+      return;
+    }
     this.#settleInterest(demands);
     if (this.#offers.length === 0) return;
     const offers = this.#offers;
@@ -203,6 +211,7 @@ class Runner<S> implements FrameworkRun<S> {
       agents: [...agents].sort((a, b) => (a.name < b.name ? -1 : 1)),
       log: this.#runtime.log,
       place: (count, template) => ({ type: "place", count, template }),
+      placeTogether: (count, template) => ({ type: "place", count, template, together: true }),
       kill: ({ taskId }) => ({ type: "kill", taskId }),
       sendToExecutor: (agentId, executorId, data) => this.#scheduler.sendToExecutor(agentId, executorId, data),
       finish: () => ({ type: "finish" }),
@@ -249,6 +258,40 @@ class Runner<S> implements FrameworkRun<S> {
       }
     }
     return isAny;
+  }
+
+  /** Looks for room in the picture of the cluster and claims it; what is refused is looked for again. */
+  #claim(demands: readonly Extract<Action, { type: "place" }>[]): void {
+    if (demands.length === 0 || !this.#view.isKnown) return;
+    const { clock, random } = this.#runtime;
+    const rooms = new ClaimableRooms(this.#view, this.#refusals, clock.monotonicMs(), (room) =>
+      withoutExecutors(room, demands, this.#tasks.values()),
+    );
+    for (const { template, count, together = false } of demands) {
+      const same = [...this.#tasks.values()].filter(({ name }) => name === template.name);
+      const present = same.map(({ agentId }) => agentId);
+      const draws = random.stream(`claim-${this.#launchCount}`);
+      const found = rooms.find(needOf(template), count, together, present, draws);
+      if (found.length === 0) continue;
+      const role = this.#roleOf(template);
+      const requests = found.map(({ agentId, agentName }) => {
+        return { agentId, role, groups: [this.#launch(template, agentId, agentName)] };
+      });
+      const options = { together, sequenceSeen: this.#view.sequence };
+      this.#scheduler.claim(requests, options, (answers) => this.#claimed(answers));
+    }
+  }
+
+  #claimed(answers: readonly ClaimAnswer[]): void {
+    const { clock } = this.#runtime;
+    for (const answer of answers) {
+      if (answer.granted || answer.refusal?.kind === "cancelled") continue;
+      for (const group of answer.request.groups) for (const { taskId } of group.tasks) this.#tasks.delete(taskId);
+      this.#runtime.log.debug({ agentId: answer.request.agentId, ...answer.refusal }, "claim refused");
+      const waitMs = this.#refusals.note(answer, clock.monotonicMs());
+      if (waitMs > 0) clock.after(waitMs, () => this.#soon());
+    }
+    this.#soon();
   }
 
   #launch(template: TaskTemplate, agentId: string, agentName: string): TaskGroup {

@@ -38,6 +38,12 @@ export class TaskLedger {
     });
   }
 
+  /** A launch that was on its way has not been made: nothing will be told of it. */
+  notLaunched(taskId: string, launchId: string): void {
+    const entry = this.#live.get(taskId);
+    if (entry?.launchId === launchId && entry.sequence === 0) this.#live.delete(taskId);
+  }
+
   judge(status: TaskStatus): StatusVerdict {
     const { taskId, launchId, sequence, state, health } = status;
     const entry = this.#live.get(taskId);

@@ -24,6 +24,7 @@ import { Backoff, reconnectLimits } from "../connection/backoff.ts";
 import { HeaderCheck } from "../connection/headers.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createStateClient } from "../state/state-client.ts";
+import { type ClaimAnswer, type ClaimOptions, type ClaimRequest, PendingClaims, refused } from "./claims.ts";
 import { HeldUpdates } from "./held-updates.ts";
 import { durableIdentity, type Identity, passingIdentity } from "./identity.ts";
 import { TaskLedger } from "./ledger.ts";
@@ -63,6 +64,7 @@ const requestShape = batchShape<SubscribeRequest>(
     "revives",
     "reconciles",
     "frameworkUpdate",
+    "claims",
     "executorMessages",
     "executorShutdowns",
     "inverseOfferAnswers",
@@ -109,6 +111,7 @@ class Driver implements Scheduler {
   /** Tasks whose kill this session's master could not judge. */
   readonly #killsInDoubt = new Set<string>();
   readonly #held = new HeldUpdates();
+  readonly #claims: PendingClaims;
   /** Reconciliations that wait, and checks of liveness: they end with the session. */
   readonly #sessionTimers = new Set<Cancel>();
   #info: FrameworkInfo;
@@ -130,6 +133,7 @@ class Driver implements Scheduler {
     this.#addresses = new Addresses(config.address);
     this.#backoff = new Backoff(runtime.random.stream("scheduler"));
     this.#info = frameworkInfo(config.framework);
+    this.#claims = new PendingClaims(this.#ledger, runtime.random.stream("claims"));
     this.#suppressed = new Set(config.suppressedRoles ?? []);
     this.#announced = { info: this.#info, suppressed: this.#suppressed };
     const { clock, random } = runtime;
@@ -206,6 +210,22 @@ class Driver implements Scheduler {
     if (options.operations) operations.push(...options.operations);
     const refuseMs = options.refuseMs ?? this.#refusals.nextMs(role, agentId);
     this.#outbox.add("accepts", { offerIds: offerIds as string[], operations, filters: { refuseMs } }, bytes);
+    this.#flushSoon();
+  }
+
+  claim(
+    requests: readonly ClaimRequest[],
+    options: ClaimOptions,
+    done: (answers: readonly ClaimAnswer[]) => void,
+  ): void {
+    if (requests.length === 0 || this.#outbox === undefined || !this.#isSubscribed) {
+      const message = "not sent: there is no session with a master";
+      const answers = requests.map((request) => refused(request, "unavailable", message));
+      this.#runtime.clock.after(0, () => done(answers));
+      return;
+    }
+    for (const { claim, bytes } of this.#claims.begin(requests, this.#info.roles[0] ?? "", options, done))
+      this.#outbox.add("claims", claim, bytes);
     this.#flushSoon();
   }
 
@@ -357,6 +377,7 @@ class Driver implements Scheduler {
     this.#endSessionTimers();
     this.#offers.clear();
     if (!this.#isStarted) return;
+    this.#claims.sessionEnded();
     this.#addresses.next();
     const isOver = error?.kind === "wrong-state" && error.field === "subscription.framework_id";
     if (isOver && this.#frameworkId !== undefined) this.#identity.isOver(this.#frameworkId);
@@ -398,6 +419,7 @@ class Driver implements Scheduler {
       this.#handler.refused?.(refusal);
     }
     if (message.offers.length > 0) this.#take(message.offers);
+    for (const result of message.claimResults) this.#claims.answered(result);
     for (const { agentId, executorId, data } of message.executorMessages)
       this.#handler.executorMessage?.(agentId, executorId, data);
     if (message.inverseOffers.length > 0) this.#handler.inverseOffers?.(message.inverseOffers);

@@ -11,6 +11,8 @@ import type {
   TaskStatus,
 } from "@muster/proto";
 
+import type { ClaimAnswer, ClaimOptions, ClaimRequest } from "./claims.ts";
+
 /** Who a framework is. */
 export interface FrameworkDescription {
   /** What people call it; also whose keys it sees in State. Letters, digits, dots, dashes, underscores. */
@@ -110,6 +112,15 @@ export interface Scheduler {
    * update: without a session TASK_DROPPED follows at once.
    */
   accept(offerIds: readonly string[], groups: readonly TaskGroup[], options?: AcceptOptions): void;
+  /**
+   * Takes resources without an offer and starts task groups on them: see `createClusterView` for what there is. `done`
+   * is called once, with an answer for each request in their order. Throws `invalid` for a set over 2 MiB.
+   */
+  claim(
+    requests: readonly ClaimRequest[],
+    options: ClaimOptions,
+    done: (answers: readonly ClaimAnswer[]) => void,
+  ): void;
   /** Returns offers. Without `refuseMs`: for 5 s at first, longer and longer until the role is revived. */
   decline(offerIds: readonly string[], refuseMs?: number): void;
   /** Ends a task, and with it its group. Told again after a reconnection, until the task has ended. */

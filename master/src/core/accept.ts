@@ -63,7 +63,8 @@ function runOperations(core: Core, place: LaunchPlace, operations: readonly Oper
   }
 }
 
-function kindOf(operation: Operation): string {
+/** What an operation that is no launch is called; empty if it says nothing. */
+export function kindOf(operation: Operation): string {
   if (operation.reserve) return "reserve";
   if (operation.unreserve) return "unreserve";
   if (operation.createVolume) return "create_volume";
@@ -74,11 +75,15 @@ function kindOf(operation: Operation): string {
 
 function countFault(accept: Accept): string | undefined {
   if (accept.offerIds.length > limits.offersPerCall) return `at most ${limits.offersPerCall} offers an accept`;
-  if (accept.operations.length > limits.operationsPerAccept)
-    return `at most ${limits.operationsPerAccept} operations an accept`;
+  return operationsFault(accept.operations, "an accept");
+}
+
+/** Whether an accept or a claim asks for more at once than it may. */
+export function operationsFault(operations: readonly Operation[], call: string): string | undefined {
+  if (operations.length > limits.operationsPerAccept) return `at most ${limits.operationsPerAccept} operations ${call}`;
   let groups = 0;
-  for (const { launch } of accept.operations) groups += launch?.groups.length ?? 0;
-  return groups > limits.groupsPerAccept ? `at most ${limits.groupsPerAccept} groups an accept` : undefined;
+  for (const { launch } of operations) groups += launch?.groups.length ?? 0;
+  return groups > limits.groupsPerAccept ? `at most ${limits.groupsPerAccept} groups ${call}` : undefined;
 }
 
 interface FoundOffers {

@@ -25,6 +25,12 @@ export function allocate(core: Core, outOfTime: () => boolean): boolean {
   return false;
 }
 
+/** Offers what has just become free on one agent now, before somebody claims it. */
+export function shareOut(core: Core, agent: Agent): void {
+  core.state.dirty.delete(agent);
+  if (core.state.allocator.hasEager) offerAgent(core, agent);
+}
+
 function offerAgent(core: Core, agent: Agent): void {
   const { state } = core;
   if (agent.state !== "registered") return;

@@ -1,7 +1,14 @@
 import type { ErrorKind } from "@muster/foundation";
-import type { ConnectResponse, StatusReason, SubscribeResponse, TaskState, TaskStatus } from "@muster/proto";
+import type {
+  ClaimResult,
+  ConnectResponse,
+  StatusReason,
+  SubscribeResponse,
+  TaskState,
+  TaskStatus,
+} from "@muster/proto";
 import type { CountName, Effect, EventChange } from "./effects.ts";
-import type { Framework, MasterState, Task, Timer, TimerWork } from "./model.ts";
+import type { Agent, Framework, MasterState, Task, Timer, TimerWork } from "./model.ts";
 
 type Item<M, F extends keyof M> = M[F] extends readonly (infer I)[] ? I : M[F];
 
@@ -26,6 +33,7 @@ export class Core {
     statuses: new Map(),
     acknowledgements: new Map(),
     calls_refused: new Map(),
+    claims: new Map(),
     invariants: new Map(),
   };
 
@@ -58,6 +66,13 @@ export class Core {
   ): void {
     if (connection === 0) return;
     this.effects.push({ type: "to-agent", connection, field, item, bytes } as Effect);
+  }
+
+  /** The answer to a claim. The loop, which numbers the feed's events, says in it where the feed stands. */
+  claimResult(framework: Framework, agent: Agent | undefined, result: ClaimResult): void {
+    if (framework.state !== "connected") return;
+    framework.lastSentMs = this.nowMs;
+    this.effects.push({ type: "claim-result", connection: framework.connection, agent, result });
   }
 
   event(change: EventChange): void {

@@ -1,5 +1,6 @@
 import type { MusterError } from "@muster/foundation";
 import type {
+  ClaimResult,
   ConnectRequest,
   ConnectResponse,
   Registration,
@@ -62,6 +63,13 @@ export type Effect =
       readonly item: Item<ConnectResponse, keyof ConnectResponse>;
       readonly bytes: number;
     }
+  | {
+      readonly type: "claim-result";
+      readonly connection: number;
+      /** Whose record explains a refusal. */
+      readonly agent: Agent | undefined;
+      readonly result: ClaimResult;
+    }
   /** The session is over; nothing more is sent on it. */
   | { readonly type: "end"; readonly connection: number; readonly error: MusterError | undefined }
   | {
@@ -94,4 +102,5 @@ export type CountName =
   | "statuses"
   | "acknowledgements"
   | "calls_refused"
+  | "claims"
   | "invariants";

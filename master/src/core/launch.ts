@@ -52,45 +52,49 @@ export function launchGroup(core: Core, place: LaunchPlace, group: TaskGroup, fi
   }
   if (executor !== undefined) {
     place.left = left;
-    start(core, place, executor);
+    startGroup(core, place, executor);
   }
   place.left = subtractResources(place.left, plan.need);
-  start(core, place, plan);
+  startGroup(core, place, plan);
 }
 
 /** A group that can be started, with what it takes. */
-interface GroupPlan {
+export interface GroupPlan {
   readonly group: TaskGroup;
   readonly need: Resources;
   readonly ports: GroupPorts;
 }
 
-interface GroupRefusal {
+export interface GroupRefusal {
   readonly why: Refused;
   readonly message: string;
+  /** Path of what is wrong; empty where it is the place and not the group. */
+  readonly field: string;
 }
 
-function planGroup(
+/** What a group takes of an agent, or why it can't be started on what is left there. Changes nothing. */
+export function planGroup(
   framework: Framework,
   agent: Agent,
   left: Resources,
   group: TaskGroup,
   field: string,
+  where = "in the offers",
 ): GroupPlan | GroupRefusal {
   const ports = readPorts(agent, group);
   const need = needOf(group, ports.portCount);
-  const fault = findFault(framework, left, group, need, field);
+  const fault = findFault(framework, left, group, need, field, where);
   if (fault !== undefined) {
     const single = group.tasks.length === 1;
     const why = fault.duplicate && single ? "duplicate" : single ? "invalid" : "invalid-group";
-    return { why, message: fault.error.message };
+    return { why, message: fault.error.message, field: fault.error.field ?? field };
   }
-  if (ports.holder !== undefined) return { why: "port", message: ports.holder };
+  if (ports.holder !== undefined) return { why: "port", message: ports.holder, field: "" };
   return { group, need, ports };
 }
 
 /** The start of the custom executor that a group names, if it does not live on that agent yet. */
-function executorFor(place: LaunchPlace, group: TaskGroup, field: string): GroupPlan | GroupRefusal | undefined {
+export function executorFor(place: LaunchPlace, group: TaskGroup, field: string): GroupPlan | GroupRefusal | undefined {
   const { framework, agent } = place;
   if (group.executor === null || group.isExecutor || executorFault(field, group) !== undefined) return undefined;
   const { executorId } = group.executor;
@@ -98,7 +102,7 @@ function executorFor(place: LaunchPlace, group: TaskGroup, field: string): Group
   const own = executorGroup(group);
   if (own === undefined) {
     const message = `executor ${executorId} does not live on ${agent.name}: say in executor.task how to start it`;
-    return { why: "executor", message };
+    return { why: "executor", message, field: "" };
   }
   return planGroup(framework, agent, place.left, own, `${field}.executor`);
 }
@@ -157,6 +161,7 @@ function findFault(
   group: TaskGroup,
   need: Resources,
   field: string,
+  where: string,
 ): { error: MusterError; duplicate: boolean } | undefined {
   const broken = groupFault(field, group) ?? executorFault(field, group);
   if (broken) return { error: broken, duplicate: false };
@@ -172,15 +177,21 @@ function findFault(
         return { error: invalid(`${path}.task_id`, `${task.taskId} is named twice`), duplicate: true };
   }
   const shortage = missingResource(need, left);
-  if (shortage) return { error: invalid(field, `${describeShortage(shortage)} in the offers`), duplicate: false };
+  if (shortage) return { error: invalid(field, `${describeShortage(shortage)} ${where}`), duplicate: false };
   return undefined;
 }
 
-/** A launch that is known already is not done twice: its tasks' present states are the answer. */
-function isRepeated(core: Core, framework: Framework, group: TaskGroup): boolean {
-  if (group.launchId === "") return false;
+/** Whether this very launch has been made already. */
+export function isKnownLaunch(framework: Framework, group: TaskGroup): boolean {
+  if (group.launchId === "" || group.tasks.length === 0) return false;
   for (const { taskId } of group.tasks)
     if (framework.tasks.get(taskId)?.group.launchId !== group.launchId) return false;
+  return true;
+}
+
+/** A launch that is known already is not done twice: its tasks' present states are the answer. */
+export function isRepeated(core: Core, framework: Framework, group: TaskGroup): boolean {
+  if (!isKnownLaunch(framework, group)) return false;
   for (const { taskId } of group.tasks) {
     const task = framework.tasks.get(taskId);
     if (task !== undefined) core.toFramework(framework, "updates", presentStatus(core, task), 200);
@@ -188,7 +199,8 @@ function isRepeated(core: Core, framework: Framework, group: TaskGroup): boolean
   return true;
 }
 
-function start(core: Core, place: LaunchPlace, { group: info, need, ports }: GroupPlan): void {
+/** Books a planned group and has it launched. */
+export function startGroup(core: Core, place: LaunchPlace, { group: info, need, ports }: GroupPlan): void {
   const { framework, agent, member } = place;
   const group = new Group(info.launchId, agent, framework, member, ports);
   book(core, group, need);

@@ -12,9 +12,13 @@ export const limits = {
   regexpSubjectLength: 1_024,
   /** Offers in one accept or decline. */
   offersPerCall: 1_024,
-  /** Operations in one accept. */
+  /** Operations in one accept or claim. */
   operationsPerAccept: 256,
-  /** Task groups in one accept, over all its operations. */
+  /** Claims in one message. */
+  claimsPerMessage: 4_096,
+  /** Claims of one set. */
+  claimsPerSet: 1_024,
+  /** Task groups in one accept or claim, over all its operations. */
   groupsPerAccept: 1_024,
   /** Tasks in one group. */
   tasksPerGroup: 64,

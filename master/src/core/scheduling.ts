@@ -2,6 +2,7 @@ import { invalid } from "@muster/foundation";
 import type { Kill, SubscribeRequest } from "@muster/proto";
 import { takeAccept, takeDecline } from "./accept.ts";
 import { markAllDirty } from "./allocate.ts";
+import { takeClaims } from "./claims.ts";
 import type { Core } from "./core.ts";
 import { relayToExecutor, shutDownExecutor } from "./executors.ts";
 import { endFrameworkSession, settleEagerness } from "./framework-life.ts";
@@ -45,6 +46,7 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
   for (const [index, { roles }] of message.revives.entries()) revive(core, framework, roles, `revives[${index}]`);
   for (const question of message.reconciles) reconcile(core, framework, question);
   if (message.frameworkUpdate) updateFramework(core, framework, message.frameworkUpdate);
+  takeClaims(core, framework, message.claims);
   for (const [index, relayed] of message.executorMessages.entries())
     relayToExecutor(core, framework, relayed, `executor_messages[${index}]`);
   for (const [index, wish] of message.executorShutdowns.entries())
@@ -117,12 +119,6 @@ function revive(core: Core, framework: Framework, roles: readonly string[], fiel
 function refuseUnsupported(core: Core, framework: Framework, message: SubscribeRequest): void {
   const refuse = (call: string, subject: string): void =>
     core.refuse(framework, call, subject, "unsupported", `this master does not do ${call.replaceAll("_", " ")}`);
-  for (const claim of message.claims) {
-    const refusal = { kind: "unsupported", message: "this master does not do claims", field: "", retryAfterMs: 0 };
-    const result = { claimId: claim.claimId, granted: false, refusal, sequence: 0 };
-    core.toFramework(framework, "claimResults", result, 100);
-    refuse("claim", claim.claimId);
-  }
   for (const demand of message.demands) refuse("demand", demand.role);
   for (const { inverseOfferIds } of message.inverseOfferAnswers)
     refuse("inverse_offer_answer", inverseOfferIds[0] ?? "");

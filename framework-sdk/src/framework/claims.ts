@@ -1,0 +1,100 @@
+import { isEmptyResources, type Random, subtractResources } from "@muster/foundation";
+import { type ClusterAgent, type ClusterView, isUsable } from "../cluster/cluster-view.ts";
+import { demandOn, type Need, type Room } from "../placement/fit.ts";
+import { Matcher } from "../placement/matcher.ts";
+import type { ClaimAnswer } from "../scheduler/claims.ts";
+
+/** An agent on which others are before the framework is left alone for so long at most. */
+const othersFirstMsMax = 1_000;
+/** A claim that is wrong in itself is tried again after so long, for the cluster may have changed. */
+const wrongMs = 5_000;
+
+/** Where a framework that claims may find room: the cluster as its feed shows it, without agents that refused it. */
+export class ClaimableRooms {
+  readonly #rooms = new Map<string, Room>();
+  /** Agents of which something is offered to others: taken last. */
+  readonly #offered = new Set<string>();
+
+  constructor(view: ClusterView, refusals: ClaimRefusals, nowMs: number, shrink: (room: Room) => Room) {
+    for (const agent of view.agents.values()) {
+      if (!isUsable(agent) || refusals.holdsBack(agent.agentId, view.sequence, nowMs)) continue;
+      this.#rooms.set(agent.agentId, shrink(claimableRoom(agent)));
+      if (!isEmptyResources(agent.offered)) this.#offered.add(agent.agentId);
+    }
+  }
+
+  /**
+   * Agents for so many instances, best first; fewer if there is no more room, and none if all are wanted together and
+   * not all fit. What is found is taken. O(count x agents).
+   */
+  find(need: Need, count: number, together: boolean, present: readonly string[], random: Random): Room[] {
+    const matcher = new Matcher([...this.#rooms.values()], random);
+    const occupants = matcher.occupants(present);
+    const found: Room[] = [];
+    while (found.length < count) {
+      const answer = matcher.place({ ...need, avoids: this.#offered }, occupants);
+      const room = "placed" in answer ? this.#rooms.get(answer.placed.agentId) : undefined;
+      if (room === undefined) break;
+      found.push(room);
+    }
+    if (together && found.length < count) return [];
+    for (const { agentId } of found) this.#take(agentId, need);
+    return found;
+  }
+
+  #take(agentId: string, need: Need): void {
+    const room = this.#rooms.get(agentId);
+    if (room === undefined) return;
+    const available = subtractResources(room.available, demandOn(need, room));
+    this.#rooms.set(agentId, { ...room, available, portsTaken: new Set([...room.portsTaken, ...need.staticPorts]) });
+  }
+}
+
+/** What is offered to others may be claimed too: the master knows whose turn it is. */
+function claimableRoom(agent: ClusterAgent): Room {
+  return {
+    agentId: agent.agentId,
+    agentName: agent.name,
+    attributes: agent.attributes,
+    available: subtractResources(agent.total, agent.allocated),
+    total: agent.total,
+    portsTaken: agent.portsTaken,
+    dynamicPortFirst: 0,
+    dynamicPortLast: 0,
+    drivers: agent.drivers,
+    networkModes: agent.networkModes,
+  };
+}
+
+/** Agents that refused a claim, until it is worth another. */
+export class ClaimRefusals {
+  readonly #byAgent = new Map<string, { readonly sequence: number; readonly untilMs: number }>();
+
+  /** Milliseconds after which to look again, even if the feed says nothing; 0: the feed will say something. */
+  note({ request, refusal, sequence }: ClaimAnswer, nowMs: number): number {
+    if (refusal === undefined) return 0;
+    const waitMs = waitAfter(refusal.kind, refusal.retryAfterMs);
+    this.#byAgent.set(request.agentId, { sequence, untilMs: nowMs + waitMs });
+    return waitMs;
+  }
+
+  /** Whether the picture is still the one that misled, or it is too early to ask again. */
+  holdsBack(agentId: string, sequence: number, nowMs: number): boolean {
+    const refused = this.#byAgent.get(agentId);
+    if (refused === undefined) return false;
+    if (sequence < refused.sequence || nowMs < refused.untilMs) return true;
+    this.#byAgent.delete(agentId);
+    return false;
+  }
+
+  /** Another master counts anew. */
+  clear(): void {
+    this.#byAgent.clear();
+  }
+}
+
+function waitAfter(kind: string, retryAfterMs: number): number {
+  if (kind === "stale" || kind === "cancelled") return 0;
+  if (kind === "unavailable") return Math.min(Math.max(retryAfterMs, 1), othersFirstMsMax);
+  return wrongMs;
+}

@@ -1,0 +1,202 @@
+import {
+  addResources,
+  containsResources,
+  describeShortage,
+  type ErrorKind,
+  missingResource,
+  noResources,
+  type Resources,
+  subtractResources,
+} from "@muster/foundation";
+import type { Claim, Refusal, TaskGroup } from "@muster/proto";
+import type { Member } from "../allocator/allocator.ts";
+import { staysBehind } from "../allocator/precedence.ts";
+import { kindOf, operationsFault } from "./accept.ts";
+import { shareOut } from "./allocate.ts";
+import type { Core } from "./core.ts";
+import { executorFor, type GroupPlan, type GroupRefusal, isKnownLaunch, planGroup } from "./launch.ts";
+import { limits } from "./limits.ts";
+import type { Agent, Framework, Offer } from "./model.ts";
+import { freeResources } from "./offers.ts";
+import { idFault } from "./validate.ts";
+
+/** A claim that can be granted, with what it takes. */
+export interface ClaimPlan {
+  readonly claim: Claim;
+  readonly agent: Agent;
+  readonly member: Member;
+  readonly launches: readonly GroupPlan[];
+  /** Groups that were launched before. */
+  readonly repeated: readonly TaskGroup[];
+}
+
+export function isClaimRefusal(plan: ClaimPlan | Refusal): plan is Refusal {
+  return "kind" in plan;
+}
+
+/** What the claims of one set would take together. Nothing is taken while it is drawn up. */
+export class ClaimDraft {
+  readonly #core: Core;
+  readonly #framework: Framework;
+  /** Offers whose resources are needed. */
+  readonly taken: Set<Offer> = new Set();
+  /** What the set takes of each agent, and for each role. */
+  readonly #needs = new Map<Agent, Resources>();
+  readonly #roleNeeds = new Map<Member, Resources>();
+  readonly #taskIds = new Set<string>();
+  readonly #ports = new Set<string>();
+  readonly #executors = new Set<string>();
+
+  constructor(core: Core, framework: Framework) {
+    this.#core = core;
+    this.#framework = framework;
+  }
+
+  /** O(tasks of the claim + offers of the agent). */
+  plan(claim: Claim, field: string): ClaimPlan | Refusal {
+    const framework = this.#framework;
+    const fault = claimFault(framework, claim, field);
+    if (fault !== undefined) return fault;
+    const agent = this.#core.state.agents.get(claim.agentId);
+    const member = framework.members.get(claim.role);
+    if (agent === undefined || member === undefined)
+      return claimRefusal("not-found", `there is no agent ${claim.agentId}`, `${field}.agent_id`);
+    if (agent.state !== "registered") return claimRefusal("stale", `agent ${agent.name} is ${agent.state}`);
+    const launches: GroupPlan[] = [];
+    const repeated: TaskGroup[] = [];
+    for (const [index, { launch }] of claim.operations.entries())
+      for (const [number, group] of (launch?.groups ?? []).entries()) {
+        const path = `${field}.operations[${index}].launch.groups[${number}]`;
+        if (isKnownLaunch(framework, group)) {
+          repeated.push(group);
+          continue;
+        }
+        const broken = this.#planGroup(agent, member, group, path, launches);
+        if (broken !== undefined) return claimRefusal(kinds[broken.why] ?? "invalid", broken.message, broken.field);
+      }
+    const shortage = this.#take(agent, member, launches);
+    return shortage ?? { claim, agent, member, launches, repeated };
+  }
+
+  #planGroup(
+    agent: Agent,
+    member: Member,
+    group: TaskGroup,
+    path: string,
+    launches: GroupPlan[],
+  ): GroupRefusal | undefined {
+    const framework = this.#framework;
+    if (group.tasks.length === 0 || group.tasks.length > limits.tasksPerGroup) {
+      const message = `a group has 1 to ${limits.tasksPerGroup} tasks`;
+      return { why: "invalid", message, field: `${path}.tasks` };
+    }
+    const plan = planGroup(framework, agent, agent.total, group, path, `in all on ${agent.name}`);
+    if ("why" in plan) return plan;
+    const executorKey = `${agent.id} ${group.executor?.executorId}`;
+    const executor = this.#executors.has(executorKey)
+      ? undefined
+      : executorFor({ framework, member, agent, left: agent.total }, group, path);
+    if (executor !== undefined && "why" in executor) return executor;
+    if (executor !== undefined) this.#executors.add(executorKey);
+    for (const each of executor === undefined ? [plan] : [executor, plan]) {
+      const clash = this.#noteNames(agent, each, path);
+      if (clash !== undefined) return clash;
+      launches.push(each);
+    }
+    return undefined;
+  }
+
+  /** Task ids and fixed ports that an earlier group of the same set has already. */
+  #noteNames(agent: Agent, { group, ports }: GroupPlan, path: string): GroupRefusal | undefined {
+    for (const [index, { taskId }] of group.tasks.entries()) {
+      if (this.#taskIds.has(taskId))
+        return { why: "duplicate", message: `${taskId} is named twice`, field: `${path}.tasks[${index}].task_id` };
+      this.#taskIds.add(taskId);
+    }
+    for (const number of ports.numbers) {
+      const port = `${agent.id} ${number}`;
+      if (this.#ports.has(port))
+        return { why: "port", message: `port ${number} of ${agent.name} is asked for twice`, field: `${path}.ports` };
+      this.#ports.add(port);
+    }
+    return undefined;
+  }
+
+  /** Finds the resources: what is free first, then what is offered to the framework itself, then to others. */
+  #take(agent: Agent, member: Member, launches: readonly GroupPlan[]): Refusal | undefined {
+    const { state } = this.#core;
+    let more = noResources;
+    for (const { need } of launches) more = addResources(more, need);
+    const need = addResources(this.#needs.get(agent) ?? noResources, more);
+    const roleNeed = addResources(this.#roleNeeds.get(member) ?? noResources, more);
+    // Nobody jumps the queue: what has just become free goes first to whose turn it is.
+    if (state.dirty.has(agent)) shareOut(this.#core, agent);
+    let left = freeResources(agent);
+    for (const offer of this.taken) if (offer.agent === agent) left = addResources(left, offer.resources);
+    let refused: Offer | undefined;
+    for (const offer of this.#inOrder(agent)) {
+      if (containsResources(left, need)) break;
+      const own = offer.framework === this.#framework;
+      if (!own && !staysBehind(member, this.#moreOf(member, roleNeed), offer.member, state.allocator.total)) {
+        refused = offer;
+        continue;
+      }
+      this.taken.add(offer);
+      left = addResources(left, offer.resources);
+    }
+    const shortage = missingResource(need, left);
+    if (shortage !== undefined) {
+      const text = `${describeShortage(shortage)} on ${agent.name}`;
+      if (refused === undefined) return claimRefusal("stale", text);
+      const waitMs = Math.max(0, Math.ceil(refused.expiresAtMs - this.#core.nowMs));
+      const whose = `what else it has is offered to ${refused.framework.name}, whose turn comes first`;
+      return claimRefusal("unavailable", `${text}: ${whose}`, "", waitMs);
+    }
+    this.#needs.set(agent, need);
+    this.#roleNeeds.set(member, roleNeed);
+    return undefined;
+  }
+
+  /** What a role would hold more than now: the offers that it gives up for the claim count no more. */
+  #moreOf(member: Member, need: Resources): Resources {
+    let more = need;
+    for (const offer of this.taken) if (offer.member === member) more = subtractResources(more, offer.resources);
+    return more;
+  }
+
+  /** Offers of an agent that are not taken yet: the framework's own, then those of whoever has most. */
+  #inOrder(agent: Agent): Offer[] {
+    const rank = ({ framework, member }: Offer): number => (framework === this.#framework ? 2 : member.role.share);
+    return [...agent.offers].filter((offer) => !this.taken.has(offer)).sort((a, b) => rank(b) - rank(a));
+  }
+}
+
+const kinds: Readonly<Partial<Record<GroupRefusal["why"], ErrorKind>>> = {
+  duplicate: "exists",
+  port: "stale",
+  executor: "stale",
+};
+
+function claimFault(framework: Framework, claim: Claim, field: string): Refusal | undefined {
+  const bad = idFault(`${field}.claim_id`, claim.claimId) ?? idFault(`${field}.agent_id`, claim.agentId);
+  if (bad) return claimRefusal(bad.kind, bad.message, bad.field);
+  if (!framework.roles.includes(claim.role))
+    return claimRefusal("invalid", `"${claim.role}" is none of the framework's roles`, `${field}.role`);
+  const counts = operationsFault(claim.operations, "a claim");
+  if (counts !== undefined) return claimRefusal("too-many", counts, `${field}.operations`);
+  let groups = 0;
+  for (const [index, operation] of claim.operations.entries()) {
+    if (operation.launch) groups += operation.launch.groups.length;
+    else {
+      const kind = kindOf(operation);
+      const message = kind === "" ? "an operation says what to do" : "a claim launches; it does nothing else";
+      return claimRefusal(kind === "" ? "invalid" : "unsupported", message, `${field}.operations[${index}].${kind}`);
+    }
+  }
+  if (groups === 0) return claimRefusal("invalid", "must launch at least one group", `${field}.operations`);
+  return undefined;
+}
+
+export function claimRefusal(kind: ErrorKind, message: string, field = "", retryAfterMs = 0): Refusal {
+  return { kind, message, field, retryAfterMs };
+}
