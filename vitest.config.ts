@@ -18,7 +18,7 @@ export default defineConfig({
           include: [
             "{proto,foundation,master,framework-sdk,testing,executors,jobspecs,discovery,dashboard,cli}/src/**/*.test.ts",
             "frameworks/*/src/**/*.test.ts",
-            "test/repository/**/*.test.ts",
+            "test/{repository,corpora}/**/*.test.ts",
           ],
           pool: "threads",
           testTimeout: 20_000,

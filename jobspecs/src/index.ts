@@ -54,4 +54,6 @@ export type {
 export { hasOwnPorts, jobSchema } from "./job/types.ts";
 export type { Verdict } from "./reference/reference.ts";
 export { askReference, crossCheck } from "./reference/reference.ts";
+export { type Completion, completionsAt } from "./schema/complete.ts";
+export { jobJsonSchema } from "./schema/json-schema.ts";
 export { validateSource } from "./syntax/validate-source.ts";

@@ -186,6 +186,8 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "job validate": [file],
     "job fmt": [file],
     "job convert": [file],
+    "job schema": [],
+    "job complete": [file],
     "job plan": [file],
     "job run": [file],
     "job status": ["shown"],

@@ -64,6 +64,29 @@ const writing: readonly CommandSpec[] = [
     schema: "muster.job.convert/1",
     load: () => import("./job/convert.ts"),
   },
+  {
+    path: "job schema",
+    summary: "print the JSON Schema of job files in JSON syntax, for editors",
+    arguments: [],
+    options: [],
+    examples: ["job schema", "job schema > muster-job.schema.json", "job schema --json"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.schema/1",
+    load: () => import("./job/schema.ts"),
+  },
+  {
+    path: "job complete",
+    summary: "list what may be written at a place of a jobspec, for editors",
+    details: "A line for each: what it is, a tab, whether attribute, block or value, a tab, what it means.",
+    arguments: [fileArgument],
+    options: [{ flags: "--at <line:column>", help: "the place, both counted from 1; the end of the file if absent" }],
+    examples: ["job complete web.hcl", "job complete web.hcl --at 12:5", "job complete - --json < web.hcl"],
+    capability: "none",
+    exits: localExits,
+    schema: "muster.job.complete/1",
+    load: () => import("./job/complete.ts"),
+  },
 ];
 
 const running: readonly CommandSpec[] = [

@@ -154,6 +154,10 @@ function decodeInner(item: Block, inside: string, schema: BlockSchema, scope: Sc
     return;
   }
   const asMap = own(schema.attributes, item.type);
+  if (asMap?.type === "free") {
+    isRepeated(item.type, item.typeSpan, scope, gathered);
+    return;
+  }
   if (asMap && (asMap.type === "string-map" || (asMap.type === "any" && asMap.status === "works"))) {
     decodeMapBlock(item, asMap, scope, gathered);
     return;
@@ -165,10 +169,11 @@ function decodeInner(item: Block, inside: string, schema: BlockSchema, scope: Sc
     else reportUnknown(item.type, item.typeSpan, "block", inside, schema, scope);
     return;
   }
-  if (!isAccepted(known, item.type, item.typeSpan, scope)) return;
+  const isKept = isAccepted(known, item.type, item.typeSpan, scope);
   if (!known.repeats && isRepeated(item.type, item.typeSpan, scope, gathered)) return;
-  if (!isLookedInto(known, scope, gathered)) return;
-  keepBlock(item.type, decodeBlock(item, known, scope), gathered);
+  if (known.isOpen || !isLookedInto(known, scope, gathered)) return;
+  const decoded = decodeBlock(item, known, scope);
+  if (isKept) keepBlock(item.type, decoded, gathered);
 }
 
 function isLookedInto(known: BlockSchema, scope: Scope, gathered: Gathered): boolean {
@@ -214,7 +219,8 @@ function expandDynamic(item: Block, inside: string, schema: BlockSchema, scope: 
     });
     return;
   }
-  if (!isAccepted(known, type, item.labels[0] ?? item.typeSpan, scope)) return;
+  const isKept = isAccepted(known, type, item.labels[0] ?? item.typeSpan, scope);
+  if (known.isOpen) return;
   const parts = dynamicParts(item, scope);
   const rounds = parts && dynamicRounds(parts.forEach, scope);
   if (!parts || !rounds) return;
@@ -243,7 +249,8 @@ function expandDynamic(item: Block, inside: string, schema: BlockSchema, scope: 
       return;
     }
     const shown: Block = { ...parts.content, type, typeSpan: item.typeSpan, labels: item.labels };
-    keepBlock(type, decodeItems(shown, labels[0] ?? "", parts.content.body.items, known, inner), gathered);
+    const decoded = decodeItems(shown, labels[0] ?? "", parts.content.body.items, known, inner);
+    if (isKept) keepBlock(type, decoded, gathered);
   }
 }
 

@@ -25,7 +25,7 @@ export function plainOf(
   span: Span,
   scope: Scope,
 ): Plain | undefined {
-  if (value.kind === "null" || holdsUnknown(value)) return undefined;
+  if (schema.type === "free" || value.kind === "null" || holdsUnknown(value)) return undefined;
   const plain = convertPlain(value, schema.type);
   if (plain === undefined) {
     scope.report.error(scope.source, span, {
@@ -57,6 +57,7 @@ const typeWords = {
   strings: "a list of texts",
   "string-map": "a map of texts",
   any: "an object of lists",
+  free: "a value",
 } as const;
 
 function describeValue(value: Value): string {
@@ -93,6 +94,8 @@ function convertPlain(value: Value, type: AttributeSchema["type"]): Plain | unde
       return mapFor(value);
     case "any":
       return headersFor(value);
+    case "free":
+      return undefined;
   }
 }
 

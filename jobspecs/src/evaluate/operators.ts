@@ -1,6 +1,16 @@
 import type { Binary, Unary } from "../syntax/tree.ts";
 import { fail, type Scope } from "./scope.ts";
-import { boolValue, isEqual, kindName, numberValue, toBool, toNumber, unknownValue, type Value } from "./value.ts";
+import {
+  boolValue,
+  isEqual,
+  kindName,
+  numberText,
+  numberValue,
+  toBool,
+  toNumber,
+  unknownValue,
+  type Value,
+} from "./value.ts";
 
 export function unary(expression: Unary, operand: Value, scope: Scope): Value {
   if (operand.kind === "unknown") return operand;
@@ -57,8 +67,21 @@ function arithmetic(expression: Binary, a: number, b: number, scope: Scope): Val
       if (b === 0) {
         return fail(scope, expression.right, { code: "evaluate/division-by-zero", summary: "division by zero" });
       }
-      return exact(expression, expression.operator === "/" ? a / b : a % b, scope);
+      return exact(expression, expression.operator === "/" ? a / b : remainder(a, b), scope);
   }
+}
+
+/** Of decimals that of their digits as whole numbers: 11 % 5.1 is 0.8. */
+function remainder(a: number, b: number): number {
+  const digits = Math.max(decimals(a), decimals(b));
+  const [left, right] = [Math.round(a * 10 ** digits), Math.round(b * 10 ** digits)];
+  return Number.isSafeInteger(left) && Number.isSafeInteger(right) ? (left % right) / 10 ** digits : a % b;
+}
+
+function decimals(number: number): number {
+  const text = numberText(number);
+  const point = text.indexOf(".");
+  return point < 0 ? 0 : text.length - point - 1;
 }
 
 /** Decimals keep 15 digits, so that 0.1 + 0.2 is 0.3; whole numbers that can't be exact are refused. */

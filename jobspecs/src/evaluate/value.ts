@@ -171,6 +171,9 @@ const runtimeRoots = new Set(["node", "attr", "meta", "env", "device"]);
 
 const reference = /^(?:(?:node|attr|meta|device)\.|env\[|(?:NOMAD|MUSTER)_)/;
 
+/** The same at a place of a text; blanks before it do not count, as `interpolate` takes them off. */
+const referenceAhead = new RegExp(`\\s*(?:${reference.source.slice(1)})`, "y");
+
 /** As text for the agent: references as `${…}`; literal text that could be read as one has its `$` doubled. */
 export function runtimeText(value: RuntimeValue): string {
   return value.parts.map((part) => ("text" in part ? escapeRuntime(part.text) : `\${${part.reference}}`)).join("");
@@ -180,7 +183,8 @@ export function runtimeText(value: RuntimeValue): string {
 export function escapeRuntime(text: string): string {
   if (!text.includes("${")) return text;
   return text.replace(/(\$+)\{/g, (whole, signs: string, at: number) => {
-    const isSafe = signs.length === 1 && !reference.test(text.slice(at + 2, at + 14));
+    referenceAhead.lastIndex = at + 2;
+    const isSafe = signs.length === 1 && !referenceAhead.test(text);
     return isSafe ? whole : `$${whole}`;
   });
 }

@@ -1,13 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { schemaTable } from "./document.ts";
+import { schemaPage, schemaTable } from "./document.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
 const between = /(<!-- schema -->\n)[\s\S]*(<!-- \/schema -->)/;
 
-test("the README's table is the schema", () => {
-  const text = readFileSync(readme, "utf8");
-  const wanted = text.replace(between, (_, open, close) => `${open}\n${schemaTable()}\n\n${close}`);
-  if (process.env["MUSTER_UPDATE_DOCS"] === "1") writeFileSync(readme, wanted);
+test.each([
+  ["README.md", schemaTable],
+  ["../docs/jobspec.md", schemaPage],
+])("what %s says of blocks is the schema", (file, made) => {
+  const place = new URL(`../../${file}`, import.meta.url);
+  const text = readFileSync(place, "utf8");
+  const wanted = text.replace(between, (_, open, close) => `${open}\n${made()}\n\n${close}`);
+  if (process.env["MUSTER_UPDATE_DOCS"] === "1") writeFileSync(place, wanted);
   else expect(text).toBe(wanted);
 });

@@ -12,8 +12,10 @@ export type AttributeType =
   | "string-map"
   /** Number or text, decoded to text. */
   | "text"
+  /** Names with a text or a list of texts each. */
+  | "any"
   /** Not looked into. */
-  | "any";
+  | "free";
 
 export interface AttributeSchema {
   readonly type: AttributeType;
@@ -34,6 +36,8 @@ export interface BlockSchema {
   readonly labels: 0 | 1;
   /** May stand several times. */
   readonly repeats: boolean;
+  /** What stands inside is not looked into. */
+  readonly isOpen?: true;
   /** Not looked into unless the attribute beside it has one of the values: another driver's config is its own. */
   readonly onlyIf?: { readonly attribute: string; readonly oneOf: readonly string[] };
   readonly attributes: Readonly<Record<string, AttributeSchema>>;
@@ -63,16 +67,21 @@ export const refused = (doc: string, reason: string): AttributeSchema => ({
   reason,
 });
 
-export function block(
-  doc: string,
-  parts: {
-    readonly labels?: 0 | 1;
-    readonly repeats?: boolean;
-    readonly onlyIf?: BlockSchema["onlyIf"];
-    readonly attributes?: Readonly<Record<string, AttributeSchema>>;
-    readonly blocks?: Readonly<Record<string, BlockSchema>>;
-  },
-): BlockSchema {
+/** What a block takes and holds. */
+export interface BlockParts {
+  readonly labels?: 0 | 1;
+  readonly repeats?: boolean;
+  readonly onlyIf?: BlockSchema["onlyIf"];
+  readonly attributes?: Readonly<Record<string, AttributeSchema>>;
+  /** Blocks that work may be given by their parts alone, where their names say enough. */
+  readonly blocks?: Readonly<Record<string, BlockSchema | BlockParts>>;
+}
+
+export function block(doc: string, parts: BlockParts): BlockSchema {
+  const blocks = Object.entries(parts.blocks ?? {}).map(([name, inner]): [string, BlockSchema] => [
+    name,
+    "status" in inner ? inner : block("", inner),
+  ]);
   return {
     status: "works",
     doc,
@@ -80,20 +89,21 @@ export function block(
     repeats: parts.repeats ?? false,
     ...(parts.onlyIf ? { onlyIf: parts.onlyIf } : {}),
     attributes: parts.attributes ?? {},
-    blocks: parts.blocks ?? {},
+    blocks: Object.fromEntries(blocks),
   };
 }
 
-const outside = (status: Status, doc: string, reason: string): BlockSchema => ({
+/** Anything may stand inside. */
+export const openBlock = (doc: string): BlockSchema => ({ ...block(doc, { repeats: true }), isOpen: true });
+
+/** With parts it is checked inside as if it worked. */
+const outside = (status: Status, doc: string, reason: string, parts?: BlockParts): BlockSchema => ({
+  ...(parts ? block(doc, parts) : openBlock(doc)),
   status,
-  doc,
   reason,
-  labels: 0,
-  repeats: true,
-  attributes: {},
-  blocks: {},
 });
 
-/** A block that is known and not looked into. */
-export const warnedBlock = (doc: string, reason: string): BlockSchema => outside("warned", doc, reason);
-export const refusedBlock = (doc: string, reason: string): BlockSchema => outside("refused", doc, reason);
+export const warnedBlock = (doc: string, reason: string, parts?: BlockParts): BlockSchema =>
+  outside("warned", doc, reason, parts);
+export const refusedBlock = (doc: string, reason: string, parts?: BlockParts): BlockSchema =>
+  outside("refused", doc, reason, parts);

@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+
+import { dockerAttributes, dockerBlocks } from "./docker-config.ts";
 import {
   type AttributeSchema,
   type BlockSchema,
@@ -9,6 +11,25 @@ import {
   warnedBlock,
   works,
 } from "./model.ts";
+import {
+  actionParts,
+  affinityParts,
+  artifactParts,
+  consulParts,
+  csiPluginParts,
+  deviceParts,
+  dispatchPayloadParts,
+  identityParts,
+  numaParts,
+  oldNetworkParts,
+  scheduleParts,
+  secretParts,
+  taskScalingParts,
+  templateParts,
+  vaultParts,
+  volumeMountParts,
+  weightsParts,
+} from "./outside.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";
@@ -147,8 +168,8 @@ export const serviceBlock: BlockSchema = block("A name in discovery.", {
     check: checkBlock,
     check_restart: checkRestartBlock,
     connect: refusedBlock("Service mesh.", consul),
-    weights: warnedBlock("Weights of answers.", "all instances weigh the same in this release"),
-    identity: refusedBlock("Workload identity.", later),
+    weights: warnedBlock("Weights of answers.", "all instances weigh the same in this release", weightsParts),
+    identity: refusedBlock("Workload identity.", later, identityParts),
   },
 });
 
@@ -185,8 +206,9 @@ const configBlock: BlockSchema = block("What the driver runs.", {
     pid_mode: refused("Whose processes it sees.", "a container has processes of its own"),
     ipc_mode: refused("Whose shared memory it sees.", "a container has shared memory of its own"),
     denied_envs: refused("Environment variables left out.", later),
+    ...dockerAttributes,
   },
-  blocks: { auth: authBlock },
+  blocks: { auth: authBlock, ...dockerBlocks },
 });
 
 const resourcesBlock: BlockSchema = block("What a task is given.", {
@@ -201,9 +223,9 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     secrets: warned("Size of the secrets folder.", "has no effect"),
   },
   blocks: {
-    network: refusedBlock("Old place of network.", "write network in the group"),
-    device: refusedBlock("GPUs and such.", later),
-    numa: warnedBlock("Memory close to cores.", "has no effect in this release"),
+    network: refusedBlock("Old place of network.", "write network in the group", oldNetworkParts),
+    device: refusedBlock("GPUs and such.", later, deviceParts),
+    numa: warnedBlock("Memory close to cores.", "has no effect in this release", numaParts),
   },
 });
 
@@ -251,19 +273,23 @@ export const taskBlock: BlockSchema = block("A program.", {
     constraint: constraintBlock,
     restart: restartBlock,
     logs: logsBlock,
-    template: refusedBlock("Files made from templates.", `${later}; heredocs in args or env can carry text`),
-    artifact: refusedBlock("Files fetched before the start.", later),
-    volume_mount: refusedBlock("Mounts.", later),
+    template: refusedBlock(
+      "Files made from templates.",
+      `${later}; heredocs in args or env can carry text`,
+      templateParts,
+    ),
+    artifact: refusedBlock("Files fetched before the start.", later, artifactParts),
+    volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
     lifecycle: lifecycleBlock,
-    dispatch_payload: refusedBlock("File of a dispatch.", later),
-    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
-    scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it"),
-    action: warnedBlock("Commands to run in the task.", "use muster job exec"),
-    schedule: refusedBlock("Pauses by time.", later),
-    identity: warnedBlock("Workload identity.", "no tokens are given to tasks in this release"),
-    secret: refusedBlock("Secrets from providers.", later),
-    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault"),
-    consul: warnedBlock("Consul cluster.", "Muster has its own discovery"),
-    csi_plugin: refusedBlock("Storage plugin.", later),
+    dispatch_payload: refusedBlock("File of a dispatch.", later, dispatchPayloadParts),
+    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
+    scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it", taskScalingParts),
+    action: warnedBlock("Commands to run in the task.", "use muster job exec", actionParts),
+    schedule: refusedBlock("Pauses by time.", later, scheduleParts),
+    identity: warnedBlock("Workload identity.", "no tokens are given to tasks in this release", identityParts),
+    secret: refusedBlock("Secrets from providers.", later, secretParts),
+    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
+    consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
+    csi_plugin: refusedBlock("Storage plugin.", later, csiPluginParts),
   },
 });

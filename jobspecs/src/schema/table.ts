@@ -1,6 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
 import { groupBlock } from "./group.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
+import {
+  affinityParts,
+  consulParts,
+  migrateParts,
+  multiregionParts,
+  parameterizedParts,
+  secretParts,
+  spreadParts,
+  uiParts,
+  vaultParts,
+} from "./outside.ts";
 import { constraintBlock, metaAttribute, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
 
 const periodicBlock = block("When a batch job runs.", {
@@ -55,15 +66,15 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     periodic: periodicBlock,
     group: groupBlock,
     task: taskBlock,
-    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release"),
-    spread: warnedBlock("Spread over values.", "preferences have no effect in this release"),
-    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release"),
-    parameterized: refusedBlock("Job started by dispatch.", later),
-    multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster"),
-    ui: warnedBlock("Description and links.", "not shown in this release"),
-    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault"),
-    secret: refusedBlock("Secrets from providers.", later),
-    consul: warnedBlock("Consul cluster.", "Muster has its own discovery"),
+    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
+    spread: warnedBlock("Spread over values.", "preferences have no effect in this release", spreadParts),
+    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release", migrateParts),
+    parameterized: refusedBlock("Job started by dispatch.", later, parameterizedParts),
+    multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster", multiregionParts),
+    ui: warnedBlock("Description and links.", "not shown in this release", uiParts),
+    vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
+    secret: refusedBlock("Secrets from providers.", later, secretParts),
+    consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
   },
 });
 

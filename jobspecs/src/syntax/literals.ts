@@ -38,8 +38,13 @@ const simpleEscapes: ReadonlyMap<string, string> = new Map([
 /** Literal text as written -> as meant: backslash escapes (quoted form only), and `$${`, `%%{` in both forms. */
 export function resolveEscapes(cursor: Cursor, raw: string, span: Span, isHeredoc: boolean): string {
   const unescaped = isHeredoc || !raw.includes("\\") ? raw : resolveBackslashes(cursor, raw, span);
-  return unescaped.includes("{") ? unescapeSequences(raw, unescaped) : unescaped;
+  const text = unescaped.includes("{") ? unescapeSequences(raw, unescaped) : unescaped;
+  // Texts that look the same are the same: HCL's are composed.
+  return beyondLatin.test(text) ? text.normalize("NFC") : text;
 }
+
+/** Where nothing of it is in a text, the text is composed already. */
+const beyondLatin = /[\u0300-\uffff]/;
 
 /** A sign doubled before `{` loses one; runs longer than two lose one as well. */
 function unescapeSequences(raw: string, text: string): string {

@@ -1,3 +1,4 @@
+import type { Span } from "../diagnostics/diagnostic.ts";
 import { Cursor, Exhausted, Unreadable } from "./cursor.ts";
 import { parseExpression } from "./expressions.ts";
 import { sourceBytesMax } from "./limits.ts";
@@ -16,7 +17,7 @@ export function parse(source: Source, report: Report): Body {
   if (isTooLarge(source, report)) return empty;
   const cursor = new Cursor(source, scan(source.text), report);
   try {
-    return parseBody(cursor, false);
+    return parseBody(cursor);
   } catch (error) {
     if (error instanceof Exhausted) return empty;
     throw error;
@@ -73,7 +74,9 @@ function utf8Length(text: string): number {
   return bytes;
 }
 
-function parseBody(cursor: Cursor, braced: boolean): Body {
+/** `open` is the brace that the body stands in; absent: it is the file. */
+function parseBody(cursor: Cursor, open?: Span): Body {
+  const braced = open !== undefined;
   const start = cursor.start;
   const items: BodyItem[] = [];
   const attributes = new Map<string, Attribute>();
@@ -82,12 +85,14 @@ function parseBody(cursor: Cursor, braced: boolean): Body {
     if (kind === token.newline) {
       cursor.take();
     } else if (kind === token.eof) {
-      if (braced) {
-        cursor.fail(cursor.span, {
+      if (open) {
+        cursor.error(open, {
           code: "syntax/unclosed-block",
-          summary: "the file ends before the block is closed",
+          summary: "the file ends before this block is closed",
           hint: 'add the missing "}"',
         });
+        // The blocks around it are open as well, for the same reason.
+        throw new Exhausted();
       }
       return { start, end: cursor.start, items };
     } else if (kind === token.closeBrace && braced) {
@@ -198,24 +203,29 @@ function parseBlock(cursor: Cursor, type: string, typeSpan: { start: number; end
       });
     }
   }
-  cursor.take();
-  const body = cursor.nested(() => parseBracedBody(cursor));
+  const open = cursor.take();
+  const body = cursor.nested(() => parseBracedBody(cursor, open));
   const end = cursor.take().end;
   endLine(cursor, "block");
   return { kind: "block", start: typeSpan.start, end, type, typeSpan, labels, body };
 }
 
 /** Leaves the cursor on the closing brace. */
-function parseBracedBody(cursor: Cursor): Body {
+function parseBracedBody(cursor: Cursor, open: Span): Body {
   const kind = cursor.peek();
-  if (kind === token.newline || kind === token.eof || kind === token.closeBrace) return parseBody(cursor, true);
+  if (kind === token.newline || kind === token.eof || kind === token.closeBrace) return parseBody(cursor, open);
   const start = cursor.start;
   if (kind !== token.identifier || cursor.peekSecond() !== token.equal) {
-    cursor.fail(cursor.span, {
-      code: "syntax/one-line-block",
-      summary: "a block on one line holds one attribute and no other block",
-      hint: 'start a new line after "{"',
-    });
+    // The place is what begins the other block: its word and what follows.
+    if (cursor.peekSecond() === token.openBrace) cursor.take();
+    cursor.fail(
+      { start, end: cursor.end },
+      {
+        code: "syntax/one-line-block",
+        summary: "a block on one line holds one attribute and no other block",
+        hint: 'start a new line after "{"',
+      },
+    );
   }
   cursor.countNode();
   const name = cursor.text;

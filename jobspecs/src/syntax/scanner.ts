@@ -172,7 +172,7 @@ class Scanner {
     const start = this.#at;
     if (frame.lineStart) {
       const lineEnd = text.indexOf("\n", start);
-      if (lineEnd >= 0 && text.slice(start, lineEnd).trim() === frame.marker) {
+      if (lineEnd >= 0 && isMarkerLine(text.slice(start, lineEnd), frame.marker)) {
         const markerStart = text.indexOf(frame.marker, start);
         this.#frames.pop();
         this.#push(token.closeHeredoc, markerStart, markerStart + frame.marker.length);
@@ -202,6 +202,13 @@ class Scanner {
     this.#push(code === 36 ? token.interpolation : token.control, at, at + length);
     this.#frames.push({ kind: "code", braces: 0 });
   }
+}
+
+/** Blanks may stand around the marker; a carriage return only where it belongs to the line break. */
+function isMarkerLine(line: string, marker: string): boolean {
+  if (line.trim() !== marker) return false;
+  const at = line.indexOf("\r");
+  return at < 0 || at === line.length - 1;
 }
 
 function opensSequence(text: string, at: number): boolean {

@@ -1,0 +1,321 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+import { type BlockParts, openBlock, works } from "./model.ts";
+
+/**
+ * What stands inside of blocks that this release refuses, or gives no effect. They are read and checked all the same, so
+ * that a slip is found now and not when the block begins to work.
+ */
+
+const constraintLike = {
+  attribute: works("string", "Left side."),
+  operator: works("string", "Comparison."),
+  value: works("text", "Right side."),
+};
+
+export const templateParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    data: works("string", "The template's text; or source."),
+    source: works("string", "A file that holds it."),
+    destination: works("string", "Where the result goes, below the task's folder.", { required: true }),
+    change_mode: works("string", "restart (default), signal, script or noop.", {
+      oneOf: ["restart", "signal", "script", "noop"],
+    }),
+    change_signal: works("string", "Of mode signal; SIGHUP."),
+    once: works("bool", "Rendered at the start alone; false."),
+    splay: works("duration", "A change is told up to so much later; 5s.", { min: 0 }),
+    perms: works("string", "Mode of the file; 0644."),
+    uid: works("integer", "Owner."),
+    gid: works("integer", "Group."),
+    left_delimiter: works("string", "{{"),
+    right_delimiter: works("string", "}}"),
+    env: works("bool", "The result holds names and values for the environment; false."),
+    error_on_missing_key: works("bool", "false."),
+    vault_grace: works("duration", "Old; without effect."),
+  },
+  blocks: {
+    change_script: {
+      attributes: {
+        command: works("string", "Program of mode script.", { required: true }),
+        args: works("strings", "Its arguments."),
+        timeout: works("duration", "5s.", { min: 0 }),
+        fail_on_error: works("bool", "Its failure ends the task; false."),
+        run_on_first_render: works("bool", "false."),
+      },
+    },
+    wait: {
+      attributes: {
+        min: works("duration", "A change is waited for so long.", { min: 0 }),
+        max: works("duration", "At most.", { min: 0 }),
+      },
+    },
+  },
+};
+
+export const artifactParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    source: works("string", "Address of what is fetched.", { required: true }),
+    destination: works("string", "Below the task's folder; local/."),
+    mode: works("string", "any (default), file or dir.", { oneOf: ["any", "file", "dir"] }),
+    options: works("string-map", "checksum and others."),
+    headers: works("string-map", "Of http."),
+    insecure: works("bool", "Any certificate will do; false."),
+    chown: works("bool", "Given to the task's user; false."),
+  },
+};
+
+export const volumeParts: BlockParts = {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    type: works("string", "host or csi.", { oneOf: ["host", "csi"] }),
+    source: works("string", "Name of the volume."),
+    read_only: works("bool", "false."),
+    sticky: works("bool", "The same volume again; false."),
+    access_mode: works("string", "Of csi."),
+    attachment_mode: works("string", "Of csi."),
+    per_alloc: works("bool", "One volume an instance; false."),
+  },
+  blocks: {
+    mount_options: {
+      attributes: { fs_type: works("string", "File system."), mount_flags: works("strings", "Flags of the mount.") },
+    },
+  },
+};
+
+export const volumeMountParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    volume: works("string", "Label of a volume of the group."),
+    destination: works("string", "Path inside."),
+    read_only: works("bool", "false."),
+    propagation_mode: works("string", "private (default), host-to-task or bidirectional.", {
+      oneOf: ["private", "host-to-task", "bidirectional"],
+    }),
+    selinux_label: works("string", "Z, z or nothing."),
+  },
+};
+
+export const parameterizedParts: BlockParts = {
+  attributes: {
+    payload: works("string", "optional (default), required or forbidden.", {
+      oneOf: ["optional", "required", "forbidden"],
+    }),
+    meta_required: works("strings", "Names that a dispatch must give."),
+    meta_optional: works("strings", "Names that it may give."),
+  },
+};
+
+export const dispatchPayloadParts: BlockParts = {
+  attributes: { file: works("string", "Below local/.", { required: true }) },
+};
+
+export const ephemeralDiskParts: BlockParts = {
+  attributes: {
+    size: works("integer", "MB; 300.", { min: 0 }),
+    sticky: works("bool", "A new instance goes where the old was; false."),
+    migrate: works("bool", "Its files come along; false."),
+  },
+};
+
+export const migrateParts: BlockParts = {
+  attributes: {
+    max_parallel: works("integer", "1.", { min: 0 }),
+    health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
+    min_healthy_time: works("duration", "10s.", { min: 0 }),
+    healthy_deadline: works("duration", "5m.", { min: 0 }),
+  },
+};
+
+export const affinityParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    ...constraintLike,
+    weight: works("integer", "-100 to 100; 50.", { min: -100, max: 100 }),
+    regexp: works("string", "Short for operator = regexp."),
+    version: works("string", "Short for operator = version."),
+    semver: works("string", "Short for operator = semver."),
+    set_contains: works("string", "Short for operator = set_contains."),
+    set_contains_all: works("string", "Short for operator = set_contains."),
+    set_contains_any: works("string", "Short for operator = set_contains_any."),
+  },
+};
+
+export const spreadParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    attribute: works("string", "Over whose values."),
+    weight: works("integer", "0 to 100; 50.", { min: 0, max: 100 }),
+  },
+  blocks: {
+    target: {
+      labels: 1,
+      repeats: true,
+      attributes: {
+        value: works("string", "In place of the label."),
+        percent: works("integer", "Of the instances.", { min: 0, max: 100 }),
+      },
+    },
+  },
+};
+
+export const scalingParts: BlockParts = {
+  attributes: {
+    enabled: works("bool", "true."),
+    min: works("integer", "The count.", { min: 0 }),
+    max: works("integer", "At most.", { required: true, min: 0 }),
+    type: works("string", "horizontal."),
+  },
+  blocks: { policy: openBlock("Of the autoscaler alone.") },
+};
+
+/** `scaling "cpu" { }` of a task. */
+export const taskScalingParts: BlockParts = { ...scalingParts, labels: 1, repeats: true };
+
+export const disconnectParts: BlockParts = {
+  attributes: {
+    lost_after: works("duration", "Cut off this long: replaced.", { min: 0 }),
+    stop_on_client_after: works("duration", "Cut off this long: the agent stops it.", { min: 0 }),
+    replace: works("bool", "Another is started meanwhile; true."),
+    reconcile: works("string", "best_score (default), keep_original, keep_replacement or longest_running.", {
+      oneOf: ["best_score", "keep_original", "keep_replacement", "longest_running"],
+    }),
+  },
+};
+
+export const actionParts: BlockParts = {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    command: works("string", "Program.", { required: true }),
+    args: works("strings", "Its arguments."),
+  },
+};
+
+export const uiParts: BlockParts = {
+  attributes: { description: works("string", "At most 1000 characters.") },
+  blocks: {
+    link: {
+      repeats: true,
+      attributes: { label: works("string", "Shown text."), url: works("string", "Where it leads.") },
+    },
+  },
+};
+
+export const deviceParts: BlockParts = {
+  labels: 1,
+  repeats: true,
+  attributes: { count: works("integer", "1.", { min: 1 }) },
+  blocks: { constraint: { repeats: true, attributes: constraintLike }, affinity: affinityParts },
+};
+
+export const numaParts: BlockParts = {
+  attributes: {
+    affinity: works("string", "none (default), prefer or require.", { oneOf: ["none", "prefer", "require"] }),
+    devices: works("strings", "Devices that are to be close."),
+  },
+};
+
+export const scheduleParts: BlockParts = {
+  blocks: {
+    cron: {
+      attributes: {
+        start: works("string", "Cron text."),
+        end: works("string", "Minute and hour."),
+        timezone: works("string", "IANA name."),
+      },
+    },
+  },
+};
+
+export const identityParts: BlockParts = {
+  repeats: true,
+  attributes: {
+    name: works("string", "default."),
+    aud: works("strings", "Whom the token is for."),
+    ttl: works("duration", "How long it holds.", { min: 0 }),
+    env: works("bool", "Into the environment; false."),
+    file: works("bool", "Into a file; false."),
+    filepath: works("string", "Which."),
+    change_mode: works("string", "noop (default), restart or signal.", { oneOf: ["noop", "restart", "signal"] }),
+    change_signal: works("string", "Of mode signal."),
+    service_name: works("string", "Of a service's."),
+    extra_claims: works("string-map", "More in the token."),
+  },
+};
+
+export const secretParts: BlockParts = {
+  labels: 1,
+  repeats: true,
+  attributes: {
+    provider: works("string", "Who has it."),
+    path: works("string", "Its name there."),
+    env: works("string-map", "For the provider."),
+  },
+  blocks: { config: openBlock("Of the provider alone.") },
+};
+
+export const vaultParts: BlockParts = {
+  attributes: {
+    role: works("string", "Role."),
+    policies: works("strings", "Policies."),
+    namespace: works("string", "Namespace."),
+    cluster: works("string", "Cluster."),
+    env: works("bool", "true."),
+    disable_file: works("bool", "false."),
+    change_mode: works("string", "restart (default), signal or noop.", { oneOf: ["restart", "signal", "noop"] }),
+    change_signal: works("string", "Of mode signal."),
+    allow_token_expiration: works("bool", "false."),
+  },
+};
+
+export const consulParts: BlockParts = {
+  attributes: {
+    namespace: works("string", "Namespace."),
+    cluster: works("string", "Cluster."),
+    partition: works("string", "Partition."),
+  },
+};
+
+export const csiPluginParts: BlockParts = {
+  attributes: {
+    id: works("string", "Name of the plugin."),
+    type: works("string", "node, controller or monolith.", { oneOf: ["node", "controller", "monolith"] }),
+    mount_dir: works("string", "/csi."),
+    stage_publish_base_dir: works("string", "Where volumes are staged."),
+    health_timeout: works("duration", "30s.", { min: 0 }),
+  },
+};
+
+export const multiregionParts: BlockParts = {
+  blocks: {
+    strategy: {
+      attributes: { max_parallel: works("integer", "Regions at a time."), on_failure: works("string", "What then.") },
+    },
+    region: {
+      labels: 1,
+      repeats: true,
+      attributes: {
+        count: works("integer", "Instances.", { min: 0 }),
+        datacenters: works("strings", "Data centres."),
+        node_pool: works("string", "Pool."),
+        meta: works("string-map", "Names and texts."),
+      },
+    },
+  },
+};
+
+export const weightsParts: BlockParts = {
+  attributes: { passing: works("integer", "1.", { min: 0 }), warning: works("integer", "1.", { min: 0 }) },
+};
+
+export const cniParts: BlockParts = {
+  attributes: { args: works("string-map", "For the plugins.") },
+};
+
+export const oldNetworkParts: BlockParts = {
+  repeats: true,
+  attributes: { mbits: works("integer", "Old.") },
+  blocks: { port: openBlock("A port.") },
+};

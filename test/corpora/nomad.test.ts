@@ -1,0 +1,69 @@
+import { createRequire } from "node:module";
+import { compileJob, formatSource, validateSource } from "@muster/jobspecs";
+import { expect } from "vitest";
+import { testUnless } from "../e2e-root/machine.ts";
+import { cloneOf } from "./clone.ts";
+
+const { clone, reason } = cloneOf("MUSTER_NOMAD_CLONE", "hashicorp/nomad");
+const reference = createRequire(new URL("../../jobspecs/package.json", import.meta.url))("hcl2-parser") as {
+  parseToString(text: string): [string, unknown];
+};
+
+/** Every file that holds a job block, whatever its name ends with. */
+const jobFiles = clone
+  ? clone
+      .read(clone.paths().filter((path) => /\.(nomad|hcl|tpl)$|\.nomad\./.test(path) && !path.startsWith("website/")))
+      .filter(({ text }) => /^\s*job\s.*\{/m.test(text))
+  : [];
+
+testUnless(
+  reason,
+  "every job file of Nomad's repository has the reference's verdict",
+  () => {
+    expect(jobFiles.length).toBeGreaterThan(200);
+    const different = jobFiles.filter(({ path, text }) => {
+      const accepted = !validateSource(path, text).some(({ severity }) => severity === "error");
+      return accepted !== !reference.parseToString(text)[1];
+    });
+    expect(different.map(({ path }) => path)).toEqual([]);
+  },
+  120_000,
+);
+
+testUnless(
+  reason,
+  "every block and attribute in them is known: it works, is warned of or refused, with a reason",
+  () => {
+    const problems: string[] = [];
+    let decoded = 0;
+    for (const { path, text } of jobFiles) {
+      const { job, diagnostics, omittedCount } = compileJob({ file: path, text });
+      if (job) decoded++;
+      expect(omittedCount, path).toBe(0);
+      for (const { code, summary, line } of diagnostics)
+        if (/^schema\/(unknown|labels|repeated|wrong-type)/.test(code)) problems.push(`${path}:${line} ${summary}`);
+    }
+    // Read, but of another kind of driver, whose settings are its own affair.
+    expect(problems).toEqual([]);
+    expect(decoded).toBeGreaterThan(100);
+  },
+  60_000,
+);
+
+testUnless(
+  reason,
+  "formatting them twice changes nothing more, and never a byte that is not a blank",
+  () => {
+    for (const { path, text } of jobFiles) {
+      const once = formatSource(text);
+      expect(formatSource(once), path).toBe(once);
+      expect(once.replace(/\s+/g, ""), path).toBe(text.replace(/\s+/g, ""));
+    }
+  },
+  60_000,
+);
+
+testUnless(reason, "the repository's own case of a formatter comes out as there", () => {
+  const [input, output] = clone?.read(["command/testdata/fmt/job.in.hcl", "command/testdata/fmt/job.out.hcl"]) ?? [];
+  expect(formatSource(input?.text ?? "")).toBe(output?.text);
+});
