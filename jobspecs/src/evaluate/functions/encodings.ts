@@ -1,3 +1,4 @@
+import { parseDocument } from "yaml";
 import type { Surroundings } from "../scope.ts";
 import {
   boolValue,
@@ -10,7 +11,6 @@ import {
   stringValue,
   type Value,
 } from "../value.ts";
-import { parseYaml, YamlInvalid } from "../yaml.ts";
 import { FunctionFailure, type FunctionTable, textOf } from "./kit.ts";
 
 const hashed = (algorithm: "md5" | "sha1" | "sha256" | "sha512"): FunctionTable[string] => ({
@@ -41,12 +41,26 @@ export const encodingFunctions: FunctionTable = {
   rsadecrypt: { min: 2, max: 2, run: (args, around) => decrypted(textOf(args, 0), textOf(args, 1), around) },
 };
 
+/** Aliases of one document: each may stand for all that is above it. */
+const yamlAliasesMax = 100;
+
 function fromYaml(text: string): Value {
+  const { parsed, fault } = readYaml(text);
+  if (fault) throw new FunctionFailure(fault);
+  return fromJson(parsed);
+}
+
+/** One document, by version 1.2 of YAML; or why it is none. */
+function readYaml(text: string): { readonly parsed?: unknown; readonly fault?: string } {
   try {
-    return parseYaml(text);
+    const document = parseDocument(text, { prettyErrors: true, logLevel: "error" });
+    const [error] = document.errors;
+    if (error) return { fault: (error.message.split("\n")[0] ?? "").replace(/:$/, "") };
+    return { parsed: document.toJS({ maxAliasCount: yamlAliasesMax }) };
   } catch (error) {
-    if (error instanceof YamlInvalid) throw new FunctionFailure(error.message);
-    throw error;
+    // The reader calls itself for each level, and counts aliases only when they are followed.
+    if (error instanceof RangeError) return { fault: "it is too deep" };
+    return { fault: (error as Error).message };
   }
 }
 
