@@ -303,12 +303,10 @@ test("what this master does not do is refused by name", async () => {
   const framework = await cluster.framework("services");
   await cluster.agent("a-1");
   await framework.say({
-    claims: [{ ...emptyMessage("Claim"), claimId: "c-1" }],
     demands: [emptyMessage("Demand")],
     teardown: {},
   });
   expect(framework.all("refusals").map((refused) => [refused.call, refused.refusal?.kind])).toEqual([
-    ["claim", "unsupported"],
     ["demand", "unsupported"],
     ["teardown", "unsupported"],
   ]);
