@@ -13,7 +13,7 @@ const waiting: readonly OptionSpec[] = [
 ];
 const yes: OptionSpec = { flags: "-y, --yes", help: "do not ask" };
 const nameArgument = { name: "<name>", help: "name of the job, or a beginning that only it has" };
-const fileArgument = { name: "<file>", help: "jobspec in HCL; - reads standard input" };
+const fileArgument = { name: "<file>", help: "jobspec in HCL or JSON; - reads standard input" };
 const checkVersion: readonly OptionSpec[] = [
   { flags: "--check-version <version>", help: "refuse unless this is the job's version now; 0: it must be new" },
   { flags: "--check-index <version>", help: "the same, as Nomad calls it", hidden: true },

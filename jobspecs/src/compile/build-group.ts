@@ -10,6 +10,7 @@ import {
   networkModes,
   type TaskGroup,
 } from "../job/types.ts";
+import { buildEnvironment } from "./build-environment.ts";
 import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
@@ -19,6 +20,7 @@ export interface GroupContext {
   readonly jobId: string;
   readonly type: JobType;
   readonly meta: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
   readonly job: DecodedBlock;
   readonly groupCount: number;
 }
@@ -47,6 +49,7 @@ export function buildGroup(
   }
   const network = buildNetwork(block);
   const meta = { ...context.meta, ...block?.textMap("meta") };
+  const env = { ...context.env, ...(block ? buildEnvironment(block) : {}) };
   const serviceName = context.groupCount === 1 ? context.jobId : `${context.jobId}-${name}`;
   const services = { defaultName: serviceName, network, taskNames: [] };
   const runMsMax = block?.number("max_run_duration");
@@ -66,7 +69,7 @@ export function buildGroup(
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),
     meta,
-    tasks: tasks.map((task) => buildTask(task, { type: context.type, meta, services })),
+    tasks: tasks.map((task) => buildTask(task, { type: context.type, meta, env, services })),
   };
 }
 

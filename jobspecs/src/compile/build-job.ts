@@ -1,5 +1,6 @@
 import { cronProblem, intervalProblem, isTimeZone, type TextProblem } from "../job/schedules.ts";
 import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type TaskGroup } from "../job/types.ts";
+import { buildEnvironment } from "./build-environment.ts";
 import { buildGroup } from "./build-group.ts";
 import { buildConstraints } from "./build-policies.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -28,7 +29,7 @@ export function buildJob(block: DecodedBlock): Job {
   const type = (block.text("type") ?? "service") as JobType;
   const schedule = buildSchedule(block, type);
   const meta = block.textMap("meta");
-  const common = { jobId: id, type, meta, job: block };
+  const common = { jobId: id, type, meta, env: buildEnvironment(block), job: block };
   const groupBlocks = block.all("group");
   const taskBlocks = block.all("task");
   if (groupBlocks.length + taskBlocks.length === 0) {

@@ -2,6 +2,7 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job/defaults.ts";
 import type { Driver, JobType, LifecycleHook, Task, TaskLogs, TaskResources } from "../job/types.ts";
 import { buildConfig } from "./build-config.ts";
+import { buildEnvironment } from "./build-environment.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -9,6 +10,7 @@ import type { DecodedBlock } from "./decoded.ts";
 export interface TaskContext {
   readonly type: JobType;
   readonly meta: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
   readonly services: ServiceContext;
 }
 
@@ -33,7 +35,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     driver: driver ?? "process",
     config: buildConfig(config, driver),
     ...(user === undefined ? {} : { user }),
-    env: buildEnvironment(block),
+    env: { ...context.env, ...buildEnvironment(block) },
     resources: buildResources(block.first("resources")),
     constraints: buildConstraints(block),
     services: buildServices(block, context.services),
@@ -75,16 +77,6 @@ function readDriver(block: DecodedBlock): Driver | undefined {
       didYouMean(driver, ["process", "raw_exec", "exec", "oci", "docker"]) ?? 'use driver = "oci", "exec" or "process"',
   });
   return undefined;
-}
-
-function buildEnvironment(block: DecodedBlock): Readonly<Record<string, string>> {
-  const env = block.textMap("env");
-  for (const name of Object.keys(env)) {
-    if (name === "" || name.includes("=") || name.includes("\0")) {
-      block.error("env", { code: "job/bad-env", summary: `"${name}" can't be the name of an environment variable` });
-    }
-  }
-  return env;
 }
 
 function buildResources(block: DecodedBlock | undefined): TaskResources {

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { Locals } from "../evaluate/locals.ts";
+import { type LocalDefinition, Locals } from "../evaluate/locals.ts";
 import type { FileReader, Scope } from "../evaluate/scope.ts";
 import { canonicalJson } from "../job/canonical.ts";
 import { decodeJob } from "../job/decode-job.ts";
@@ -12,6 +12,8 @@ import { Report, Source } from "../syntax/source.ts";
 import type { Attribute, Block, Body } from "../syntax/tree.ts";
 import { buildJob } from "./build-job.ts";
 import { decodeBlock } from "./decode.ts";
+import { Includes } from "./includes.ts";
+import { isJson, readJsonFile } from "./json-body.ts";
 import { surroundingsOf, withinLimits } from "./surroundings.ts";
 import { type VariableInputs, Variables } from "./variables.ts";
 
@@ -30,36 +32,36 @@ export interface CompileInputs extends Partial<VariableInputs> {
 export interface Compiled {
   /** Present if and only if there is no error. */
   readonly job?: Job;
+  /** Variables whose values are to be shown to nobody. */
+  readonly sensitiveNames: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
   /** Diagnostics beyond the limit, counted only. */
   readonly omittedCount: number;
 }
 
-/** A jobspec and its variables -> the typed job, or diagnostics. Never throws for what is in the texts. */
+type Settled = Pick<Compiled, "job" | "sensitiveNames">;
+
+/** A jobspec in HCL or JSON syntax and its variables -> the typed job, or diagnostics. Never throws for what is in the texts. */
 export function compileJob(inputs: CompileInputs): Compiled {
   const source = new Source(inputs.file, inputs.text);
   const report = new Report();
-  const body = parse(source, report);
-  const job =
+  const body = isJson(inputs.text) ? readJsonFile(source, report) : parse(source, report);
+  const settled =
     report.errorCount === 0 ? withinLimits(source, report, () => compileBody(source, body, inputs, report)) : undefined;
   return {
-    ...(job && report.errorCount === 0 ? { job } : {}),
+    ...(settled?.job && report.errorCount === 0 ? { job: settled.job } : {}),
+    sensitiveNames: settled?.sensitiveNames ?? [],
     diagnostics: report.diagnostics,
     omittedCount: report.omittedCount,
   };
 }
 
-function compileBody(source: Source, body: Body, inputs: CompileInputs, report: Report): Job | undefined {
+function compileBody(source: Source, body: Body, inputs: CompileInputs, report: Report): Settled {
   const surroundings = surroundingsOf(inputs);
-  const variables = new Variables(source, report, surroundings);
-  const definitions = new Map<string, Attribute>();
-  const jobs = sortItems(source, body, report, variables, definitions);
-  variables.settle({
-    variables: inputs.variables ?? [],
-    variableFiles: inputs.variableFiles ?? [],
-    environment: inputs.environment ?? {},
-  });
+  const variables = new Variables(report, surroundings);
+  const definitions = new Map<string, LocalDefinition>();
   const locals = new Locals(definitions);
+  const includes = new Includes(source, inputs.files);
   const scope: Scope = {
     source,
     report,
@@ -69,25 +71,33 @@ function compileBody(source: Source, body: Body, inputs: CompileInputs, report: 
     variableNames: () => variables.names(),
     local: (name, use) => locals.get(name, use, scope),
     localNames: () => locals.names(),
+    open: (block, within) => includes.open(block, within),
   };
-  for (const [name, definition] of definitions) locals.get(name, definition.nameSpan, scope);
+  const jobs = sortItems(body, scope, variables, definitions);
+  variables.settle({
+    variables: inputs.variables ?? [],
+    variableFiles: inputs.variableFiles ?? [],
+    environment: inputs.environment ?? {},
+  });
+  for (const [name, definition] of definitions) locals.get(name, definition.attribute.nameSpan, scope);
+  const sensitiveNames = variables.sensitiveNames();
   const [first, ...others] = jobs;
   for (const other of others) {
-    report.error(source, other.typeSpan, {
+    report.error(other.scope.source, other.block.typeSpan, {
       code: "job/one-job",
       summary: "a file holds one job",
-      related: first && { source, span: first.typeSpan, summary: "the first one" },
+      related: first && { source: first.scope.source, span: first.block.typeSpan, summary: "the first one" },
     });
   }
   if (!first) {
     const end = { start: source.text.length, end: source.text.length };
     report.error(source, end, { code: "job/no-job", summary: "the file has no job block", hint: 'add job "name" { }' });
-    return undefined;
+    return { sensitiveNames };
   }
-  const decoded = decodeBlock(first, jobBlock, scope);
+  const decoded = decodeBlock(first.block, jobBlock, first.scope);
   const job = buildJob(decoded);
-  if (report.errorCount === 0) refuseUnfit(job, source, first, report);
-  return job;
+  if (report.errorCount === 0) refuseUnfit(job, first.scope.source, first.block, report);
+  return { job, sensitiveNames };
 }
 
 /** The framework will check the job again: what it would refuse is said here, where the author sees it. */
@@ -103,16 +113,21 @@ function refuseUnfit(job: Job, source: Source, block: Block, report: Report): vo
   }
 }
 
-const topLevel = ["job", "variable", "variables", "locals"];
+const topLevel = ["job", "variable", "variables", "locals", "include"];
+
+interface ScopedBlock {
+  readonly block: Block;
+  readonly scope: Scope;
+}
 
 function sortItems(
-  source: Source,
   body: Body,
-  report: Report,
+  scope: Scope,
   variables: Variables,
-  definitions: Map<string, Attribute>,
-): Block[] {
-  const jobs: Block[] = [];
+  definitions: Map<string, LocalDefinition>,
+): ScopedBlock[] {
+  const { source, report } = scope;
+  const jobs: ScopedBlock[] = [];
   for (const item of body.items) {
     if (item.kind === "attribute") {
       report.error(source, item.nameSpan, {
@@ -120,13 +135,16 @@ function sortItems(
         summary: `no attribute "${item.name}" outside the job block`,
         hint: didYouMean(item.name, topLevel) ?? "move it into the job block",
       });
-    } else if (item.type === "job") jobs.push(item);
-    else if (item.type === "variable") variables.declare(item);
+    } else if (item.type === "job") jobs.push({ block: item, scope });
+    else if (item.type === "variable") variables.declare(item, source);
     else if (item.type === "variables" || item.type === "locals") {
       forAttributes(source, item, report, (attribute) => {
-        if (item.type === "variables") variables.declareShort(attribute);
-        else defineLocal(source, attribute, report, definitions);
+        if (item.type === "variables") variables.declareShort(attribute, source);
+        else defineLocal({ attribute, source }, report, definitions);
       });
+    } else if (item.type === "include") {
+      const included = scope.open?.(item, scope);
+      if (included) jobs.push(...sortItems(included.body, included.scope, variables, definitions));
     } else {
       report.error(source, item.typeSpan, {
         code: "schema/unknown-block",
@@ -150,15 +168,16 @@ function forAttributes(source: Source, block: Block, report: Report, visit: (att
   }
 }
 
-function defineLocal(source: Source, attribute: Attribute, report: Report, definitions: Map<string, Attribute>): void {
+function defineLocal(definition: LocalDefinition, report: Report, definitions: Map<string, LocalDefinition>): void {
+  const { attribute, source } = definition;
   const first = definitions.get(attribute.name);
   if (!first) {
-    definitions.set(attribute.name, attribute);
+    definitions.set(attribute.name, definition);
     return;
   }
   report.error(source, attribute.nameSpan, {
     code: "schema/repeated",
     summary: `local "${attribute.name}" is declared twice`,
-    related: { source, span: first.nameSpan, summary: "first declared here" },
+    related: { source: first.source, span: first.attribute.nameSpan, summary: "first declared here" },
   });
 }

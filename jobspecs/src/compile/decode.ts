@@ -1,9 +1,10 @@
+import type { Span } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { evaluate, pairsOf } from "../evaluate/evaluate.ts";
 import { type Scope, withNames } from "../evaluate/scope.ts";
 import { kindName, mapValue, toText, type Value } from "../evaluate/value.ts";
 import type { AttributeSchema, BlockSchema } from "../schema/model.ts";
-import { Report } from "../syntax/source.ts";
+import { Report, type Source } from "../syntax/source.ts";
 import type { Attribute, Block, BodyItem, Expression } from "../syntax/tree.ts";
 import { type DecodedAttribute, DecodedBlock } from "./decoded.ts";
 import { plainOf } from "./plain.ts";
@@ -11,12 +12,15 @@ import { plainOf } from "./plain.ts";
 /** Blocks that one dynamic block may make. */
 const dynamicBlocksMax = 10_000;
 
+/** An item, and the scope of the file that it stands in. */
+type ScopedItem = readonly [BodyItem, Scope];
+
 interface Gathered {
-  readonly items: readonly BodyItem[];
+  readonly items: readonly ScopedItem[];
   readonly attributes: Map<string, DecodedAttribute>;
   readonly blocks: Map<string, DecodedBlock[]>;
   /** First place of each name, to tell what was written twice. */
-  readonly places: Map<string, { start: number; end: number }>;
+  readonly places: Map<string, { readonly span: Span; readonly source: Source }>;
 }
 
 /** Checks a block against its schema. All that is unknown, refused, warned about or of a wrong type is reported. */
@@ -42,10 +46,11 @@ function decodeItems(
   schema: BlockSchema,
   scope: Scope,
 ): DecodedBlock {
-  const gathered: Gathered = { items, attributes: new Map(), blocks: new Map(), places: new Map() };
-  for (const item of items) {
-    if (item.kind === "attribute") decodeAttribute(item, block.type, schema, scope, gathered);
-    else decodeInner(item, block.type, schema, scope, gathered);
+  const scoped = withIncluded(items, scope);
+  const gathered: Gathered = { items: scoped, attributes: new Map(), blocks: new Map(), places: new Map() };
+  for (const [item, within] of scoped) {
+    if (item.kind === "attribute") decodeAttribute(item, block.type, schema, within, gathered);
+    else decodeInner(item, block.type, schema, within, gathered);
   }
   for (const [name, attribute] of Object.entries(schema.attributes)) {
     if (attribute.required && !gathered.places.has(name)) {
@@ -63,6 +68,15 @@ function decodeItems(
     blocks: gathered.blocks,
     source: scope.source,
     report: scope.report,
+  });
+}
+
+/** What included files hold takes the place of the include. */
+function withIncluded(items: readonly BodyItem[], scope: Scope): ScopedItem[] {
+  return items.flatMap((item): ScopedItem[] => {
+    if (item.kind === "attribute" || item.type !== "include") return [[item, scope]];
+    const included = scope.open?.(item, scope);
+    return included ? withIncluded(included.body.items, included.scope) : [];
   });
 }
 
@@ -87,7 +101,9 @@ function keepAttribute(
   gathered: Gathered,
 ): void {
   const plain = plainOf(value, schema, name, span, scope);
-  if (plain !== undefined) gathered.attributes.set(name, { plain, span: { start: span.start, end: span.end } });
+  if (plain !== undefined) {
+    gathered.attributes.set(name, { plain, span: { start: span.start, end: span.end }, source: scope.source });
+  }
 }
 
 /** Objects made from outside input are asked for their own names alone. */
@@ -116,13 +132,13 @@ function isRepeated(
 ): boolean {
   const first = gathered.places.get(name);
   if (!first) {
-    gathered.places.set(name, span);
+    gathered.places.set(name, { span, source: scope.source });
     return false;
   }
   scope.report.error(scope.source, span, {
     code: "schema/repeated",
     summary: `"${name}" is written twice`,
-    related: { source: scope.source, span: first, summary: "first written here" },
+    related: { ...first, summary: "first written here" },
   });
   return true;
 }
@@ -171,17 +187,18 @@ function decodeInner(item: Block, inside: string, schema: BlockSchema, scope: Sc
   }
   const isKept = isAccepted(known, item.type, item.typeSpan, scope);
   if (!known.repeats && isRepeated(item.type, item.typeSpan, scope, gathered)) return;
-  if (known.isOpen || !isLookedInto(known, scope, gathered)) return;
+  if (known.isOpen || !isLookedInto(known, gathered)) return;
   const decoded = decodeBlock(item, known, scope);
   if (isKept) keepBlock(item.type, decoded, gathered);
 }
 
-function isLookedInto(known: BlockSchema, scope: Scope, gathered: Gathered): boolean {
+function isLookedInto(known: BlockSchema, gathered: Gathered): boolean {
   const { onlyIf } = known;
-  const beside = gathered.items.find((item) => item.kind === "attribute" && item.name === onlyIf?.attribute);
-  if (!onlyIf || beside?.kind !== "attribute") return true;
+  const found = gathered.items.find(([item]) => item.kind === "attribute" && item.name === onlyIf?.attribute);
+  const [beside, within] = found ?? [];
+  if (!onlyIf || !within || beside?.kind !== "attribute") return true;
   // Evaluated quietly: its own decoding reports what is wrong with it.
-  const text = toText(evaluate(beside.value, { ...scope, report: new Report() }));
+  const text = toText(evaluate(beside.value, { ...within, report: new Report() }));
   return text === undefined || onlyIf.oneOf.includes(text);
 }
 

@@ -11,6 +11,8 @@ export interface Headers {
 export interface DecodedAttribute {
   readonly plain: Plain;
   readonly span: Span;
+  /** The file that it stands in, which may be another than its block's. */
+  readonly source: Source;
 }
 
 /** A block whose names, labels and types are right; what was wrong has been reported and is left out. */
@@ -86,20 +88,25 @@ export class DecodedBlock {
     return this.#attributes.get(name)?.span ?? this.span;
   }
 
+  #sourceOf(name: string | undefined): Source {
+    return (name === undefined ? undefined : this.#attributes.get(name)?.source) ?? this.#source;
+  }
+
   error(name: string | undefined, remark: Remark): void {
-    this.#report.error(this.#source, name === undefined ? this.span : this.place(name), remark);
+    this.#report.error(this.#sourceOf(name), name === undefined ? this.span : this.place(name), remark);
   }
 
   /** An error in a part of a text attribute: narrowed to it where the value stands in plain quotes, unescaped. */
   errorWithin(name: string, text: string, part: Span, remark: Remark): void {
     const whole = this.place(name);
-    const at = this.#source.text.slice(whole.start, whole.end).indexOf(`"${text}"`);
+    const source = this.#sourceOf(name);
+    const at = source.text.slice(whole.start, whole.end).indexOf(`"${text}"`);
     const start = whole.start + at + 1;
     const span = at < 0 ? whole : { start: start + part.start, end: start + part.end };
-    this.#report.error(this.#source, span, remark);
+    this.#report.error(source, span, remark);
   }
 
   warning(name: string | undefined, remark: Remark): void {
-    this.#report.warning(this.#source, name === undefined ? this.span : this.place(name), remark);
+    this.#report.warning(this.#sourceOf(name), name === undefined ? this.span : this.place(name), remark);
   }
 }

@@ -19,9 +19,19 @@ export interface VariableInputs {
 interface Declaration {
   readonly name: string;
   readonly span: { readonly start: number; readonly end: number };
+  readonly source: Source;
   readonly type: Type;
   readonly defaultValue?: Expression;
   readonly validations: readonly Block[];
+  /** Its value is shown to nobody. */
+  readonly sensitive: boolean;
+}
+
+/** A text that no excerpt shows. */
+class HiddenSource extends Source {
+  override lineText(): string {
+    return "(sensitive)";
+  }
 }
 
 /** Declared variables with their values: default < environment < files in order < -var. */
@@ -29,11 +39,9 @@ export class Variables {
   readonly #declarations = new Map<string, Declaration>();
   readonly #values = new Map<string, Value>();
   readonly #report: Report;
-  readonly #source: Source;
   readonly #surroundings: Surroundings;
 
-  constructor(source: Source, report: Report, surroundings: Surroundings) {
-    this.#source = source;
+  constructor(report: Report, surroundings: Surroundings) {
     this.#report = report;
     this.#surroundings = surroundings;
   }
@@ -42,34 +50,40 @@ export class Variables {
     return [...this.#declarations.keys()];
   }
 
+  sensitiveNames(): readonly string[] {
+    return [...this.#declarations.values()].flatMap(({ name, sensitive }) => (sensitive ? [name] : []));
+  }
+
   /** undefined = not declared. A declared variable without any value was reported, and is unknown. */
   get(name: string): Value | undefined {
     return this.#declarations.has(name) ? (this.#values.get(name) ?? unknownValue) : undefined;
   }
 
   /** `variable "name" { }` */
-  declare(block: Block): void {
+  declare(block: Block, source: Source): void {
     const label = block.labels[0];
     if (block.labels.length !== 1 || !label) {
-      this.#report.error(this.#source, block.typeSpan, {
+      this.#report.error(source, block.typeSpan, {
         code: "schema/labels",
         summary: 'block "variable" takes one label',
         hint: 'write variable "name" {',
       });
       return;
     }
-    const parts = this.#readDeclaration(block);
-    this.#add({ name: label.text, span: label, ...parts });
+    const parts = this.#readDeclaration(block, source);
+    this.#add({ name: label.text, span: label, source, ...parts });
   }
 
   /** `variables { name = default }` */
-  declareShort(attribute: Attribute): void {
+  declareShort(attribute: Attribute, source: Source): void {
     this.#add({
       name: attribute.name,
       span: attribute.nameSpan,
+      source,
       type: "any",
       defaultValue: attribute.value,
       validations: [],
+      sensitive: false,
     });
   }
 
@@ -79,15 +93,16 @@ export class Variables {
       this.#declarations.set(declaration.name, declaration);
       return;
     }
-    this.#report.error(this.#source, declaration.span, {
+    this.#report.error(declaration.source, declaration.span, {
       code: "schema/repeated",
       summary: `variable "${declaration.name}" is declared twice`,
-      related: { source: this.#source, span: first.span, summary: "first declared here" },
+      related: { source: first.source, span: first.span, summary: "first declared here" },
     });
   }
 
-  #readDeclaration(block: Block): Pick<Declaration, "type" | "defaultValue" | "validations"> {
+  #readDeclaration(block: Block, source: Source): Omit<Declaration, "name" | "span" | "source"> {
     let type: Type = "any";
+    let sensitive = false;
     let defaultValue: Expression | undefined;
     const validations: Block[] = [];
     for (const item of block.body.items) {
@@ -95,25 +110,30 @@ export class Variables {
       if (item.kind === "block" && name === "validation") validations.push(item);
       else if (item.kind === "attribute" && name === "default") defaultValue = item.value;
       else if (item.kind === "attribute" && name === "type") {
-        const parsed = parseType(item.value, (inner) => evaluate(inner, this.#scope(this.#source)));
+        const parsed = parseType(item.value, (inner) => evaluate(inner, this.#scope(source)));
         if (parsed) type = parsed;
         else {
-          this.#report.error(this.#source, item.value, {
+          this.#report.error(source, item.value, {
             code: "evaluate/bad-type",
             summary: "this is no type",
             detail:
               "Types are string, number, bool, any, list(...), set(...), map(...), object({...}), tuple([...]); within an object also optional(type, default).",
           });
         }
-      } else if (item.kind !== "attribute" || (name !== "description" && name !== "sensitive")) {
-        this.#report.error(this.#source, item.kind === "block" ? item.typeSpan : item.nameSpan, {
+      } else if (item.kind === "attribute" && name === "sensitive") {
+        const value = toBool(evaluate(item.value, this.#scope(source)));
+        sensitive = value === true;
+        if (value === undefined)
+          this.#report.error(source, item.value, { code: "schema/wrong-type", summary: "sensitive is true or false" });
+      } else if (item.kind !== "attribute" || name !== "description") {
+        this.#report.error(source, item.kind === "block" ? item.typeSpan : item.nameSpan, {
           code: `schema/unknown-${item.kind}`,
           summary: `no ${item.kind} "${name}" in variable`,
           hint: didYouMean(name, ["type", "default", "description", "sensitive", "validation"]),
         });
       }
     }
-    return { type, validations, ...(defaultValue ? { defaultValue } : {}) };
+    return { type, validations, sensitive, ...(defaultValue ? { defaultValue } : {}) };
   }
 
   /** Settles all values; what has none, a wrong type or fails its validation is reported. */
@@ -143,24 +163,24 @@ export class Variables {
       for (const declaration of this.#declarations.values()) {
         const text = environment[prefix + declaration.name];
         if (text === undefined) continue;
-        given.set(declaration.name, this.#fromText(`environment ${prefix}${declaration.name}`, text, declaration.type));
+        given.set(declaration.name, this.#fromText(`environment ${prefix}${declaration.name}`, text, declaration));
       }
     }
   }
 
   #fromFlag(name: string, text: string, given: Map<string, Value>): void {
     const declaration = this.#declarations.get(name);
-    if (declaration) given.set(name, this.#fromText(`-var ${name}`, text, declaration.type));
+    if (declaration) given.set(name, this.#fromText(`-var ${name}`, text, declaration));
     else this.#undeclared(name, new Source(`-var ${name}`, text), { start: 0, end: 0 });
   }
 
   /** Text for a string is taken as it is; anything else is an expression. */
-  #fromText(origin: string, text: string, type: Type): Value {
+  #fromText(origin: string, text: string, { type, sensitive }: Declaration): Value {
     if (type === "string") return stringValue(text);
     if (type === "any" && !/^\s*(?:[[{"]|-?\d+(?:\.\d+)?\s*$|true\s*$|false\s*$|null\s*$)/.test(text)) {
       return stringValue(text);
     }
-    const source = new Source(origin, text);
+    const source = sensitive ? new HiddenSource(origin, text) : new Source(origin, text);
     const expression = parseLoneExpression(source, this.#report);
     return expression ? evaluate(expression, this.#scope(source)) : unknownValue;
   }
@@ -186,7 +206,7 @@ export class Variables {
   }
 
   #settleOne(declaration: Declaration, given: Value | undefined): void {
-    const source = this.#source;
+    const { source } = declaration;
     const raw = given ?? (declaration.defaultValue && evaluate(declaration.defaultValue, this.#scope(source)));
     if (!raw) {
       this.#report.error(source, declaration.span, {
@@ -210,7 +230,7 @@ export class Variables {
 
   #validate(declaration: Declaration, validation: Block, value: Value): void {
     const scope: Scope = {
-      ...this.#scope(this.#source),
+      ...this.#scope(declaration.source),
       variable: (name) => (name === declaration.name ? value : undefined),
       variableNames: () => [declaration.name],
     };
@@ -219,7 +239,7 @@ export class Variables {
     const condition = find("condition");
     const message = find("error_message");
     if (!condition || !message) {
-      this.#report.error(this.#source, validation.typeSpan, {
+      this.#report.error(declaration.source, validation.typeSpan, {
         code: "schema/missing",
         summary: `a validation needs ${condition ? "error_message" : "condition"}`,
       });
@@ -227,13 +247,13 @@ export class Variables {
     }
     const result = evaluate(condition.value, scope);
     if (result.kind === "unknown" || toBool(result) === true) return;
-    this.#report.error(this.#source, condition.value, {
+    this.#report.error(declaration.source, condition.value, {
       code: "evaluate/validation",
       summary:
         toBool(result) === false
           ? `variable "${declaration.name}": ${toText(evaluate(message.value, scope)) ?? "not valid"}`
           : "the condition is no bool",
-      related: { source: this.#source, span: declaration.span, summary: "declared here" },
+      related: { source: declaration.source, span: declaration.span, summary: "declared here" },
     });
   }
 }

@@ -47,7 +47,7 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "parentheses":
       return evaluate(expression.inner, scope);
     case "template":
-      return evaluateTemplate(expression.parts, scope);
+      return evaluateTemplate(expression.parts, expression.source ? { ...scope, source: expression.source } : scope);
     case "variable":
       return evaluateRoot(expression, expression, scope, false);
     case "attribute-access":

@@ -1,16 +1,22 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
+import type { Source } from "../syntax/source.ts";
 import type { Attribute } from "../syntax/tree.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Scope } from "./scope.ts";
 import { unknownValue, type Value } from "./value.ts";
 
+export interface LocalDefinition {
+  readonly attribute: Attribute;
+  readonly source: Source;
+}
+
 /** Locals, each evaluated when first asked for; the path of open evaluations finds cycles. */
 export class Locals {
-  readonly #definitions: ReadonlyMap<string, Attribute>;
+  readonly #definitions: ReadonlyMap<string, LocalDefinition>;
   readonly #values = new Map<string, Value>();
   readonly #open: string[] = [];
 
-  constructor(definitions: ReadonlyMap<string, Attribute>) {
+  constructor(definitions: ReadonlyMap<string, LocalDefinition>) {
     this.#definitions = definitions;
   }
 
@@ -30,13 +36,17 @@ export class Locals {
       scope.report.error(scope.source, use, {
         code: "evaluate/cycle",
         summary: `locals refer to each other in a circle: ${path}`,
-        related: { source: scope.source, span: definition.nameSpan, summary: `"${name}" is declared here` },
+        related: {
+          source: definition.source,
+          span: definition.attribute.nameSpan,
+          summary: `"${name}" is declared here`,
+        },
       });
       return unknownValue;
     }
     this.#open.push(name);
     // A loop's or an iterator's names do not reach into the definition of a local.
-    const value = evaluate(definition.value, { ...scope, names: new Map() });
+    const value = evaluate(definition.attribute.value, { ...scope, source: definition.source, names: new Map() });
     this.#open.pop();
     this.#values.set(name, value);
     return value;

@@ -1,5 +1,6 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { Remark, Report, Source } from "../syntax/source.ts";
+import type { Block, Body } from "../syntax/tree.ts";
 import type { Value } from "./value.ts";
 
 /** What a function may use beside its arguments; the caller gives it, so evaluation itself does no I/O. */
@@ -46,6 +47,10 @@ export interface Scope {
   /** `local.name`; undefined = not declared. `use` is the place of the reference. */
   readonly local: (name: string, use: Span) => Value | undefined;
   readonly localNames: () => readonly string[];
+  /** What an include block stands for; absent where none may be. */
+  readonly open?: (include: Block, scope: Scope) => { readonly body: Body; readonly scope: Scope } | undefined;
+  /** Paths of the files that include one another down to this one; absent in the job file itself. */
+  readonly includedFrom?: readonly string[];
   /** The text is a file that templatefile() reads. */
   readonly isTemplateFile?: true;
 }

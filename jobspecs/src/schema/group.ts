@@ -79,6 +79,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
   attributes: {
     count: works("integer", "Instances; 1.", { min: 0, max: 50_000 }),
     meta: metaAttribute,
+    env: works("string-map", "Environment of its tasks; their own win. Muster's own."),
     shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
     max_run_duration: works("duration", "A run of a batch job that takes longer is ended, and has failed.", { min: 1 }),
     max_client_disconnect: warned("Old form of disconnect.", "unreachable agents follow Muster's rules"),

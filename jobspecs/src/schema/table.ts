@@ -52,6 +52,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     node_pool: works("string", "Name of the pool of agents; default."),
     priority: works("integer", "1 to 100; 50.", { min: 1, max: 100 }),
     meta: metaAttribute,
+    env: works("string-map", "Environment of all tasks; groups' and tasks' own win. Muster's own."),
     all_at_once: refused("Place all instances or none.", later),
     consul_token: warned("Token for Consul.", "Muster uses no Consul"),
     consul_namespace: warned("Namespace in Consul.", "Muster uses no Consul"),

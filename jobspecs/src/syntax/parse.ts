@@ -52,7 +52,8 @@ export function parseLoneTemplate(source: Source, report: Report): readonly Temp
   }
 }
 
-function isTooLarge(source: Source, report: Report): boolean {
+/** Reports a text beyond `sourceBytesMax`. */
+export function isTooLarge(source: Source, report: Report): boolean {
   const { text } = source;
   if (text.length <= sourceBytesMax / 3) return false;
   if (text.length <= sourceBytesMax && utf8Length(text) <= sourceBytesMax) return false;

@@ -1,4 +1,5 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
+import type { Source } from "./source.ts";
 
 /** Attributes and blocks in the order of the text. */
 export interface Body extends Span {
@@ -52,6 +53,8 @@ export interface Template extends Span {
   readonly kind: "template";
   readonly form: "quoted" | "heredoc";
   readonly parts: readonly TemplatePart[];
+  /** What the places of its parts refer to, where that is not the file: a text inside of JSON. */
+  readonly source?: Source;
 }
 
 export type TemplatePart = TemplateText | TemplateInterpolation | TemplateIf | TemplateFor;

@@ -15,9 +15,10 @@ export const run: CommandModule["run"] = async (invocation) => {
   const file = args[0] ?? "";
   try {
     const source = readSource(file);
-    const job = compileOrFail(source, invocation);
+    const compiled = compileOrFail(source, invocation);
+    const { job } = compiled;
     return await withClient(invocation, async (client) => {
-      const request = message("PlanRequest", { job: submissionOf(job, source.text, invocation) });
+      const request = message("PlanRequest", { job: submissionOf(compiled, source.text, invocation) });
       const plan = await client.call("Jobs.Plan", request);
       for (const warning of plan.warnings) out.warn(warning);
       out.data(planJson(job.id, plan));

@@ -12,9 +12,10 @@ import { hasFailed, isSettled, outcomeCodes, type WaitResult, waitForJob } from 
 export const run: CommandModule["run"] = async (invocation) => {
   const { out, options } = invocation;
   const source = readSource(invocation.args[0] ?? "");
-  const job = compileOrFail(source, invocation);
+  const compiled = compileOrFail(source, invocation);
+  const { job } = compiled;
   return withClient(invocation, async (client) => {
-    const submission = submissionOf(job, source.text, invocation);
+    const submission = submissionOf(compiled, source.text, invocation);
     const { version, changed, warnings } = await client.call("Jobs.Run", message("RunRequest", { job: submission }));
     for (const warning of warnings) out.warn(warning);
     const name = job.id;

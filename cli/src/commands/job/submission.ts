@@ -1,10 +1,14 @@
-import { canonicalJson, type Job } from "@muster/jobspecs";
+import { canonicalJson } from "@muster/jobspecs";
 import type { JobSubmission } from "@muster/proto";
 import type { Invocation } from "../../command.ts";
-import { givenVariables } from "./compile.ts";
+import { type CompiledJob, givenVariables } from "./compile.ts";
 
-/** The evaluated job as it is handed in. */
-export function submissionOf(job: Job, source: string, invocation: Invocation): JobSubmission {
+/** The evaluated job as it is handed in; of sensitive variables the values are left out, since versions are shown. */
+export function submissionOf(
+  { job, sensitiveNames }: CompiledJob,
+  source: string,
+  invocation: Invocation,
+): JobSubmission {
   const checkVersion = invocation.options.integer("checkVersion") ?? invocation.options.integer("checkIndex");
   return {
     name: job.id,
@@ -13,7 +17,12 @@ export function submissionOf(job: Job, source: string, invocation: Invocation): 
     priority: job.priority,
     definition: Buffer.from(canonicalJson(job), "utf8"),
     source,
-    variables: Object.fromEntries(givenVariables(invocation).map(({ name, value }) => [name, value])),
+    variables: Object.fromEntries(
+      givenVariables(invocation).map(({ name, value }) => [
+        name,
+        sensitiveNames.includes(name) ? "(sensitive)" : value,
+      ]),
+    ),
     ...(checkVersion === undefined ? {} : { checkVersion }),
   };
 }
