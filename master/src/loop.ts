@@ -193,6 +193,9 @@ export class Loop {
         case "log":
           log[effect.level](effect.fields, effect.message);
           break;
+        case "respond":
+          effect.respond();
+          break;
         case "deposed":
           this.#parts.failed(
             new MusterError(

@@ -298,7 +298,6 @@ test("logs and exec of a task are piped from its agent, also after its end", asy
 });
 
 test("what this master does not do is refused by name", async () => {
-  await expect(cluster.call("Operator.SetQuota", { role: "web" })).rejects.toMatchObject({ kind: "unsupported" });
   await expect(cluster.call("Operator.TeardownFramework", {})).rejects.toMatchObject({ kind: "unsupported" });
   const framework = await cluster.framework("services");
   await cluster.agent("a-1");

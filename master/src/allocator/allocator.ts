@@ -1,80 +1,97 @@
-import { addResources, noResources, type Resources, subtractResources } from "@muster/foundation";
-import { IndexedHeap } from "../core/heap.ts";
+import { addResources, isEmptyResources, noResources, type Resources, subtractResources } from "@muster/foundation";
+import { type Bound, largerOf, noBound } from "./bound.ts";
+import { allowanceOf, isSpent, roomOf } from "./quota.ts";
+import { Member, type Own, type Quota, Role, weightMillisDefault } from "./role.ts";
+import { dominantShare } from "./share.ts";
+import { Sum } from "./sum.ts";
 
-/** A role that shares the cluster with others, in proportion to its weight. */
-export class Role {
-  readonly name: string;
-  /** Thousandths: 1,000 is the usual weight. */
-  weightMillis = 1_000;
-  /** What its frameworks use and are offered. */
-  held: Resources = noResources;
-  /** Its largest part of anything in the cluster, over its weight. */
-  share = 0;
-  heapIndex = -1;
-  readonly members: Map<string, Member> = new Map();
-  /** Those of its members that want offers, least share first. */
-  readonly eager = new IndexedHeap<Member>(before);
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** A framework within one of its roles. */
-export class Member {
-  readonly frameworkId: string;
-  /** Orders those of equal share. */
-  readonly name: string;
-  readonly role: Role;
-  held: Resources = noResources;
-  share = 0;
-  heapIndex = -1;
-
-  constructor(frameworkId: string, role: Role) {
-    this.frameworkId = frameworkId;
-    this.name = frameworkId;
-    this.role = role;
-  }
-}
-
-function before(a: { share: number; name: string }, b: { share: number; name: string }): boolean {
-  return a.share < b.share || (a.share === b.share && a.name < b.name);
-}
+/** Whether a member can be given what there is to give. */
+export type Fits = (member: Member) => boolean;
 
 /**
- * Weighted dominant resource fairness over roles, and within a role over its frameworks. Flat: roles have no children.
+ * Weighted dominant resource fairness over a tree of roles, and within a role over its frameworks, under quota.
  *
- * Knows nothing of agents, filters or time: it says whose turn it is. All state changes are O(log roles + log members);
- * a change of the cluster's total is O(roles + members), done once before the next turn.
+ * Knows nothing of agents, filters or time: it says whose turn it is, and how much a role may have. What is told to it
+ * costs O(depth of the role); shares, needs and places in the order are worked out before they are read, once for all
+ * that has changed since: O(changed members x (depth x log siblings)), or O(members + roles) after a change of the total.
  */
 export class Allocator {
+  /** Every role that has a framework, a quota, a weight of its own, or such a role below it, by name. */
   readonly roles: Map<string, Role> = new Map();
-  readonly #eager = new IndexedHeap<Role>(before);
-  readonly #passedRoles: Role[] = [];
-  readonly #passedMembers: Member[] = [];
+  readonly root = new Role("", undefined);
+  readonly #stale: Member[] = [];
+  readonly #staleRoles = new Set<Role>();
+  #isAllStale = false;
+  #areRulesStale = false;
   #total: Resources = noResources;
-  #stale = false;
+  /** Held on agents that are part of the total. */
+  readonly #heldOfTotal = new Sum();
+  #quotaCount = 0;
+  #guaranteeCount = 0;
+  /** Something was given back, or the rules have changed: what was withheld from all may be given now. */
+  isLoosened = false;
 
+  /** What all agents have together. */
   get total(): Resources {
     return this.#total;
   }
 
-  /** What all agents have together. */
   setTotal(total: Resources): void {
     this.#total = total;
-    this.#stale = true;
+    this.#isAllStale = true;
+    this.isLoosened = true;
+  }
+
+  /** What of the total nobody holds. May be negative if agents have shrunk. */
+  get available(): Resources {
+    return subtractResources(this.#total, this.#heldOfTotal.value);
+  }
+
+  /** What is held on an agent begins or ceases to be part of the total. */
+  countHeld(amount: Resources, isCounted: boolean): void {
+    this.#heldOfTotal.add(amount, isCounted ? 1 : -1);
+    this.isLoosened = true;
+  }
+
+  get hasQuota(): boolean {
+    return this.#quotaCount > 0;
+  }
+
+  get hasGuarantees(): boolean {
+    return this.#guaranteeCount > 0;
   }
 
   setWeight(name: string, weightMillis: number): void {
-    this.role(name).weightMillis = weightMillis;
-    this.#stale = true;
+    const role = this.role(name);
+    role.weightMillis = weightMillis;
+    this.#staleRoles.add(role);
+    this.#forgetIfIdle(role);
+  }
+
+  /** Gives a role a quota, or takes it away. O(depth), and O(roles) once before the next question. */
+  setQuota(name: string, quota: Quota | undefined): void {
+    const role = this.role(name);
+    if (role.quota) this.#quotaCount--;
+    if (hasGuarantee(role)) this.#guaranteeCount--;
+    role.quota = quota;
+    if (quota) this.#quotaCount++;
+    if (hasGuarantee(role)) this.#guaranteeCount++;
+    this.#areRulesStale = true;
+    this.isLoosened = true;
+    this.#forgetIfIdle(role);
   }
 
   role(name: string): Role {
     let role = this.roles.get(name);
     if (role === undefined) {
-      role = new Role(name);
+      const slash = name.lastIndexOf("/");
+      const parent = slash < 0 ? this.root : this.role(name.slice(0, slash));
+      role = new Role(name, parent);
+      if (parent.children.size === 0) parent.own.held = parent.held;
+      parent.children.set(name, role);
       this.roles.set(name, role);
+      // Its own frameworks have somebody to share with now.
+      if (parent.parent !== undefined) this.#staleRoles.add(parent);
     }
     return role;
   }
@@ -93,90 +110,204 @@ export class Allocator {
   /** Forgets a framework in a role. It must hold nothing. */
   removeMember(member: Member): void {
     this.setEager(member, false);
+    this.#settle();
     member.role.members.delete(member.frameworkId);
-    if (member.role.members.size === 0 && member.role.weightMillis === 1_000) this.roles.delete(member.role.name);
+    this.#forgetIfIdle(member.role);
   }
 
   /** Whether the member wants offers. */
-  setEager(member: Member, eager: boolean): void {
-    const { role } = member;
-    if (eager === member.heapIndex >= 0) return;
-    if (eager) role.eager.push(member);
-    else role.eager.remove(member);
-    if (role.eager.size === 0) this.#eager.remove(role);
-    else if (role.heapIndex < 0) this.#eager.push(role);
+  setEager(member: Member, isEager: boolean): void {
+    if (member.isEager === isEager) return;
+    member.isEager = isEager;
+    const change = isEager ? 1 : -1;
+    member.role.own.eagerCount += change;
+    for (let role: Role | undefined = member.role; role !== undefined; role = role.parent) role.eagerCount += change;
+    this.#noteChange(member);
   }
 
-  hold(member: Member, amount: Resources): void {
+  /** Books what a member uses or is offered; `isCounted` says whether the agent is part of the total. */
+  hold(member: Member, amount: Resources, isCounted: boolean): void {
     member.held = addResources(member.held, amount);
-    member.role.held = addResources(member.role.held, amount);
-    this.#weigh(member);
+    const { own, children } = member.role;
+    if (children.size > 0) own.held = addResources(own.held, amount);
+    for (let role = member.role; role.parent !== undefined; role = role.parent)
+      role.held = addResources(role.held, amount);
+    if (isCounted) this.#heldOfTotal.add(amount, 1);
+    this.#noteChange(member);
   }
 
-  release(member: Member, amount: Resources): void {
+  release(member: Member, amount: Resources, isCounted: boolean): void {
     member.held = subtractResources(member.held, amount);
-    member.role.held = subtractResources(member.role.held, amount);
-    this.#weigh(member);
+    const { own, children } = member.role;
+    if (children.size > 0) own.held = subtractResources(own.held, amount);
+    for (let role = member.role; role.parent !== undefined; role = role.parent)
+      role.held = subtractResources(role.held, amount);
+    if (isCounted) this.#heldOfTotal.add(amount, -1);
+    this.isLoosened = true;
+    this.#noteChange(member);
   }
 
   /**
-   * The member that is to be offered something: of those that `fits` says yes to, the one with the least share in the
-   * role with the least share. O(asked members x log members); `fits` is asked in the order of shares.
+   * The member that is to be offered something: of those that `fits` says yes to, the one that stands first on each
+   * level of the tree. O(asked members): `fits` is asked in the order of shares.
    */
-  next(fits: (member: Member) => boolean): Member | undefined {
-    if (this.#stale) this.#weighAll();
-    let found: Member | undefined;
-    while (found === undefined) {
-      const role = this.#eager.pop();
-      if (role === undefined) break;
-      this.#passedRoles.push(role);
-      while (found === undefined) {
-        const member = role.eager.pop();
-        if (member === undefined) break;
-        this.#passedMembers.push(member);
-        if (fits(member)) found = member;
-      }
-      for (const member of this.#passedMembers) role.eager.push(member);
-      this.#passedMembers.length = 0;
-    }
-    for (const role of this.#passedRoles) this.#eager.push(role);
-    this.#passedRoles.length = 0;
-    return found;
+  next(fits: Fits): Member | undefined {
+    this.#settle();
+    return find(this.root, fits);
   }
 
+  /** The same among roles whose guarantee, or one below them, is not kept yet. O(roles); O(1) without guarantees. */
+  nextPromised(fits: Fits): Member | undefined {
+    if (!this.hasGuarantees) return undefined;
+    this.#settle();
+    for (const role of this.root.ranking.items) {
+      // What the roles below it need is part of what it needs itself.
+      const found = role instanceof Role && role.need !== noResources ? find(role, fits) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Whether anybody wants offers. */
   get hasEager(): boolean {
-    return this.#eager.size > 0;
+    return this.root.eagerCount > 0;
   }
 
-  #weigh(member: Member): void {
-    const { role } = member;
-    member.share = dominantShare(member.held, this.#total);
-    role.share = (dominantShare(role.held, this.#total) * 1_000) / role.weightMillis;
-    role.eager.moved(member);
-    this.#eager.moved(role);
+  /** Whether anybody who wants offers may have more. */
+  get hasOpen(): boolean {
+    this.#settle();
+    return this.root.ranking.items.length > 0;
   }
 
-  #weighAll(): void {
-    this.#stale = false;
-    for (const role of this.roles.values()) {
-      role.share = (dominantShare(role.held, this.#total) * 1_000) / role.weightMillis;
-      for (const member of role.members.values()) member.share = dominantShare(member.held, this.#total);
-      role.eager.rebuild();
+  /** The most that a role's own frameworks may have in addition; undefined if nothing bounds it. O(depth). */
+  allowance(role: Role): Bound | undefined {
+    this.#settle();
+    return allowanceOf(this, role);
+  }
+
+  /** What limits alone leave to a role, its own and those above. O(depth). */
+  room(role: Role): Bound {
+    this.#settle();
+    return roomOf(role);
+  }
+
+  /** Works out all that is read: shares, needs, the order. To be called before roles are looked at. */
+  settle(): void {
+    this.#settle();
+  }
+
+  #noteChange(member: Member): void {
+    if (member.isStale) return;
+    member.isStale = true;
+    this.#stale.push(member);
+  }
+
+  #settle(): void {
+    if (this.#areRulesStale) {
+      this.#areRulesStale = false;
+      inherit(this.root);
+      for (const role of this.roles.values()) this.#staleRoles.add(role);
     }
-    this.#eager.rebuild();
+    if (this.#isAllStale) this.#rankAll();
+    if (this.#staleRoles.size > 0) {
+      for (const role of this.#staleRoles) if (this.roles.get(role.name) === role) this.#rankUp(role);
+      this.#staleRoles.clear();
+    }
+    if (this.#stale.length === 0) return;
+    for (const member of this.#stale) {
+      member.isStale = false;
+      member.role.own.ranking.place(member, dominantShare(member.held, this.#total), member.isEager);
+      this.#rankUp(member.role);
+    }
+    this.#stale.length = 0;
+  }
+
+  /** Gives a role and those above it their places. */
+  #rankUp(role: Role): void {
+    const { own } = role;
+    // Without children there is nobody whom its own frameworks share with.
+    if (role.children.size > 0 || own.isRanked)
+      role.ranking.place(own, dominantShare(own.held, this.#total), own.eagerCount > 0 && role.children.size > 0);
+    for (let each: Role = role; each.parent !== undefined; each = each.parent) {
+      needUp(each);
+      const wants = each.eagerCount > 0 && !(each.quota && isSpent(each));
+      each.parent.ranking.place(each, this.#shareOf(each), wants);
+    }
+  }
+
+  #shareOf(role: Role): number {
+    return (dominantShare(role.held, this.#total) * 1_000) / role.weightMillis;
+  }
+
+  #rankAll(): void {
+    this.#isAllStale = false;
+    const shareOf = (entry: Role | Own): number =>
+      entry instanceof Role ? this.#shareOf(entry) : dominantShare(entry.held, this.#total);
+    const ofMember = (member: Member): number => dominantShare(member.held, this.#total);
+    this.root.ranking.rerank(shareOf);
+    for (const role of this.roles.values()) {
+      if (!role.isRanked) role.share = this.#shareOf(role);
+      role.ranking.rerank(shareOf);
+      role.own.ranking.rerank(ofMember);
+    }
+  }
+
+  /** A role that nobody works for and nothing is said of leaves no trace. */
+  #forgetIfIdle(from: Role): void {
+    for (let role: Role = from; role.parent !== undefined; role = role.parent) {
+      if (role.members.size > 0 || role.children.size > 0) return;
+      if (role.quota !== undefined || role.weightMillis !== weightMillisDefault) return;
+      if (role.isRanked) role.parent.ranking.place(role, role.share, false);
+      if (role.need !== noResources) role.parent.needBelow = subtractResources(role.parent.needBelow, role.need);
+      this.roles.delete(role.name);
+      role.parent.children.delete(role.name);
+      this.#staleRoles.delete(role);
+      if (role.parent.parent !== undefined) this.#staleRoles.add(role.parent);
+    }
   }
 }
 
-/** The largest part of anything, 0 to 1. Ports do not count: there are always enough of them. */
-export function dominantShare(held: Resources, total: Resources): number {
-  let share = 0;
-  if (held.cpuMillis > 0) share = Math.max(share, held.cpuMillis / Math.max(1, total.cpuMillis));
-  if (held.memoryMiB > 0) share = Math.max(share, held.memoryMiB / Math.max(1, total.memoryMiB));
-  if (held.diskMiB > 0) share = Math.max(share, held.diskMiB / Math.max(1, total.diskMiB));
-  for (const name in held.custom) {
-    const amount = held.custom[name] ?? 0;
-    if (amount > 0)
-      share = Math.max(share, amount / Math.max(1, Object.hasOwn(total.custom, name) ? (total.custom[name] ?? 0) : 0));
+function hasGuarantee({ quota }: Role): boolean {
+  return quota !== undefined && !isEmptyResources(quota.guarantee);
+}
+
+/** Who has a limit or a guarantee above. O(roles). */
+function inherit(role: Role): void {
+  for (const child of role.children.values()) {
+    child.isLimited = role.isLimited || (child.quota !== undefined && child.quota.limit !== noBound);
+    child.isPromised = role.isPromised || hasGuarantee(child);
+    inherit(child);
   }
-  return share;
+}
+
+function find(role: Role, fits: Fits): Member | undefined {
+  if (role.children.size === 0) return findOwn(role.own, fits);
+  for (const entry of role.ranking.items) {
+    const found = entry instanceof Role ? find(entry, fits) : findOwn(entry, fits);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function findOwn(own: Own, fits: Fits): Member | undefined {
+  for (const member of own.ranking.items) if (fits(member)) return member;
+  return undefined;
+}
+
+/** Works out what a role still needs, and tells its parent the difference. */
+function needUp(role: Role): void {
+  const { quota, parent } = role;
+  if (parent === undefined) return;
+  let need = role.needBelow;
+  if (quota) need = largerOf(subtractResources(quota.guarantee, role.held), need);
+  if (isNothing(need)) need = noResources;
+  if (need === role.need) return;
+  parent.needBelow = subtractResources(addResources(parent.needBelow, need), role.need);
+  role.need = need;
+}
+
+function isNothing({ cpuMillis, memoryMiB, diskMiB, portCount, custom }: Resources): boolean {
+  if (cpuMillis !== 0 || memoryMiB !== 0 || diskMiB !== 0 || portCount !== 0) return false;
+  for (const name in custom) if (custom[name] !== 0) return false;
+  return true;
 }

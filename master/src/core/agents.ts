@@ -18,6 +18,7 @@ import { limits } from "./limits.ts";
 import { Agent, AgentSession, type Framework, type Task } from "./model.ts";
 import { clearFiltersOn, rescindOffer } from "./offers.ts";
 import { awayFromOverlays, joinOverlays, leaveOverlays } from "./overlay/overlays.ts";
+import { keepLimits } from "./quota-offers.ts";
 import { takeStatus } from "./statuses.ts";
 import { changeStatus, endByMaster, retire } from "./tasks.ts";
 import { registrationFault } from "./validate.ts";
@@ -118,6 +119,7 @@ function countTotal(core: Core, agent: Agent, counted: boolean): void {
   const { allocator } = core.state;
   if (agent.counted === counted) return;
   agent.counted = counted;
+  allocator.countHeld(addResources(agent.allocated, agent.offered), counted);
   allocator.setTotal(
     counted ? addResources(allocator.total, agent.total) : subtractResources(allocator.total, agent.total),
   );
@@ -188,6 +190,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
   agent.registeredAt = core.epochMs;
   countTotal(core, agent, true);
   state.dirty.add(agent);
+  keepLimits(core, agent);
   stopAwaiting(core, agent);
   core.toAgent(
     session.connection,
@@ -361,6 +364,8 @@ export function stopWaiting(core: Core): void {
 function stopAwaiting(core: Core, agent: Agent): void {
   if (!core.state.awaited.delete(agent)) return;
   core.state.awaitedChanged = true;
+  // Roles with a limit were kept waiting until what they use is known.
+  if (core.state.awaited.size === 0) core.state.allocator.isLoosened = true;
 }
 
 /** The agent leaves in good order: it is forgotten, and its tasks are gone. */
@@ -373,6 +378,7 @@ function removeAgent(core: Core, session: AgentSession, agent: Agent): void {
   leaveOverlays(core, agent);
   core.state.agents.delete(agent.id);
   core.state.changedAgents.delete(agent);
+  core.state.withheld.delete(agent);
   stopAwaiting(core, agent);
   clearFiltersOn(core, agent);
   core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });

@@ -1,17 +1,30 @@
-import { isEmptyResources } from "@muster/foundation";
+import { isEmptyResources, type Resources, subtractResources } from "@muster/foundation";
+import type { Member } from "../allocator/role.ts";
+import { isOwed, reasonAgainst, unboundedReason } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
-import type { Agent, Framework } from "./model.ts";
-import { freeResources, isRefused, makeOffer, reachesMinimum } from "./offers.ts";
+import type { Agent } from "./model.ts";
+import { freeResources, makeOffer } from "./offers.ts";
 
 /**
- * Offers what is free on the agents that have changed, agent by agent, each whole to the framework whose turn it is.
- * Returns true if time ran out before all were looked at: to be called again in the next tick.
+ * Offers what is free on the agents that have changed, agent by agent, each to the framework whose turn it is: whole,
+ * unless quota leaves it only a part. Returns true if time ran out before all were looked at: to be called again in the
+ * next tick.
  *
- * O(changed agents x (log roles + log frameworks + frameworks that say no)).
+ * O(changed agents x (log roles + log frameworks + frameworks that say no)). What quota kept from everybody is looked at
+ * again when something was given back.
  */
 export function allocate(core: Core, outOfTime: () => boolean): boolean {
   const { state } = core;
   const { allocator, dirty } = state;
+  if (state.isAllDirty) {
+    state.isAllDirty = false;
+    for (const agent of state.agents.values()) if (agent.state === "registered") dirty.add(agent);
+  }
+  if (allocator.isLoosened) {
+    allocator.isLoosened = false;
+    for (const agent of state.withheld) dirty.add(agent);
+    state.withheld.clear();
+  }
   let looked = 0;
   for (const agent of dirty) {
     if (!allocator.hasEager) {
@@ -27,36 +40,59 @@ export function allocate(core: Core, outOfTime: () => boolean): boolean {
 
 /** Offers what has just become free on one agent now, before somebody claims it. */
 export function shareOut(core: Core, agent: Agent): void {
-  core.state.dirty.delete(agent);
-  if (core.state.allocator.hasEager) offerAgent(core, agent);
+  const { allocator, dirty, isAllDirty } = core.state;
+  if (!dirty.delete(agent) && !isAllDirty) return;
+  if (allocator.hasEager) offerAgent(core, agent);
+}
+
+/** Something that a task could run on: neither a processor nor memory alone is nothing. */
+export function isOfferable(free: Resources): boolean {
+  return !isEmptyResources(free) && (free.cpuMillis !== 0 || free.memoryMiB !== 0);
 }
 
 function offerAgent(core: Core, agent: Agent): void {
-  const { state } = core;
   if (agent.state !== "registered") return;
-  const free = freeResources(agent);
-  if (isEmptyResources(free) || (free.cpuMillis === 0 && free.memoryMiB === 0)) return;
-  const member = state.allocator.next(({ frameworkId, role }) => {
-    const framework = state.frameworks.get(frameworkId);
-    if (framework === undefined || framework.state !== "connected") return false;
-    if (!reachesMinimum(free, framework.minimumOffer ?? state.settings.minimumOffer)) return false;
-    if (!satisfiesConstraints(framework, agent, role.name)) return false;
-    return !isRefused(core, framework, agent, role.name, free);
-  });
-  if (member === undefined) return;
-  const framework = state.frameworks.get(member.frameworkId);
-  if (framework !== undefined) makeOffer(core, agent, framework, member.role.name, free);
-}
-
-function satisfiesConstraints(framework: Framework, agent: Agent, role: string): boolean {
-  for (const constraint of framework.constraints) {
-    if (constraint.role !== "" && constraint.role !== role) continue;
-    if (!constraint.holds(agent.attributeValues.get(constraint.attribute))) return false;
+  const { allocator, frameworks, withheld } = core.state;
+  let free = freeResources(agent);
+  while (isOfferable(free)) {
+    if (!allocator.hasOpen) break;
+    const chosen = allocator.hasQuota ? chooseUnderQuota(core, agent, free) : choose(core, agent, free);
+    if (chosen === undefined) break;
+    const framework = frameworks.get(chosen.member.frameworkId);
+    if (framework === undefined) break;
+    makeOffer(core, agent, framework, chosen.member.role.name, chosen.amount);
+    if (chosen.amount === free) return;
+    free = subtractResources(free, chosen.amount);
   }
-  return true;
+  if (allocator.hasQuota && isOfferable(free)) withheld.add(agent);
 }
 
-/** Every agent with something to give is to be looked at: somebody new wants offers. O(agents). */
+interface Choice {
+  readonly member: Member;
+  readonly amount: Resources;
+}
+
+function choose(core: Core, agent: Agent, free: Resources): Choice | undefined {
+  const member = core.state.allocator.next((one) => unboundedReason(core, agent, one, free) === undefined);
+  return member && { member, amount: free };
+}
+
+/** Those whose guarantee is not kept come first, if there is something of it here. */
+function chooseUnderQuota(core: Core, agent: Agent, free: Resources): Choice | undefined {
+  const { allocator } = core.state;
+  let amount = free;
+  const fits = (member: Member): boolean => {
+    const answer = reasonAgainst(core, agent, member, free);
+    if (typeof answer === "string") return false;
+    amount = answer;
+    return true;
+  };
+  const member =
+    allocator.nextPromised((one) => isOwed(one.role, free) && fits(one)) ?? allocator.next((one) => fits(one));
+  return member && { member, amount };
+}
+
+/** Every agent with something to give is to be looked at: somebody new wants offers. */
 export function markAllDirty(core: Core): void {
-  for (const agent of core.state.agents.values()) if (agent.state === "registered") core.state.dirty.add(agent);
+  core.state.isAllDirty = true;
 }

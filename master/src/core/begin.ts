@@ -1,5 +1,6 @@
-import type { Random } from "@muster/foundation";
+import { isEmptyResources, type Random } from "@muster/foundation";
 import { Allocator } from "../allocator/allocator.ts";
+import { noBound } from "../allocator/bound.ts";
 import type { Registry } from "../registry/load.ts";
 import { Core, type Now, timerBefore } from "./core.ts";
 import { awaitFramework } from "./framework-life.ts";
@@ -23,6 +24,9 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     frameworkSessions: new Map(),
     awaited: new Set(),
     dirty: new Set(),
+    isAllDirty: false,
+    withheld: new Set(),
+    roleCalls: [],
     overlays: createOverlays(settings.overlays, registry.leases),
     timers: new IndexedHeap(timerBefore),
     changedAgents: new Set(),
@@ -37,6 +41,10 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     const agent = new Agent(agentId, name, address, ip, "awaited");
     state.agents.set(agentId, agent);
     state.awaited.add(agent);
+  }
+  for (const { role, weightMillis, guarantee, limit } of registry.roles) {
+    state.allocator.setWeight(role, weightMillis);
+    if (limit !== noBound || !isEmptyResources(guarantee)) state.allocator.setQuota(role, { guarantee, limit });
   }
   releaseForgotten(core);
   if (state.awaited.size > 0) core.after(settings.awaitedTimeoutMs, { type: "awaited" });

@@ -1,4 +1,11 @@
-import { addResources, containsResources, isNegativeResources, noResources, resources } from "@muster/foundation";
+import {
+  addResources,
+  containsResources,
+  isNegativeResources,
+  noResources,
+  resources,
+  subtractResources,
+} from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -7,6 +14,7 @@ import type { MasterState } from "./model.ts";
 
 /** What the books of every agent must say, computed anew from tasks and offers. */
 function checkBooks(state: MasterState): void {
+  let available = noResources;
   for (const agent of state.agents.values()) {
     let allocated = noResources;
     const groups = new Set([...agent.tasks].map((task) => task.group));
@@ -14,6 +22,8 @@ function checkBooks(state: MasterState): void {
     for (const group of groups) allocated = addResources(allocated, resources({ portCount: group.portCount }));
     let offered = noResources;
     for (const offer of agent.offers) offered = addResources(offered, offer.resources);
+    if (agent.counted)
+      available = subtractResources(addResources(available, agent.total), addResources(allocated, offered));
     expect(agent.allocated).toEqual(allocated);
     expect(agent.offered).toEqual(offered);
     expect(isNegativeResources(agent.allocated)).toBe(false);
@@ -21,6 +31,7 @@ function checkBooks(state: MasterState): void {
     for (const group of groups) for (const number of group.numbers) expect(agent.ports.get(number)).toBe(group);
     expect(new Set(agent.ports.values()).size).toBeLessThanOrEqual(groups.size);
   }
+  expect(state.allocator.available).toEqual(available);
   for (const framework of state.frameworks.values()) {
     let held = noResources;
     for (const member of framework.members.values()) held = addResources(held, member.held);

@@ -9,8 +9,8 @@ import {
   subtractResources,
 } from "@muster/foundation";
 import type { Claim, Refusal, TaskGroup } from "@muster/proto";
-import type { Member } from "../allocator/allocator.ts";
 import { staysBehind } from "../allocator/precedence.ts";
+import type { Member } from "../allocator/role.ts";
 import { kindOf, operationsFault } from "./accept.ts";
 import { shareOut } from "./allocate.ts";
 import type { Core } from "./core.ts";
@@ -18,6 +18,7 @@ import { executorFor, type GroupPlan, type GroupRefusal, isKnownLaunch, planGrou
 import { limits } from "./limits.ts";
 import type { Agent, Framework, Offer } from "./model.ts";
 import { freeResources } from "./offers.ts";
+import { quotaFaultOf } from "./quota-claims.ts";
 import { idFault } from "./validate.ts";
 
 /** A claim that can be granted, with what it takes. */
@@ -130,7 +131,7 @@ export class ClaimDraft {
     const need = addResources(this.#needs.get(agent) ?? noResources, more);
     const roleNeed = addResources(this.#roleNeeds.get(member) ?? noResources, more);
     // Nobody jumps the queue: what has just become free goes first to whose turn it is.
-    if (state.dirty.has(agent)) shareOut(this.#core, agent);
+    shareOut(this.#core, agent);
     let left = freeResources(agent);
     for (const offer of this.taken) if (offer.agent === agent) left = addResources(left, offer.resources);
     let refused: Offer | undefined;
@@ -155,6 +156,12 @@ export class ClaimDraft {
     this.#needs.set(agent, need);
     this.#roleNeeds.set(member, roleNeed);
     return undefined;
+  }
+
+  /** Why quota forbids the set as it stands; undefined if it does not. O(members and offers of the set x depth). */
+  quotaRefusal(): Refusal | undefined {
+    const fault = quotaFaultOf(this.#core, this.#roleNeeds, this.taken);
+    return fault && claimRefusal(fault.kind, fault.message);
   }
 
   /** What a role would hold more than now: the offers that it gives up for the claim count no more. */

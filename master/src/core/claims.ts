@@ -63,6 +63,11 @@ function takeSet(core: Core, framework: Framework, set: ClaimSet): void {
     }
     plans.push(plan);
   }
+  const overQuota = draft.quotaRefusal();
+  if (overQuota !== undefined) {
+    for (const { claim } of set.claims) answer(core, framework, claim, overQuota);
+    return;
+  }
   for (const offer of draft.taken)
     if (offer.framework === framework) {
       endOffer(core, offer, "claimed");

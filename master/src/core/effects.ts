@@ -12,6 +12,7 @@ import type {
 } from "@muster/proto";
 import type { Agent, Task } from "./model.ts";
 import type { Lease } from "./overlay/leases.ts";
+import type { RoleCall } from "./role-changes.ts";
 
 /** What the master is told. */
 export type Input =
@@ -42,6 +43,9 @@ export type Input =
   | { readonly type: "framework-message"; readonly connection: number; readonly message: SubscribeRequest }
   | { readonly type: "framework-closed"; readonly connection: number }
   | { readonly type: "framework-stored"; readonly connection: number; readonly error: MusterError | undefined }
+  /** An operator wants a weight or a quota changed. */
+  | { readonly type: "role-called"; readonly call: RoleCall }
+  | { readonly type: "role-stored"; readonly error: MusterError | undefined }
   /** Time has passed: what was due happens. */
   | { readonly type: "time" };
 
@@ -88,6 +92,8 @@ export type Effect =
       readonly fields: Readonly<Record<string, unknown>>;
       readonly message: string;
     }
+  /** Answers a call. */
+  | { readonly type: "respond"; readonly respond: () => void }
   /** Somebody has seen a higher epoch: another master leads. */
   | { readonly type: "deposed"; readonly epochSeen: number };
 

@@ -11,7 +11,7 @@ import {
   subtractResources,
 } from "@muster/foundation";
 import { StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
-import type { Member } from "../allocator/allocator.ts";
+import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";

@@ -36,6 +36,14 @@ export const limits = {
   idLength: 255,
   /** Characters of a name: framework, role, task, attribute. */
   nameLength: 255,
+  /** Roles that have a weight or a quota of their own. */
+  rolesWithSettings: 10_000,
+  /** Changes of roles that wait while another is being written. */
+  roleCallsWaiting: 1_024,
+  /** Frameworks of a role that are looked at to explain why it got nothing. */
+  membersExplained: 10,
+  /** Roles that are told as those that come before another. */
+  rolesExplained: 100,
   /** Attributes of one agent. */
   attributesPerAgent: 512,
   /** Ways of overlay networks that one agent may know. */

@@ -8,11 +8,13 @@ import {
   TaskState,
   type TaskStatus,
 } from "@muster/proto";
-import type { Allocator, Member } from "../allocator/allocator.ts";
+import type { Allocator } from "../allocator/allocator.ts";
+import type { Member } from "../allocator/role.ts";
 import type { IndexedHeap } from "./heap.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
+import type { RoleCall } from "./role-changes.ts";
 
 /** Bounds of time that the core works with. */
 export interface CoreSettings {
@@ -54,6 +56,12 @@ export interface MasterState {
   readonly awaited: Set<Agent>;
   /** Agents whose free resources may be offered. */
   readonly dirty: Set<Agent>;
+  /** All agents are to be looked at. */
+  isAllDirty: boolean;
+  /** Agents with something free that quota kept from all who wanted it. */
+  readonly withheld: Set<Agent>;
+  /** Changes of roles that operators want, in order; the first is being written. */
+  readonly roleCalls: RoleCall[];
   /** By name. */
   readonly overlays: Map<string, Overlay>;
   /** What is to happen by itself, soonest first. */

@@ -15,7 +15,9 @@ import { offerRecord } from "./records.ts";
 
 /** What of an agent neither tasks use nor offers hold. Never negative, even if the agent has shrunk below its use. */
 export function freeResources(agent: Agent): Resources {
-  const free = subtractResources(subtractResources(agent.total, agent.allocated), agent.offered);
+  const { total, allocated, offered } = agent;
+  const used = offered === noResources ? allocated : addResources(allocated, offered);
+  const free = used === noResources ? total : subtractResources(total, used);
   if (free.cpuMillis >= 0 && free.memoryMiB >= 0 && free.diskMiB >= 0 && free.portCount >= 0) {
     let negative = false;
     for (const name in free.custom) if ((free.custom[name] ?? 0) < 0) negative = true;
@@ -50,10 +52,10 @@ export function makeOffer(core: Core, agent: Agent, framework: Framework, role: 
   state.offers.set(offer.id, offer);
   agent.offers.add(offer);
   framework.offers.add(offer);
-  agent.offered = addResources(agent.offered, amount);
+  agent.offered = agent.offered === noResources ? amount : addResources(agent.offered, amount);
   framework.offered = addResources(framework.offered, amount);
   framework.offersSent++;
-  state.allocator.hold(member, amount);
+  state.allocator.hold(member, amount, agent.counted);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
   const portsTaken = takenPorts(agent);
@@ -85,9 +87,9 @@ export function endOffer(core: Core, offer: Offer, outcome: string): void {
   const { agent, framework } = offer;
   agent.offers.delete(offer);
   framework.offers.delete(offer);
-  agent.offered = subtractResources(agent.offered, offer.resources);
+  agent.offered = agent.offers.size === 0 ? noResources : subtractResources(agent.offered, offer.resources);
   framework.offered = subtractResources(framework.offered, offer.resources);
-  state.allocator.release(offer.member, offer.resources);
+  state.allocator.release(offer.member, offer.resources, agent.counted);
   state.dirty.add(agent);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);

@@ -1,4 +1,4 @@
-import { addResources, noResources, subtractResources } from "@muster/foundation";
+import { addResources, isEmptyResources, noResources, type Resources, subtractResources } from "@muster/foundation";
 import type {
   AgentRecord,
   AgentState,
@@ -8,7 +8,8 @@ import type {
   TaskRecord,
   TaskStatus,
 } from "@muster/proto";
-import type { Role } from "../allocator/allocator.ts";
+import { type Bound, noBound } from "../allocator/bound.ts";
+import type { Role } from "../allocator/role.ts";
 import type { Agent, AgentStateName, Framework, Offer, Task } from "./model.ts";
 import { takenPorts } from "./ports.ts";
 
@@ -95,10 +96,7 @@ export function offerRecord(offer: Offer): OfferRecord {
 
 /** What a role's frameworks use is what it holds less what it is offered. */
 export function roleRecord(role: Role, frameworks: ReadonlyMap<string, Framework>): RoleRecord {
-  let offered = noResources;
-  for (const id of role.members.keys())
-    for (const offer of frameworks.get(id)?.offers ?? [])
-      if (offer.role === role.name) offered = addResources(offered, offer.resources);
+  const offered = offeredTo(role, frameworks);
   return {
     role: role.name,
     weightMillis: role.weightMillis,
@@ -106,5 +104,41 @@ export function roleRecord(role: Role, frameworks: ReadonlyMap<string, Framework
     allocated: subtractResources(role.held, offered),
     offered,
     frameworkIds: [...role.members.keys()].sort(),
+    guarantee: role.quota === undefined || isEmptyResources(role.quota.guarantee) ? null : role.quota.guarantee,
+    ...limitRecord(role.quota?.limit ?? noBound),
   };
+}
+
+/** A bound as the contract has it: 0 is no bound, and what is bounded by 0 is named. */
+function limitRecord(limit: Bound): Pick<RoleRecord, "limit" | "limitedToNone"> {
+  if (limit === noBound) return { limit: null, limitedToNone: [] };
+  const limitedToNone: string[] = [];
+  const tell = (name: string, most: number): number => {
+    if (most === 0) limitedToNone.push(name);
+    return Number.isFinite(most) ? most : 0;
+  };
+  const amounts = {
+    cpuMillis: tell("cpu", limit.cpuMillis),
+    memoryMiB: tell("memory", limit.memoryMiB),
+    diskMiB: tell("disk", limit.diskMiB),
+    portCount: tell("ports", limit.portCount),
+    custom: { ...limit.custom },
+  };
+  for (const name in limit.custom) tell(name, limit.custom[name] ?? 0);
+  return { limit: amounts, limitedToNone };
+}
+
+/** What tasks of a role and of those below it use. O(its offers). */
+export function usedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+  return subtractResources(role.held, offeredTo(role, frameworks));
+}
+
+/** What a role and those below it are offered. O(their offers). */
+export function offeredTo(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+  let offered = noResources;
+  for (const id of role.members.keys())
+    for (const offer of frameworks.get(id)?.offers ?? [])
+      if (offer.role === role.name) offered = addResources(offered, offer.resources);
+  for (const child of role.children.values()) offered = addResources(offered, offeredTo(child, frameworks));
+  return offered;
 }

@@ -14,6 +14,7 @@ import { admitFramework, completeFramework, frameworkSessionClosed, heartbeat, o
 import type { TimerWork } from "./model.ts";
 import { dropFilter, rescindLateOffers } from "./offers.ts";
 import { leaseStored, leaseToWaiting, storeLeaseAgain } from "./overlay/overlays.ts";
+import { roleStored, takeRoleCall } from "./role-settings.ts";
 import { takeFrameworkMessage } from "./scheduling.ts";
 
 /** One transition: changes the state and says what is to be done. Throws only for a bug of ours. */
@@ -53,6 +54,12 @@ export function step(core: Core, input: Input, now: Now): readonly Effect[] {
     case "framework-stored":
       admitFramework(core, input.connection, input.error);
       takeWaiting(core, input.connection);
+      break;
+    case "role-called":
+      takeRoleCall(core, input.call);
+      break;
+    case "role-stored":
+      roleStored(core, input.error);
       break;
     case "time":
       pass(core);

@@ -27,7 +27,7 @@ export function book(core: Core, group: Group, amount: Resources): void {
   const { agent, framework, member } = group;
   agent.allocated = addResources(agent.allocated, amount);
   framework.allocated = addResources(framework.allocated, amount);
-  core.state.allocator.hold(member, amount);
+  core.state.allocator.hold(member, amount, agent.counted);
   agent.changeCount++;
   core.state.changedAgents.add(agent);
   core.state.changedFrameworks.add(framework);
@@ -38,7 +38,7 @@ function unbook(core: Core, group: Group, amount: Resources): void {
   agent.allocated = subtractResources(agent.allocated, amount);
   framework.allocated = subtractResources(framework.allocated, amount);
   assert(!isNegativeResources(agent.allocated), "an agent has less than nothing in use", { agentId: agent.id });
-  core.state.allocator.release(member, amount);
+  core.state.allocator.release(member, amount, agent.counted);
   agent.changeCount++;
   core.state.dirty.add(agent);
   core.state.changedAgents.add(agent);

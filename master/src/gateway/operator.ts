@@ -2,11 +2,12 @@ import { type CallHandler, type Clock, MusterError, type Outlet } from "@muster/
 import type { SnapshotResponse } from "@muster/proto";
 import type { MasterConfig } from "../config.ts";
 import { overlayRecords } from "../core/overlay/overlays.ts";
-import { agentRecord, frameworkRecord, offerRecord, roleRecord } from "../core/records.ts";
+import { agentRecord, frameworkRecord, offerRecord } from "../core/records.ts";
 import { snapshotPartRecords, snapshotRecords } from "../feeds/snapshot.ts";
 import type { Loop } from "../loop.ts";
 import type { MasterHandlers } from "./guard.ts";
 import type { ServedMethod } from "./rights.ts";
+import { serveRoles } from "./roles.ts";
 
 type OperatorHandlers = Pick<MasterHandlers, Extract<ServedMethod, `Operator.${string}`>>;
 
@@ -38,14 +39,6 @@ export function serveOperator(
       respond({ ok: true, value: { offers: [...state().offers.values()].map(offerRecord) } });
       return undefined;
     },
-    "Operator.ListRoles": (_request, _peer, respond) => {
-      const { allocator, frameworks } = state();
-      const roles = [...allocator.roles.values()]
-        .sort((a, b) => compare(a.name, b.name))
-        .map((role) => roleRecord(role, frameworks));
-      respond({ ok: true, value: { roles } });
-      return undefined;
-    },
     "Operator.ListOverlays": (_request, _peer, respond) => {
       respond({ ok: true, value: { overlays: overlayRecords(state()) } });
       return undefined;
@@ -61,8 +54,7 @@ export function serveOperator(
       return undefined;
     },
     "Operator.Snapshot": (_request, outlet) => sendSnapshot(loop(), outlet, clock),
-    "Operator.SetWeight": unsupported("weights"),
-    "Operator.SetQuota": unsupported("quota"),
+    ...serveRoles(loop, clock),
     "Operator.Reserve": unsupported("reservations"),
     "Operator.Unreserve": unsupported("reservations"),
     "Operator.CreateVolume": unsupported("volumes"),

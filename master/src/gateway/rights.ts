@@ -39,6 +39,7 @@ export const methodRules: Readonly<Record<ServedMethod, MethodRule>> = {
   "Operator.ListFrameworks": { right: "framework:read" },
   "Operator.ListOffers": { right: "role:read" },
   "Operator.ListRoles": { right: "role:read" },
+  "Operator.ExplainRole": { right: "role:read" },
   "Operator.ListOverlays": { right: "agent:read" },
   "Operator.GetMaster": { right: "agent:read" },
   "Operator.SetWeight": { right: "role:weight" },

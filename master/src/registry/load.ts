@@ -8,6 +8,7 @@ import {
   type StoredFramework,
   type StoredLease,
 } from "./records.ts";
+import { decodeRole, type StoredRole } from "./roles.ts";
 
 /** What a new leader finds. */
 export interface Registry {
@@ -15,6 +16,7 @@ export interface Registry {
   readonly agents: readonly StoredAgent[];
   readonly frameworks: readonly StoredFramework[];
   readonly leases: readonly StoredLease[];
+  readonly roles: readonly StoredRole[];
 }
 
 /** Entries that are read at once. */
@@ -30,8 +32,11 @@ export function loadRegistry(store: Store, random: Random, done: (result: Result
         if (!frameworks.ok) return done(frameworks);
         listAll(store, registryKeys.overlays, decodeLease, (leases) => {
           if (!leases.ok) return done(leases);
-          const found = { agents: agents.value, frameworks: frameworks.value, leases: leases.value };
-          done({ ok: true, value: { clusterId: id.value, ...found } });
+          listAll(store, registryKeys.roles, decodeRole, (roles) => {
+            if (!roles.ok) return done(roles);
+            const found = { agents: agents.value, frameworks: frameworks.value, leases: leases.value };
+            done({ ok: true, value: { clusterId: id.value, ...found, roles: roles.value } });
+          });
         });
       });
     });

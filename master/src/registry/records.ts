@@ -7,6 +7,7 @@ export const registryKeys = {
   agents: "agents/",
   frameworks: "frameworks/",
   overlays: "overlays/",
+  roles: "roles/",
 } as const;
 
 export function agentKey(agentId: string): string {
@@ -124,13 +125,13 @@ export function decodeFramework(key: string, value: Uint8Array): StoredFramework
   };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-function encode(record: object): Uint8Array {
+export function encode(record: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(record));
 }
 
-function decode(key: string, value: Uint8Array): Fields {
+export function decode(key: string, value: Uint8Array): Fields {
   let record: unknown;
   try {
     record = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(value));
@@ -141,12 +142,12 @@ function decode(key: string, value: Uint8Array): Fields {
   return record as Fields;
 }
 
-function damaged(key: string, fault: string, cause?: unknown): MusterError {
+export function damaged(key: string, fault: string, cause?: unknown): MusterError {
   const message = `the store's entry ${key} ${fault}: restore the data folder from a copy, or move it away`;
   return new MusterError("internal", message, { field: key, cause });
 }
 
-function text(key: string, record: Fields, name: string): string {
+export function text(key: string, record: Fields, name: string): string {
   const value = record[name];
   if (typeof value !== "string") throw damaged(key, `lacks ${name}`);
   return value;
@@ -158,7 +159,7 @@ function texts(key: string, record: Fields, name: string): readonly string[] {
   return value as string[];
 }
 
-function amount(key: string, record: Fields, name: string): number {
+export function amount(key: string, record: Fields, name: string): number {
   const value = record[name];
   if (typeof value !== "number") throw damaged(key, `lacks ${name}`);
   return value;

@@ -1,0 +1,89 @@
+import { noResources, type Resources } from "@muster/foundation";
+import type { Bound } from "./bound.ts";
+import { Ranking } from "./ranking.ts";
+
+export const weightMillisDefault = 1_000;
+
+/** What a role is promised, and the most that it and all below it may have. */
+export interface Quota {
+  readonly guarantee: Resources;
+  readonly limit: Bound;
+}
+
+/** A role that shares with its siblings, in proportion to their weights, what their parent has. */
+export class Role {
+  /** The whole name, for instance "eng/ml"; empty for the root, which is no role. */
+  readonly name: string;
+  /** Undefined for the root alone. */
+  readonly parent: Role | undefined;
+  readonly children: Map<string, Role> = new Map();
+  readonly members: Map<string, Member> = new Map();
+  /** Thousandths. */
+  weightMillis = weightMillisDefault;
+  quota: Quota | undefined = undefined;
+  /** It, or a role above it, has a limit. */
+  isLimited = false;
+  /** It, or a role above it, has a guarantee. */
+  isPromised = false;
+  /** What it and all below it use and are offered. */
+  held: Resources = noResources;
+  /** Its largest part of anything in the cluster, over its weight. */
+  share = 0;
+  isRanked = false;
+  /** Members that want offers, of it and all below it. */
+  eagerCount = 0;
+  /** What it still needs so that its guarantee and all below it are kept. */
+  need: Resources = noResources;
+  /** The sum of that of its children. */
+  needBelow: Resources = noResources;
+  /** Its children that want offers and may have more, and itself if its own frameworks do. */
+  readonly ranking: Ranking<Role | Own> = new Ranking();
+  /** Its own frameworks, who share with its children as one of them. */
+  readonly own: Own;
+
+  constructor(name: string, parent: Role | undefined) {
+    this.name = name;
+    this.parent = parent;
+    this.own = new Own(this);
+    this.isLimited = parent?.isLimited ?? false;
+    this.isPromised = parent?.isPromised ?? false;
+  }
+}
+
+/** The frameworks that work for a role itself, beside those of its children. */
+export class Own {
+  readonly name: string;
+  readonly role: Role;
+  /** Kept only while the role has children: else it is what the role holds. */
+  held: Resources = noResources;
+  share = 0;
+  isRanked = false;
+  eagerCount = 0;
+  /** Those that want offers. */
+  readonly ranking: Ranking<Member> = new Ranking();
+
+  constructor(role: Role) {
+    this.name = `${role.name}/.`;
+    this.role = role;
+  }
+}
+
+/** A framework within one of its roles. */
+export class Member {
+  readonly frameworkId: string;
+  readonly name: string;
+  readonly role: Role;
+  held: Resources = noResources;
+  share = 0;
+  isRanked = false;
+  /** It wants offers. */
+  isEager = false;
+  /** Its share, and those of its roles, are to be computed before they are read. */
+  isStale = false;
+
+  constructor(frameworkId: string, role: Role) {
+    this.frameworkId = frameworkId;
+    this.name = frameworkId;
+    this.role = role;
+  }
+}

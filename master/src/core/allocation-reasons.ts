@@ -1,0 +1,78 @@
+import type { Resources } from "@muster/foundation";
+import { cutTo, overlaps } from "../allocator/bound.ts";
+import { owedTo } from "../allocator/quota.ts";
+import type { Member, Role } from "../allocator/role.ts";
+import type { Core } from "./core.ts";
+import type { Agent, Framework } from "./model.ts";
+import { isRefused, reachesMinimum } from "./offers.ts";
+
+/** Why a framework is not offered what is free on an agent in one of its roles. `role explain` tells people. */
+export type NotOffered =
+  /** The framework is not connected. */
+  | "framework-away"
+  /** Less is free than the least that is offered, or that the framework takes. */
+  | "below-minimum"
+  /** The framework's own offer constraints exclude the agent. */
+  | "constraints"
+  /** The framework has refused this much of the agent, and the time for it is not over. */
+  | "refused"
+  /** What is used is not known before all agents are back: the role has a limit. */
+  | "agents-awaited"
+  /** The limit of the role, or of one above it, is reached. */
+  | "limit"
+  /** What is free is kept for guarantees of others. */
+  | "guarantees";
+
+/** The reasons that quota has no part in; undefined if it can be offered. O(filters of the agent + constraints). */
+export function unboundedReason(core: Core, agent: Agent, member: Member, amount: Resources): NotOffered | undefined {
+  const { state } = core;
+  const framework = state.frameworks.get(member.frameworkId);
+  if (framework === undefined || framework.state !== "connected") return "framework-away";
+  if (!reachesMinimum(amount, framework.minimumOffer ?? state.settings.minimumOffer)) return "below-minimum";
+  if (!satisfiesConstraints(framework, agent, member.role.name)) return "constraints";
+  return isRefused(core, framework, agent, member.role.name, amount) ? "refused" : undefined;
+}
+
+/** What of an agent's free resources a member can be offered, or why nothing. O(depth of the role) in addition. */
+export function reasonAgainst(core: Core, agent: Agent, member: Member, free: Resources): Resources | NotOffered {
+  const { allocator, awaited } = core.state;
+  const { role } = member;
+  if (role.isLimited && awaited.size > 0) return "agents-awaited";
+  const bound = allocator.allowance(role);
+  if (bound === undefined) return unboundedReason(core, agent, member, free) ?? free;
+  const amount = cutTo(free, bound);
+  // Before quota is blamed: would it have been offered without?
+  const otherwise = unboundedReason(core, agent, member, amount);
+  if (amount === free) return otherwise ?? free;
+  if (otherwise !== undefined && otherwise !== "below-minimum") return otherwise;
+  if (otherwise === undefined && isWorthIt(core, member, amount, free)) return amount;
+  const room = cutTo(free, allocator.room(role));
+  return isWorthIt(core, member, room, free) ? "guarantees" : "limit";
+}
+
+/**
+ * Whether what quota leaves of an agent is worth an offer: of whatever it has cut, the least that is offered must be
+ * left. A sliver of a processor with all the memory would only keep the memory from others.
+ */
+function isWorthIt(core: Core, member: Member, amount: Resources, free: Resources): boolean {
+  const { frameworks, settings } = core.state;
+  const minimum = frameworks.get(member.frameworkId)?.minimumOffer ?? settings.minimumOffer;
+  const isEnough = (left: number, all: number, least: number): boolean => left === all || left >= Math.max(1, least);
+  return (
+    isEnough(amount.cpuMillis, free.cpuMillis, minimum.cpuMillis) &&
+    isEnough(amount.memoryMiB, free.memoryMiB, minimum.memoryMiB)
+  );
+}
+
+function satisfiesConstraints(framework: Framework, agent: Agent, role: string): boolean {
+  for (const constraint of framework.constraints) {
+    if (constraint.role !== "" && constraint.role !== role) continue;
+    if (!constraint.holds(agent.attributeValues.get(constraint.attribute))) return false;
+  }
+  return true;
+}
+
+/** Whether a guarantee that the role has part in needs something of this. O(depth). */
+export function isOwed(role: Role, free: Resources): boolean {
+  return overlaps(owedTo(role), free);
+}

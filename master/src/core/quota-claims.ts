@@ -1,0 +1,48 @@
+import type { ErrorKind, Resources } from "@muster/foundation";
+import { firstAbove } from "../allocator/bound.ts";
+import type { Member } from "../allocator/role.ts";
+import type { Core } from "./core.ts";
+import type { Offer } from "./model.ts";
+
+interface QuotaFault {
+  readonly kind: ErrorKind;
+  readonly message: string;
+}
+
+/**
+ * Why quota forbids to take so much for each of these members if these offers end: a limit would be exceeded, or what is
+ * kept for a guarantee taken. It is tried on the allocator and taken back. O((members + offers) x depth).
+ */
+export function quotaFaultOf(
+  core: Core,
+  needs: ReadonlyMap<Member, Resources>,
+  ended: ReadonlySet<Offer>,
+): QuotaFault | undefined {
+  const { allocator, awaited } = core.state;
+  if (!allocator.hasQuota) return undefined;
+  const { isLoosened } = allocator;
+  for (const { member, resources, agent } of ended) allocator.release(member, resources, agent.counted);
+  const held: [Member, Resources][] = [];
+  let fault: QuotaFault | undefined;
+  for (const [member, need] of needs) {
+    const { role } = member;
+    const bound = allocator.allowance(role);
+    const name = bound && firstAbove(need, bound);
+    if (role.isLimited && awaited.size > 0)
+      fault = { kind: "unavailable", message: `what ${role.name} uses is not known before all agents are back` };
+    else if (name !== undefined) {
+      const isLimit = firstAbove(need, allocator.room(role)) !== undefined;
+      const message = isLimit
+        ? `the limit of ${role.name}, or of a role above it, leaves not enough ${name}`
+        : `what is free is kept for guarantees of other roles: there is not enough ${name} besides`;
+      fault = { kind: "over-quota", message };
+    }
+    if (fault) break;
+    allocator.hold(member, need, true);
+    held.push([member, need]);
+  }
+  for (const [member, need] of held) allocator.release(member, need, true);
+  for (const { member, resources, agent } of ended) allocator.hold(member, resources, agent.counted);
+  allocator.isLoosened = isLoosened;
+  return fault;
+}
