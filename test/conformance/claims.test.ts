@@ -207,3 +207,23 @@ test("more claims than a message may have are refused, each of them, and another
   await until(() => framework.all("claimResults").length === 5_000);
   expect(framework.all("claimResults")[4_999]?.refusal).toMatchObject({ kind: "too-many", field: "claims" });
 });
+
+test("a claim breaks no limit of its role or of one above, and takes nothing that is kept for a guarantee", async () => {
+  await cluster.agent("a-1");
+  await cluster.call("Operator.SetQuota", { role: "eng", limit: resources({ cpuMillis: 1_500 }) });
+  await cluster.call("Operator.SetQuota", { role: "db", guarantee: resources({ memoryMiB: 3_000 }) });
+  const eng = await aClaimant("eng", "eng/ml");
+  const claim = (taskId: string, cpuMillis: number) => aClaim(taskId, "a-1", cpuMillis, { role: "eng/ml" });
+  await eng.say({ claims: aSet("s-1", claim("t-1", 1_000), claim("t-2", 1_000)) });
+  await eng.say({ claims: [claim("t-3", 1_000)] });
+  await eng.say({ claims: [claim("t-4", 200)] });
+  expect(resultsOf(eng)).toEqual([
+    ["claim-t-1", "over-quota"],
+    ["claim-t-2", "over-quota"],
+    ["claim-t-3", true],
+    ["claim-t-4", "over-quota"],
+  ]);
+  const messages = eng.all("claimResults").map(({ refusal }) => refusal?.message ?? "");
+  expect(messages[0]).toContain("limit of eng/ml, or of a role above");
+  expect(messages[3]).toContain("kept for guarantees");
+});
