@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { compileJob, formatSource, validateSource } from "@muster/jobspecs";
+import { compileJob, convertDocument, formatSource, originOf, validateSource } from "@muster/jobspecs";
 import { expect } from "vitest";
 import { testUnless } from "../e2e-root/machine.ts";
 import { cloneOf } from "./clone.ts";
@@ -62,6 +62,18 @@ testUnless(
   },
   60_000,
 );
+
+testUnless(reason, "its job in the API's form becomes the job file beside it", () => {
+  const [json] = clone?.read(["command/testdata/example-short.json"]) ?? [];
+  const document: unknown = JSON.parse(json?.text ?? "");
+  expect(originOf(document)).toBe("nomad");
+  const [made] = convertDocument(document, "nomad");
+  expect(
+    compileJob({ file: "example.hcl", text: made?.text ?? "" }).job?.groups[0]?.tasks[0]?.config.image,
+  ).toMatchObject({
+    name: "redis:7",
+  });
+});
 
 testUnless(reason, "the repository's own case of a formatter comes out as there", () => {
   const [input, output] = clone?.read(["command/testdata/fmt/job.in.hcl", "command/testdata/fmt/job.out.hcl"]) ?? [];

@@ -55,10 +55,20 @@ const writing: readonly CommandSpec[] = [
   },
   {
     path: "job convert",
-    summary: "print a jobspec's evaluated job as JSON",
-    arguments: [fileArgument],
-    options: [{ flags: "--to <form>", help: "the form; json is the only one", default: "json" }, ...variables],
-    examples: ["job convert web.hcl", "job convert --to json web.hcl", "job convert --var image=v2 web.hcl"],
+    summary: "make a job file of a job of Nomad's API or an app or group of Marathon's, or print a jobspec as JSON",
+    details:
+      "What the source is shows in its fields. What has no counterpart is left out, and told on standard error with its\nplace and why; exit code 1 if the result is no valid job yet.",
+    arguments: [{ name: "<file>", help: "JSON of Nomad or Marathon, or a jobspec; - reads standard input" }],
+    options: [
+      { flags: "--to <form>", help: "hcl: a job file, what JSON of others becomes; json: a jobspec's evaluated job" },
+      { flags: "--out <folder>", help: "write files there, one for each job; for groups" },
+      ...variables,
+    ],
+    examples: [
+      "job convert nomad-job.json",
+      "job convert --out jobs marathon-group.json",
+      "job convert --to json web.hcl",
+    ],
     capability: "none",
     exits: localExits,
     schema: "muster.job.convert/1",
