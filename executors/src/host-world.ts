@@ -3,6 +3,7 @@ import type { Clock, Log } from "@muster/foundation";
 import type { AgentDeps } from "./agent/agent.ts";
 import { TaskCgroups } from "./cgroups/task-cgroups.ts";
 import type { ContainerHost } from "./containers/container-host.ts";
+import { nodeDiskMeter } from "./disks/node-disk-meter.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
@@ -70,7 +71,17 @@ export function hostWorld({
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
-  "disk" | "proc" | "hostPorts" | "prober" | "logReader" | "execRunner" | "taskFiles" | "taskMeter" | "nets" | "images"
+  | "disk"
+  | "diskMeter"
+  | "proc"
+  | "hostPorts"
+  | "prober"
+  | "logReader"
+  | "execRunner"
+  | "taskFiles"
+  | "taskMeter"
+  | "nets"
+  | "images"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   const containers = host && { host, cgroups: new TaskCgroups(host.cgroups, ownerOf(dataFolder)) };
@@ -83,6 +94,7 @@ export function hostWorld({
     execRunner: nodeExecRunner(dataFolder),
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
+    diskMeter: nodeDiskMeter(dataFolder),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
     ...(hasImages ? { images: skopeoImages({ dataFolder, clock, log, registries }) } : {}),
   };

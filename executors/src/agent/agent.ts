@@ -10,6 +10,7 @@ import {
 } from "@muster/foundation";
 import type { Registration } from "@muster/proto";
 import type { Disk, DiskWrite } from "../world/disk.ts";
+import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostPorts } from "../world/host-ports.ts";
 import type { Images } from "../world/images.ts";
 import type { Nets } from "../world/nets.ts";
@@ -41,6 +42,8 @@ export interface AgentDeps {
   readonly nets?: Nets;
   /** Absent: no task can have an image. */
   readonly images?: Images;
+  /** Absent: limits of disk are booked, not enforced. */
+  readonly diskMeter?: DiskMeter;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Absent: Tasks.Logs answers "unsupported". */
@@ -227,6 +230,7 @@ class RunningAgent implements Agent {
       helperProbesMax: config.helperProbesMax,
       enforcePorts: config.enforcePorts,
       portWatchMs: config.portWatchMs,
+      diskWatchMs: this.#deps.diskMeter && config.diskWatchMs,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
     };

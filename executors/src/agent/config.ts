@@ -55,6 +55,8 @@ export interface AgentConfig {
   readonly enforcePorts?: PortEnforcement;
   /** How often it is looked what such tasks listen on, while there are any. Default: 5,000 ms. */
   readonly portWatchMs?: number;
+  /** How often it is looked what the files of tasks with a limit of disk take, while there are any. Default: 5,000 ms. */
+  readonly diskWatchMs?: number;
   /** How often what belongs to no task is looked for, ended and freed. Default: 60,000 ms. */
   readonly sweepMs?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
@@ -83,6 +85,7 @@ export const agentDefaults = {
   probesMax: 256,
   enforcePorts: "off",
   portWatchMs: 5_000,
+  diskWatchMs: 5_000,
   sweepMs: 60_000,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,

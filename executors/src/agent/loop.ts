@@ -2,6 +2,7 @@ import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
 import { findNetwork } from "../networks/networks.ts";
 import type { Disk } from "../world/disk.ts";
+import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
 import type { ImageEvents, Images } from "../world/images.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
@@ -43,6 +44,8 @@ export interface LoopDeps {
   readonly nets?: Nets;
   /** Absent: no task can have an image. */
   readonly images?: Images;
+  /** Absent: limits of disk are booked, not enforced. */
+  readonly diskMeter?: DiskMeter;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
 }
@@ -259,7 +262,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, diskMeter, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -271,6 +274,9 @@ export class AgentLoop {
       }
       case "find-listeners":
         hostPorts.listeners(effect.tasks, (found) => this.post({ type: "listeners-found", found }));
+        return;
+      case "measure-disks":
+        diskMeter?.measure(effect.questions, (found) => this.post({ type: "disks-measured", found }));
         return;
       case "find-holders": {
         const { id } = effect;

@@ -216,7 +216,7 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     cpu: works("integer", "MHz in Nomad = thousandths of a core here; 100.", { min: 1 }),
     cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
     memory: works("integer", "MiB; 300.", { min: 1 }),
-    disk: works("integer", "MiB; 0.", { min: 0 }),
+    disk: works("integer", "MiB of files that it may have; 0: no limit, and nothing is booked.", { min: 0 }),
     cpu_max: works("integer", "MHz that it never exceeds, even on an idle host; of exec and oci.", { min: 10 }),
     memory_max: works("integer", "MiB it may use beyond memory while the host has them; of exec and oci.", { min: 1 }),
     iops: warned("Old disk limit.", "has no meaning since Nomad 0.9"),

@@ -86,6 +86,7 @@ const reasonWords: readonly string[] = [
   "",
   "its executor ended",
   "executor without tasks",
+  "too much on the disk",
 ];
 
 export const taskWord = (state: number): Word => taskWords[state] ?? unknown;

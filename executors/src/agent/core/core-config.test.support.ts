@@ -19,6 +19,7 @@ export const coreConfig: CoreConfig = {
   helperProbesMax: 2,
   enforcePorts: "off",
   portWatchMs: 5_000,
+  diskWatchMs: 5_000,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
 };

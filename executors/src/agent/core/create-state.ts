@@ -33,6 +33,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     probesUnderWay: { own: new Set(), helped: new Set() },
     healthKills: new Map(),
     portWatch: { nextAtMs: 0, isUnderWay: false, told: new Map() },
+    diskWatch: { nextAtMs: 0, isUnderWay: false },
     endsWaiting: new Map(),
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },

@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { measureDisks, nextDiskLookMs } from "./disk-watch.ts";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { executorDue, nextOfExecutor } from "./executor-end.ts";
 import { removeGroup } from "./groups.ts";
@@ -38,6 +39,7 @@ export function wake(context: Context): void {
   }
   runDueChecks(context);
   findListeners(context);
+  measureDisks(context);
   for (const group of state.groups.values()) {
     const end = tombstoneEnd(group);
     if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
@@ -60,7 +62,7 @@ function tombstoneEnd(group: Group): number | undefined {
 
 /** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
-  let next = nextListeningMs(state);
+  let next = Math.min(nextListeningMs(state), nextDiskLookMs(state));
   for (const group of state.groups.values()) {
     for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
     const end = tombstoneEnd(group);

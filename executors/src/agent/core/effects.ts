@@ -1,5 +1,6 @@
 import type { StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
+import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
@@ -20,6 +21,7 @@ export type AgentInput =
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
   | { readonly type: "host-networks"; readonly networks: readonly HostNetwork[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
+  | { readonly type: "disks-measured"; readonly found: readonly DiskUse[] }
   | { readonly type: "holders-found"; readonly id: string; readonly found: readonly TaskListener[] }
   | { readonly type: "image-progress"; readonly id: string; readonly message: string }
   | { readonly type: "image-ready"; readonly id: string; readonly ready: ImageReady }
@@ -76,6 +78,7 @@ export type AgentInput =
 export type AgentEffect =
   | { readonly type: "check-ports"; readonly key: string; readonly questions: readonly PortQuestion[] }
   | { readonly type: "find-listeners"; readonly tasks: readonly HostTask[] }
+  | { readonly type: "measure-disks"; readonly questions: readonly DiskQuestion[] }
   | { readonly type: "find-holders"; readonly id: string; readonly tasks: readonly HostTask[] }
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }

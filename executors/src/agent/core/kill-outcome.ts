@@ -6,6 +6,7 @@ const faults: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_CHECKPOINT_DAMAGED,
   StatusReason.REASON_PORT_NOT_ALLOCATED,
   StatusReason.REASON_EXECUTOR_TIMEOUT,
+  StatusReason.REASON_DISK_LIMIT,
 ]);
 
 /** Whether a task that was ended for this reason has failed. */

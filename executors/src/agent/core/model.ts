@@ -14,6 +14,7 @@ import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ImageReady } from "../../world/images.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
@@ -51,6 +52,8 @@ export interface CoreConfig {
   /** What becomes of tasks in the host's network that listen on ports which are not theirs. */
   readonly enforcePorts: PortEnforcement;
   readonly portWatchMs: number;
+  /** How often it is looked what tasks' files take; undefined: nothing measures it here. */
+  readonly diskWatchMs: number | undefined;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
 }
@@ -226,6 +229,7 @@ export interface AgentState {
   readonly probesUnderWay: { readonly own: Set<string>; readonly helped: Set<string> };
   readonly healthKills: HealthKills;
   readonly portWatch: PortWatch;
+  readonly diskWatch: DiskWatch;
   /** How tasks have ended that can't be told of yet: it is asked who listens on their ports. */
   readonly endsWaiting: Map<string, ProcExit>;
   keyCount: number;

@@ -1,5 +1,6 @@
 import { StatusReason } from "@muster/proto";
 import { wake } from "./deadlines.ts";
+import { disksMeasured } from "./disk-watch.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
 import { endServed } from "./executor-end.ts";
 import { attached, detached, executorSaid, executorTold } from "./executor-session.ts";
@@ -42,6 +43,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "listeners-found":
       listenersFound(context, input.found);
+      return;
+    case "disks-measured":
+      disksMeasured(context, input.found);
       return;
     case "holders-found":
       holdersFound(context, input.id, input.found);
