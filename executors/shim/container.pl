@@ -1,11 +1,5 @@
 # What the shim does more for a task in a container. Loaded by shim.pl only then: reading it costs a millisecond.
 my $bundle = "$folder/oci";
-my ($memory_file, $memory_kills) = (undef, 0);
-my %more_by_arch = (
-  x64   => { umount2 => 166, eventfd2 => 290, inotify_init1 => 294, inotify_add_watch => 254 },
-  arm64 => { umount2 => 39,  eventfd2 => 19,  inotify_init1 => 26,  inotify_add_watch => 27 },
-);
-$nr = { %$nr, %{$more_by_arch{$spec{arch}}} };
 
 # A container's namespace of processes is held by a fork of the shim, not by the task's program: as the first process of
 # its namespace that would be deaf to every signal that it does not handle. When the shim dies, its fork dies, and with
@@ -68,12 +62,6 @@ sub run_container {
   exec { $spec{runtime} } $spec{runtime}, @words or fail($spec{runtime});
 }
 
-sub read_all {
-  open(my $file, '<', $_[0]) or return '';
-  local $/;
-  return <$file> // '';
-}
-
 sub remove_container {
   my $state = "$bundle/state/$spec{container}";
   if (opendir(my $files, $state)) { unlink "$state/$_" for readdir $files; rmdir $state }
@@ -101,7 +89,8 @@ sub await_runtime {
   alarm 60;
 }
 
-# Waits until the runtime has done its work and the task's program has taken its place; gives its main process.
+# Waits until the runtime has done its work and the task's program has taken its place; gives its main process, and the
+# child whose end is the task's, which is the same.
 sub container_pid {
   my ($runtime) = @_;
   waitpid($runtime, 0);
@@ -109,45 +98,11 @@ sub container_pid {
   container_failed("exit status $?") unless $main;
   for (my $tries = 0; $tries < 10_000; $tries++) {
     my ($name, $state) = read_all("/proc/$main/stat") =~ /\((.*)\) (\S)/s;
-    if (defined $name && $name ne $spec{runtime_init}) { alarm 0; return $main }
+    if (defined $name && $name ne $spec{runtime_init}) { alarm 0; return ($main, $main) }
     last if !defined $name || $state =~ /[ZX]/;
     select(undef, undef, undef, 0.001);
   }
   container_failed('its program could not be executed: no such interpreter, or no program for this machine');
-}
-
-# The kernel says when it has ended a process of the task for want of memory: version 1 of cgroups by an eventfd, version 2
-# by a change of the file.
-sub watch_memory {
-  my $path = $spec{memory_kills};
-  return if $path eq '';
-  open($memory_file, '<', $path) or return;
-  my $number;
-  if ($path =~ /oom_control$/) {
-    $number = syscall($nr->{eventfd2}, 0, 0x80800);
-    open(my $control, '>', $path =~ s/[^\/]*$/cgroup.event_control/r) or return;
-    syswrite($control, "$number " . fileno($memory_file));
-  } else {
-    $number = syscall($nr->{inotify_init1}, 0x80800);
-    syscall($nr->{inotify_add_watch}, $number, $path, 2);
-  }
-  open($memory_notice, '<&=', $number) if $number >= 0;
-}
-
-sub count_memory_kills {
-  return 0 unless $memory_file;
-  sysseek($memory_file, 0, 0);
-  sysread($memory_file, my $text, 4096);
-  return ($text // '') =~ /^oom_kill (\d+)$/m ? $1 : 0;
-}
-
-# The notice of version 1 comes before the kernel has done and counted it.
-sub look_memory {
-  $memory_looks--;
-  my $kills = count_memory_kills();
-  return if $kills <= $memory_kills;
-  ($memory_kills, $memory_looks) = ($kills, 0);
-  event('memory', 0, memory_kills => $kills);
 }
 
 # What the end of the task says more; nothing of it is alive.

@@ -5,7 +5,8 @@ our ($folder) = @ARGV;
 my $program = $0;
 my %nr_by_arch = (
   x64   => { fsync => 74, execve => 59,  setsid => 112, prctl => 157, gettimeofday => 96,  pidfd_open => 434,
-             mount => 165, sethostname => 170, unshare => 272, setns => 308 },
+             mount => 165, sethostname => 170, unshare => 272, setns => 308,
+             umount2 => 166, eventfd2 => 290, inotify_init1 => 294, inotify_add_watch => 254 },
   arm64 => { fsync => 82, execve => 221, setsid => 157, prctl => 167, gettimeofday => 169, pidfd_open => 434,
              mount => 40,  sethostname => 161, unshare => 97,  setns => 268,
              umount2 => 39,  eventfd2 => 19,  inotify_init1 => 26,  inotify_add_watch => 27 },
@@ -109,12 +110,15 @@ sub final_event {
   exit 1;
 }
 
-if (defined $spec{runtime}) {
-  require($program =~ s/[^\/]*$/container.pl/r);
+# A task in a container is made by a runtime below the shim, or by an Engine beside it. What that takes is loaded only then.
+my $container = defined $spec{runtime} ? 'container.pl' : defined $spec{engine} ? 'engine.pl' : '';
+if ($container ne '') {
+  require($program =~ s/[^\/]*$/$_/r) for 'contained.pl', $container;
   begin_container();
 }
 
-my ($pid, $ended, $status) = (0, 0, 0);
+# The task's main process, and the child of the shim whose end is the task's: the same, but for a task of an Engine.
+my ($pid, $child, $ended, $status) = (0, 0, 0, 0);
 pipe(my $out_read, my $out_write);
 pipe(my $err_read, my $err_write);
 pipe(my $exec_read, our $exec_write);      # closed by exec; what comes through it before is why exec failed
@@ -156,14 +160,14 @@ sub run_program {
   fail('exec');
 }
 
-$pid = fork();
+$child = $pid = fork();
 final_event(at => now_ms(), failed => "fork\t" . ($! + 0) . "\t$!") unless defined $pid;
 if ($pid == 0) {
   $SIG{$_} = 'DEFAULT' for qw(HUP INT PIPE TERM CHLD);
   syscall($nr->{setsid});
   open(STDIN, '<', '/dev/null');
   open(STDOUT, '>&', $out_write) && open(STDERR, '>&', $err_write) or fail('output');
-  run_container() if defined $spec{runtime};
+  run_container() if $container ne '';
   join_network() if defined $spec{netns};
   chdir($spec{cwd}) or fail('chdir');
   if (defined $spec{uid}) {
@@ -181,21 +185,21 @@ close $_ for $out_write, $err_write, $exec_write;
 sub reap {
   local ($?, $!);
   while ((my $dead = waitpid(-1, 1)) > 0) {
-    ($ended, $status, $ended_at) = (1, $?, now_ms()) if $dead == $pid;
+    ($ended, $status, $ended_at) = (1, $?, now_ms()) if $dead == $child;
   }
 }
 
 my $failure = '';
-await_runtime() if defined $spec{runtime};
+await_runtime() if $container ne '';
 1 while sysread($exec_read, $failure, 4096, length $failure) || $! == 4;    # 4: interrupted
 close $exec_read;
 if ($failure ne '') {
-  waitpid($pid, 0);
+  waitpid($child, 0);
   final_event(at => now_ms(), failed => $failure =~ s/\n/ /gr);
 }
-$pid = container_pid($pid) if defined $spec{runtime};
+($pid, $child) = container_pid($child) if $container ne '';
 event('started', 0, pid => $pid, start => start_ticks($pid), shim => $$, shim_start => start_ticks($$), at => now_ms());
-my $pidfd = syscall($nr->{pidfd_open}, $pid, 0);
+my $pidfd = syscall($nr->{pidfd_open}, $child, 0);
 $SIG{CHLD} = \&reap;
 reap();
 
@@ -258,7 +262,7 @@ my %logs = (
 );
 log_open($_) for values %logs;
 
-watch_memory() if defined $spec{runtime};
+watch_memory() if $container ne '';
 
 # Reads what there is within `seconds` (undef: until something happens).
 sub pump {
@@ -304,4 +308,4 @@ for (my $pause = 0.001; (my @left = children()) && now_ms() < $deadline; $pause 
   reap();
 }
 1 while %logs && pump(0);
-final_event(at => $ended_at, code => $status >> 8, signal => $status & 127, defined $spec{runtime} ? end_container() : ());
+final_event(at => $ended_at, code => $status >> 8, signal => $status & 127, $container ne '' ? end_container() : ());

@@ -4,6 +4,10 @@ import type { AgentDeps } from "./agent/agent.ts";
 import { TaskCgroups } from "./cgroups/task-cgroups.ts";
 import type { ContainerHost } from "./containers/container-host.ts";
 import { nodeDiskMeter } from "./disks/node-disk-meter.ts";
+import { eitherImages } from "./engine/either-images.ts";
+import { Engine } from "./engine/engine.ts";
+import { engineImages } from "./engine/engine-images.ts";
+import { OwnEngine } from "./engine/own-engine.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
@@ -45,6 +49,8 @@ export interface HostWorldOptions {
   readonly underlay?: UnderlayAddress;
   /** Whether tasks can have images: containers work, and skopeo was found. */
   readonly hasImages?: boolean;
+  /** Unix socket of the Engine that runs tasks of driver docker. Absent: none does. */
+  readonly engineSocket?: string;
   /** Default: `registryDefaults`. */
   readonly registries?: RegistrySettings;
   /** Where the host's name servers stand. Default: /etc/resolv.conf and that of systemd-resolved. */
@@ -65,6 +71,7 @@ export function hostWorld({
   cni = cniDefaults,
   underlay,
   hasImages = false,
+  engineSocket,
   registries = registryDefaults,
   resolverFiles = resolverFilesOfHost,
   hostNetworks = [],
@@ -84,10 +91,16 @@ export function hostWorld({
   | "images"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
-  const containers = host && { host, cgroups: new TaskCgroups(host.cgroups, ownerOf(dataFolder)) };
+  const owner = ownerOf(dataFolder);
+  const engine = engineSocket === undefined ? undefined : new OwnEngine(engineSocket, owner, log);
+  const images = eitherImages(
+    hasImages ? skopeoImages({ dataFolder, clock, log, registries }) : undefined,
+    engine && engineImages({ engine: new Engine(engine.socket), owner, clock, log, registries }),
+  );
+  const containers = host && { host, cgroups: new TaskCgroups(host.cgroups, owner) };
   return {
     disk: nodeDisk(dataFolder, log),
-    proc: shimProc({ dataFolder, clock, log, ...(containers ? { containers } : {}) }),
+    proc: shimProc({ dataFolder, clock, log, ...(containers ? { containers } : {}), ...(engine ? { engine } : {}) }),
     hostPorts: nodeHostPorts(hostNetworks),
     prober: nodeProber({ dataFolder, log }),
     logReader: nodeLogReader(dataFolder),
@@ -96,7 +109,7 @@ export function hostWorld({
     taskMeter: nodeTaskMeter(),
     diskMeter: nodeDiskMeter(dataFolder),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
-    ...(hasImages ? { images: skopeoImages({ dataFolder, clock, log, registries }) } : {}),
+    ...(images ? { images } : {}),
   };
 }
 

@@ -6,11 +6,13 @@ import { TaskState } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { isTerminal } from "../../executors/src/agent/core/status.ts";
+import type { HostWorldOptions } from "../../executors/src/host-world.ts";
 import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 import { settings as bridge, machineState } from "./bridge.support.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
 import { CrashAgent } from "./crash-agent.support.ts";
+import { engineTools, OwnDockerd } from "./engine.support.ts";
 import { baseLayer, Layout } from "./images.support.ts";
 import { lacking, testUnless } from "./machine.ts";
 
@@ -27,10 +29,19 @@ const imageFolder = mkdtempSync(join(tmpdir(), "muster-images-"));
 const agents = new Set<CrashAgent>();
 const fixture = AgentFixture.use(beforeEach, afterEach);
 
-beforeAll(() => {
+const engineLack = lacking(...engineTools, ...needed);
+const engine = new OwnDockerd();
+
+beforeAll(async () => {
   if (containers) new Layout(imageFolder).add("base", { layers: [baseLayer()], config: { Env: ["PATH=/bin"] } });
-});
-afterAll(() => rmSync(imageFolder, { recursive: true, force: true }));
+  if (engineLack !== "") return;
+  await engine.start();
+  await engine.importImage(baseLayer(), "base:1", ["ENV PATH=/bin"]);
+}, 40_000);
+afterAll(async () => {
+  rmSync(imageFolder, { recursive: true, force: true });
+  await engine.remove();
+}, 20_000);
 
 const cniFolder = (): string => `${fixture.dataFolder}.cni`;
 
@@ -61,10 +72,11 @@ function remains(): object {
     rules: rules.filter((line) => line.includes(`muster-${ownerOf(dataFolder)}`)),
     addresses: given.filter((name) => /^\d/.test(name)),
     objects: kernelObjects(dataFolder),
+    containers: engine.containerFolders(),
   };
 }
 
-const nothing = { pins: [], links: [], elements: [], rules: [], addresses: [], objects: [] };
+const nothing = { pins: [], links: [], elements: [], rules: [], addresses: [], objects: [], containers: [] };
 
 async function startAgent(driver: string): Promise<CrashAgent> {
   const folder = cniFolder();
@@ -79,11 +91,16 @@ async function startAgent(driver: string): Promise<CrashAgent> {
   const agent = new CrashAgent(fixture, {
     drivers: [driver],
     networkModes: ["host", "none", "bridge", "cni/web"],
-    world: { bridge, cni, ...(driver === "process" ? {} : { containers, hasImages: driver === "oci" }) },
+    world: { bridge, cni, ...worldOf(driver) },
   });
   agents.add(agent);
   await agent.start();
   return agent;
+}
+
+function worldOf(driver: string): Partial<HostWorldOptions> {
+  if (driver === "process") return {};
+  return driver === "docker" ? { engineSocket: engine.socket } : { containers, hasImages: driver === "oci" };
 }
 
 interface Pair {
@@ -94,7 +111,8 @@ interface Pair {
 /** One task's life from launch to its end, by an agent that is killed at that point of it. True if it came to that. */
 async function live(agent: CrashAgent, { driver, networkMode }: Pair, point: number): Promise<boolean> {
   const taskId = `${driver}-${networkMode.replace("/", "-")}-${point}`;
-  const image = driver === "oci" ? { driverConfigJson: JSON.stringify({ image: `oci:${imageFolder}:base` }) } : {};
+  const images: Record<string, string> = { oci: `oci:${imageFolder}:base`, docker: "base:1" };
+  const image = images[driver] ? { driverConfigJson: JSON.stringify({ image: images[driver] }) } : {};
   const spec = { driver, command: "sh", arguments: ["-c", "(sleep 1000 &); sleep 1000"], ...image };
   const ports = networkMode === "none" ? [] : [{ label: "http", to: networkMode === "host" ? 0 : 8080, number: 0 }];
   const { master } = fixture;
@@ -147,13 +165,18 @@ function chosen(count: number): number[] {
   return points;
 }
 
-const modesOf = { process: allModes, exec: allModes, oci: ["none", "bridge"] };
+const modesOf = { process: allModes, exec: allModes, oci: ["none", "bridge"], docker: ["host", "none"] };
 
 for (const driver of Object.keys(modesOf) as (keyof typeof modesOf)[])
   for (const networkMode of modesOf[driver]) {
     const name = `case 18: an agent killed at any effect of launch and stop leaves nothing or a whole task, ${driver} in ${networkMode}`;
-    const tools = driver === "oci" ? [...needed, "skopeo"] : needed;
-    const lack = driver !== "process" && !containers ? reason : lacking(...tools);
+    const lacks = {
+      process: lacking(...needed),
+      exec: containers ? lacking(...needed) : reason,
+      oci: containers ? lacking(...needed, "skopeo") : reason,
+      docker: engineLack,
+    };
+    const lack = lacks[driver];
     const lackHere = networkMode.startsWith("cni/") && !plugins ? "needs the plugins of CNI" : lack;
     testUnless(
       lackHere,
@@ -166,6 +189,7 @@ for (const driver of Object.keys(modesOf) as (keyof typeof modesOf)[])
         await whole.kill();
         for (const point of chosen(count)) await live(await startAgent(driver), pair, point);
       },
-      pointsOfEach === Number.POSITIVE_INFINITY ? 600_000 : 60_000,
+      // Each point takes seconds on a busy machine, and a pair has up to some hundreds of them.
+      pointsOfEach === Number.POSITIVE_INFINITY ? 3_600_000 : 60_000,
     );
   }

@@ -80,6 +80,7 @@ export const daemonCommands: readonly CommandSpec[] = [
         help: "names and passwords for registries of images, as docker login writes it",
       },
       { flags: "--insecure-registries <list>", help: "registries asked without encryption: host:port, with commas" },
+      { flags: "--docker-socket <path>", help: "the Engine of driver docker (default: /var/run/docker.sock)" },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

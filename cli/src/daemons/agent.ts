@@ -59,7 +59,11 @@ export const run: CommandModule["run"] = (invocation) => {
       authFile: settings.registryAuth === "" ? "" : resolve(settings.registryAuth),
       insecureRegistries: settings.insecureRegistries.split(",").filter((registry) => registry !== ""),
     };
-    const { host, containers } = await fingerprint({ dataFolder, bridge, cni, hostNetworks, ...ports, ...ips }, log);
+    const engineSocket = resolve(settings.dockerSocket);
+    const { host, containers } = await fingerprint(
+      { dataFolder, bridge, cni, hostNetworks, engineSocket, ...ports, ...ips },
+      log,
+    );
     const transport = grpcTransport();
     const executorSocket = executorSocketPath(dataFolder);
     const agent = createAgent(
@@ -79,6 +83,7 @@ export const run: CommandModule["run"] = (invocation) => {
           containers,
           ...(host.underlay ? { underlay: host.underlay } : {}),
           hasImages: host.drivers.includes("oci"),
+          ...(host.drivers.includes("docker") ? { engineSocket } : {}),
           registries,
         }),
         failed: (error) => lifecycle.fail(error),

@@ -6,10 +6,8 @@ import { TaskCgroups } from "../cgroups/task-cgroups.ts";
 import { ownerOf } from "../networks/kernel/namespaces.ts";
 import type { ContainerHost, ContainerRuntime } from "./container-host.ts";
 import { readHostFiles } from "./host-files.ts";
+import { openFilesMax } from "./open-files.ts";
 import { tryContainers } from "./trial.ts";
-
-/** Files and sockets of a task at once, as far as the agent itself may have so many. */
-const openFilesMax = 65_536;
 
 /** The faster first. */
 const runtimeNames = ["crun", "runc"] as const;
@@ -55,7 +53,7 @@ async function describeHost(
     },
     cgroups,
     ...readHostFiles(),
-    openFilesMax: Math.min(openFilesMax, ownOpenFilesMax()),
+    openFilesMax: openFilesMax(),
     limitsSwap: limitsSwap(cgroups),
     seccompProgram: "",
   };
@@ -81,13 +79,6 @@ function versionOf(path: string): Promise<string> {
       resolve(/\d+(\.\d+)+/.exec(text ?? "")?.[0] ?? "of unknown version"),
     );
   });
-}
-
-/** An agent that may raise no limits gives what it has. */
-function ownOpenFilesMax(): number {
-  const words = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-  const hard = Number(words?.[1]);
-  return Number.isInteger(hard) ? hard : openFilesMax;
 }
 
 /** Version 2 counts swap apart, and only where there is some. */

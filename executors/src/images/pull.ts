@@ -124,7 +124,10 @@ async function readChecked(store: ImageStore, digest: string): Promise<string> {
   throw new PullFailure(`blob ${digest} has the digest ${digestOf(bytes)} instead`, true);
 }
 
-async function retrying<T>({ pause, failed, signal }: PullDeps, act: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  { pause, failed, signal }: Pick<PullDeps, "pause" | "failed" | "signal">,
+  act: () => Promise<T>,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await act();

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   type FSWatcher,
   mkdirSync,
   readdirSync,
@@ -15,6 +16,8 @@ import type { Cancel, Clock, Log } from "@muster/foundation";
 import { attemptOf, claimName, eventsFolder, groupOf, taskFolders, taskIdOf } from "../agent/folders.ts";
 import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
 import { imageAccount } from "../containers/image-account.ts";
+import { writeEngineBundle } from "../engine/engine-bundle.ts";
+import type { OwnEngine } from "../engine/own-engine.ts";
 import type { OwnedCommands, Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
@@ -36,8 +39,10 @@ export interface ShimProcOptions {
   readonly log: Log;
   /** Program that runs the shim. Default: "perl", found by the agent's PATH. */
   readonly perl?: string;
-  /** Absent: no command can have a container. */
+  /** Absent: no command can have a container by a runtime. */
   readonly containers?: Containers;
+  /** Absent: no command can have one by an Engine. */
+  readonly engine?: OwnEngine;
 }
 
 /** Commands under shims: one perl process per task, which outlives the agent. Linux only. */
@@ -61,6 +66,7 @@ class ShimProc implements Proc {
   readonly #log: Log;
   readonly #maker: ShimMaker;
   readonly #containers: Containers | undefined;
+  readonly #engine: OwnEngine | undefined;
   readonly #watched = new Map<string, Watched>();
   readonly #unowned: UnownedCommands;
   #events: ProcEvents | undefined;
@@ -68,13 +74,14 @@ class ShimProc implements Proc {
   #rescan: Cancel | undefined;
   #rescanCount = 0;
 
-  constructor({ dataFolder, clock, log, perl = "perl", containers }: ShimProcOptions) {
+  constructor({ dataFolder, clock, log, perl = "perl", containers, engine }: ShimProcOptions) {
     this.#dataFolder = dataFolder;
     this.#eventsFolder = eventsFolder(dataFolder);
     this.#clock = clock;
     this.#log = log;
     this.#maker = new ShimMaker(perl, dataFolder);
     this.#containers = containers;
+    this.#engine = engine;
     this.#unowned = new UnownedCommands(dataFolder, log, (group) => this.remove(group));
   }
 
@@ -102,12 +109,13 @@ class ShimProc implements Proc {
     try {
       if (spec.command === "") throw new Error("neither the image nor the task names a command: set config.command");
       const account = this.#accountOf(spec);
-      if (spec.user !== "" && !account) throw new Error(`user ${spec.user} is not known on this host`);
+      if (spec.user !== "" && !account && !spec.container?.engineImage)
+        throw new Error(`user ${spec.user} is not known on this host`);
       for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
         mkdirSync(path, { recursive: true, mode: 0o755 });
       for (const path of [folders.group, folders.task]) chmodSync(path, 0o711);
       if (account) this.#giveFolders([folders.work, folders.local, folders.secrets, folders.shared], account);
-      const extra = spec.container && account ? this.#writeContainer(spec, account) : [];
+      const extra = spec.container ? this.#writeContainer(spec, account) : [];
       const text = shimSpec(spec, folders.work, `${this.#eventsFolder}/${spec.id}`, account, extra);
       // Whole at once: a shim of an earlier life of the agent may be reading it.
       writeFileSync(`${folders.task}/spec.new`, text, { mode: 0o600 });
@@ -167,12 +175,18 @@ class ShimProc implements Proc {
   }
 
   #accountOf({ user, container }: ProcSpec): Account | undefined {
+    if (container?.engineImage) return undefined;
     if (container?.layers) return imageAccount(user, container.layers);
     if (container) return containerAccount(user, container.rootfs);
     return user === "" ? undefined : findAccount(user);
   }
 
-  #writeContainer(spec: ProcSpec, account: Account): readonly string[] {
+  #writeContainer(spec: ProcSpec, account: Account | undefined): readonly string[] {
+    if (spec.container?.engineImage) {
+      if (!this.#engine) throw new Error("this agent has no Engine any more");
+      return writeEngineBundle(this.#dataFolder, spec, this.#engine.socket, this.#engine.owner);
+    }
+    if (!account) return [];
     if (!this.#containers) throw new Error("this agent can't make containers any more");
     return writeBundle(this.#dataFolder, spec, account, this.#containers);
   }
@@ -273,7 +287,13 @@ class ShimProc implements Proc {
     if (this.#lookEnd(id)) return;
     killLeftovers(started, taskFolders(this.#dataFolder, id).local);
     watched.isLost = true;
-    this.#removeCgroup(id, () => this.#finish(id)?.lost(id));
+    this.#removeCgroup(id, () => this.#removeByEngine(id, () => this.#finish(id)?.lost(id)));
+  }
+
+  /** The processes of an Engine's container are nobody's children here. */
+  #removeByEngine(id: string, done: () => void): void {
+    if (this.#engine && existsSync(`${taskFolders(this.#dataFolder, id).task}/engine`)) this.#engine.remove(id, done);
+    else done();
   }
 
   /** A process may have left its session and its parents, never its cgroup. */
@@ -305,6 +325,7 @@ class ShimProc implements Proc {
       this.#sweep(groups);
       for (const id of this.#containers?.cgroups.ids() ?? [])
         if (!living.has(id) && !this.#watched.has(id)) this.#removeCgroup(id, () => {});
+      this.#engine?.keep((id) => living.has(id) || this.#watched.has(id));
     } catch (error) {
       // The next look may find what has vanished under this one in order.
       this.#log.warn({ error }, "what belongs to no task could not be looked for");
@@ -315,5 +336,6 @@ class ShimProc implements Proc {
     this.#unowned.sweep(known);
     for (const id of this.#containers?.cgroups.ids() ?? [])
       if (!known.has(groupOf(id))) this.#removeCgroup(id, () => {});
+    this.#engine?.keep((id) => known.has(groupOf(id)) || this.#watched.has(id));
   }
 }

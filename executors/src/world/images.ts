@@ -4,6 +4,8 @@ export interface ImageWish {
   readonly id: string;
   /** As a job names it: "alpine:3.19", "registry.example:5000/a/b@sha256:…", "oci:/folder:tag" and so on. */
   readonly image: string;
+  /** Whether an Engine is to have it, which then runs the task. */
+  readonly byEngine: boolean;
   /** The registry is asked even if the image is here already. */
   readonly forcePull: boolean;
   /** A pull that has not ended by then has failed. */
@@ -25,9 +27,9 @@ export interface ImageConfig {
 
 /** An image that is on this host, unpacked. */
 export interface ImageReady {
-  /** Of its manifest, "sha256:…". */
+  /** Of its manifest, "sha256:…"; by an Engine, the Engine's id of it. */
   readonly digest: string;
-  /** Absolute folders of its layers, the uppermost first; files are in "fs" below each. */
+  /** Absolute folders of its layers, the uppermost first; files are in "fs" below each. By an Engine none: it has them. */
   readonly layers: readonly string[];
   readonly config: ImageConfig;
 }

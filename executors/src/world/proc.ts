@@ -29,6 +29,8 @@ export interface ProcContainer {
    * place of `rootfs`. Their files are in "fs" below these absolute folders.
    */
   readonly layers?: readonly string[];
+  /** An Engine makes it, from the image of that id; in place of `rootfs` and `layers`. Absent: a runtime makes it. */
+  readonly engineImage?: string;
   /** Where it begins, inside. */
   readonly workFolder: string;
   readonly capabilities: CapabilityWish;

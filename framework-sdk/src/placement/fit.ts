@@ -26,8 +26,8 @@ export interface Need {
   /** Host ports by number. */
   readonly staticPorts: readonly number[];
   readonly constraints: readonly PlacementConstraint[];
-  /** Drivers of its tasks. Default: any agent will do. */
-  readonly drivers?: readonly string[];
+  /** Drivers of its tasks; of several in one place the agent needs one. Default: any agent will do. */
+  readonly drivers?: readonly (string | readonly string[])[];
   readonly networkMode?: string;
   /** Agents that are taken only if no other will do. */
   readonly avoids?: ReadonlySet<string>;
@@ -43,7 +43,7 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
   if (shortage) return { fits: false, reason: describeShortage(shortage) };
   for (const port of need.staticPorts)
     if (room.portsTaken.has(port)) return { fits: false, reason: `port ${port} is taken` };
-  const driver = need.drivers?.find((name) => room.drivers !== undefined && !room.drivers.includes(name));
+  const driver = missingDriver(need, room);
   if (driver !== undefined) return { fits: false, reason: `driver ${driver} does not work there` };
   const { networkMode } = need;
   if (networkMode !== undefined && room.networkModes !== undefined && !room.networkModes.includes(networkMode))
@@ -53,6 +53,16 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
     if (reason !== undefined) return { fits: false, reason };
   }
   return { fits: true, score: fullness(wanted, room) };
+}
+
+/** The first that does not work there, with those that would do as well; undefined: all do. */
+function missingDriver({ drivers = [] }: Need, room: Room): string | undefined {
+  if (!room.drivers) return undefined;
+  for (const one of drivers) {
+    const names = typeof one === "string" ? [one] : one;
+    if (!names.some((name) => room.drivers?.includes(name))) return names.join(" or ");
+  }
+  return undefined;
 }
 
 /** The need with its ports as amounts: fixed ones count if they lie in the agent's dynamic range. */

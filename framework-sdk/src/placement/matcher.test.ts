@@ -34,6 +34,10 @@ test("a no has its first reason with numbers", () => {
   expect(reason(need(1, 1, { staticPorts: [80] }), room("a", 10, 10, { portsTaken: new Set([80]) }))).toBe(
     "port 80 is taken",
   );
+  const either = need(1, 1, { drivers: [["docker", "oci"]] });
+  expect(reason(either, room("a", 10, 10, { drivers: ["process"] }))).toBe("driver docker or oci does not work there");
+  for (const driver of ["docker", "oci"])
+    expect(fit(either, room("a", 10, 10, { drivers: [driver] }))).toMatchObject({ fits: true });
   expect(reason(need(1, 1, { drivers: ["docker"] }), room("a", 10, 10, { drivers: ["process"] }))).toBe(
     "driver docker does not work there",
   );

@@ -28,7 +28,7 @@ test.each(["oci", "docker"])("driver %s runs an image, and all of its settings r
   const task = job?.groups[0]?.tasks[0];
   if (!job || !task) throw new Error("no task");
   expect(decodeJob(JSON.stringify(job)).groups).toEqual(job.groups);
-  expect(task).toMatchObject({ driver: "oci", config: { command: "", args: ["x"] } });
+  expect(task).toMatchObject({ driver, config: { command: "", args: ["x"] } });
   expect(JSON.parse(driverConfigJson(task))).toEqual({
     image: "registry.example:5000/a/b:1",
     entrypoint: ["run"],

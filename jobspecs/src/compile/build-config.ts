@@ -1,4 +1,4 @@
-import type { ContainerConfig, Driver, ImageConfig, TaskConfig } from "../job/types.ts";
+import { type ContainerConfig, type Driver, hasImage, type ImageConfig, type TaskConfig } from "../job/types.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 const inContainers = ["work_dir", "cap_add", "cap_drop", "pids_limit"];
@@ -9,6 +9,7 @@ const settings: Readonly<Record<Driver, readonly string[]>> = {
   process: [],
   exec: ["rootfs", ...inContainers],
   oci: [...ofImages, ...inContainers],
+  docker: [...ofImages, ...inContainers],
 };
 
 export function buildConfig(block: DecodedBlock | undefined, driver: Driver | undefined): TaskConfig {
@@ -16,14 +17,14 @@ export function buildConfig(block: DecodedBlock | undefined, driver: Driver | un
   if (!block || !driver) return config;
   if (block.text("command") === "")
     block.error("command", { code: "job/no-command", summary: "the command must not be empty" });
-  else if (driver !== "oci" && config.command === "")
+  else if (!hasImage(driver) && config.command === "")
     block.error(undefined, { code: "schema/missing", summary: `block "config" needs "command"`, detail: "Program." });
   refuseOthers(block, driver);
   const container = buildContainer(block);
   return {
     ...config,
     ...(Object.keys(container).length > 0 && driver !== "process" ? { container } : {}),
-    ...(driver === "oci" ? { image: buildImage(block) } : {}),
+    ...(hasImage(driver) ? { image: buildImage(block) } : {}),
   };
 }
 

@@ -1,6 +1,14 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job/defaults.ts";
-import type { Driver, JobType, LifecycleHook, Task, TaskLogs, TaskResources } from "../job/types.ts";
+import {
+  type Driver,
+  drivers,
+  type JobType,
+  type LifecycleHook,
+  type Task,
+  type TaskLogs,
+  type TaskResources,
+} from "../job/types.ts";
 import { buildConfig } from "./build-config.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
@@ -64,10 +72,9 @@ function buildLifecycle(block: DecodedBlock): Pick<Task, "lifecycle"> {
 
 function readDriver(block: DecodedBlock): Driver | undefined {
   const driver = block.text("driver");
-  if (driver === undefined || driver === "exec" || driver === "oci") return driver;
-  // Files for Nomad name the engine where they mean an image.
-  if (driver === "docker") return "oci";
-  if (driver === "process" || driver === "raw_exec") return "process";
+  if (driver === "raw_exec") return "process";
+  const known = drivers.find((name) => name === driver);
+  if (driver === undefined || known) return known;
   block.error("driver", {
     code: "job/driver",
     summary: otherDrivers.includes(driver)

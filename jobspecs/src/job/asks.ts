@@ -11,7 +11,8 @@ export interface GroupNeed {
   /** Host ports by number. */
   readonly staticPorts: readonly number[];
   readonly constraints: readonly Constraint[];
-  readonly drivers: readonly string[];
+  /** Each by name, or several of which one will do. */
+  readonly drivers: readonly (string | readonly string[])[];
   readonly networkMode: string;
 }
 
@@ -37,9 +38,15 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     dynamicPortCount: ports.length - staticPorts.length,
     staticPorts,
     constraints,
-    drivers: [...new Set(group.tasks.map((task) => task.driver))],
+    drivers: [...new Map(group.tasks.map((task) => [String(driverNeed(task)), driverNeed(task)])).values()],
     networkMode: group.network.mode,
   };
+}
+
+/** The agent settles which of several it is. An Engine has no images that lie on the agent's disk. */
+function driverNeed({ driver, config }: Task): string | readonly string[] {
+  if (driver !== "docker") return driver;
+  return /^(oci|oci-archive|docker-archive):/.test(config.image?.name ?? "") ? "oci" : ["docker", "oci"];
 }
 
 /** Data centres and node pools are constraints in a notation of their own. */

@@ -5,6 +5,7 @@ import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import {
   type ContainerConfig,
   drivers,
+  hasImage,
   type ImageConfig,
   isNetworkMode,
   type Job,
@@ -260,8 +261,8 @@ const readTask = (network: Network) =>
     }
     const driver = reader.oneOf("driver", drivers);
     const config = readConfig(reader.raw("config"), reader.at("config"));
-    if ((driver === "oci") !== (config.image !== undefined))
-      reader.fail("config", driver === "oci" ? "must name an image" : `driver ${driver} runs no image`);
+    if (hasImage(driver) !== (config.image !== undefined))
+      reader.fail("config", hasImage(driver) ? "must name an image" : `driver ${driver} runs no image`);
     return {
       name: reader.name("name"),
       driver,

@@ -61,18 +61,23 @@ export interface TaskGroup {
 
 /**
  * process: a plain process. exec: a container with the host's programs or a root of its own. oci: a container from an
- * image.
+ * image. docker: the same by an Engine where one runs, else as oci: the agent settles it at the launch.
  */
-export type Driver = "process" | "exec" | "oci";
+export type Driver = "process" | "exec" | "oci" | "docker";
 
-export const drivers: readonly Driver[] = ["process", "exec", "oci"];
+export const drivers: readonly Driver[] = ["process", "exec", "oci", "docker"];
+
+/** Whether its tasks are made from images. */
+export function hasImage(driver: Driver): boolean {
+  return driver === "oci" || driver === "docker";
+}
 
 export interface Task {
   readonly name: string;
-  /** `raw_exec` of a Nomad file arrives as "process", `docker` as "oci". */
+  /** `raw_exec` of a Nomad file arrives as "process". */
   readonly driver: Driver;
   readonly config: TaskConfig;
-  /** Account to run as; absent: the agent's own, with driver exec nobody, with oci the image's. */
+  /** Account to run as; absent: the agent's own, with driver exec nobody, with oci and docker the image's. */
   readonly user?: string;
   /** Values are interpolated. */
   readonly env: Readonly<Record<string, string>>;
@@ -110,13 +115,13 @@ export interface Lifecycle {
 }
 
 export interface TaskConfig {
-  /** Program; looked up in the task's PATH when it holds no slash. Interpolated. "" with driver oci: the image's. */
+  /** Program; looked up in the task's PATH when it holds no slash. Interpolated. "" with drivers oci and docker: the image's. */
   readonly command: string;
   /** Interpolated. */
   readonly args: readonly string[];
-  /** Of drivers exec and oci only; absent: their defaults. */
+  /** Of drivers exec, oci and docker only; absent: their defaults. */
   readonly container?: ContainerConfig;
-  /** Of driver oci, which needs it. */
+  /** Of drivers oci and docker, which need it. */
   readonly image?: ImageConfig;
 }
 

@@ -254,10 +254,10 @@ export const taskBlock: BlockSchema = block("A program.", {
   attributes: {
     driver: works(
       "string",
-      "process, or raw_exec, which is the same; exec: in a container; oci: from an image, also docker.",
+      "process, or raw_exec, which is the same; exec: in a container; oci: from an image; docker: from an image by an Engine where one runs, else as oci.",
       { required: true },
     ),
-    user: works("string", "Account; the agent's own, of exec nobody, of oci the image's."),
+    user: works("string", "Account; the agent's own, of exec nobody, of oci and docker the image's."),
     env: works("string-map", "Environment."),
     meta: metaAttribute,
     kill_timeout: works("duration", "From the signal to SIGKILL; 5s.", { min: 0 }),

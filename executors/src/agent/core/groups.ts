@@ -1,5 +1,6 @@
 import { randomText } from "@muster/foundation";
 import { Health } from "@muster/proto";
+import { resolveDriver } from "../../drivers/docker/index.ts";
 import { newExecutorLife } from "./executor-model.ts";
 import { forgetExecutor, indexExecutor } from "./executor-tasks.ts";
 import { firstChecks } from "./first-checks.ts";
@@ -42,11 +43,17 @@ export function addGroup({ state, now }: Context, request: LaunchRequest): Group
   };
   for (const { info, spec } of request.tasks)
     group.tasks.push({
-      ...newTask(group, `${key}.${group.tasks.length}`, info, spec),
+      ...newTask(group, `${key}.${group.tasks.length}`, info, resolved(spec, state)),
       bootId: state.config.bootId,
     });
   indexGroup(state, group);
   return group;
+}
+
+/** What a task is run by is settled once, and recorded so: an Engine that comes or goes changes nothing of its life. */
+function resolved(spec: Task["spec"], { config }: AgentState): Task["spec"] {
+  const driver = resolveDriver(spec, config.drivers);
+  return driver === spec.driver ? spec : { ...spec, driver };
 }
 
 export function newTask(group: Group, id: string, info: Task["info"], spec: Task["spec"]): Task {

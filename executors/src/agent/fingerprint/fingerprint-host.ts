@@ -7,6 +7,7 @@ import { readLayout } from "../../cgroups/layout.ts";
 import type { ContainerHost } from "../../containers/container-host.ts";
 import { type Found, findContainers } from "../../containers/find-containers.ts";
 import { driverNames } from "../../drivers/drivers.ts";
+import { engineSocketDefault, type FoundEngine, findEngine } from "../../engine/find-engine.ts";
 import { type FoundImages, findImages } from "../../images/find-images.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
 import { type CniSettings, cniDefaults } from "../../networks/cni/settings.ts";
@@ -37,6 +38,8 @@ export interface FingerprintOptions {
   readonly bridge?: BridgeSettings;
   /** Default: `cniDefaults`. */
   readonly cni?: CniSettings;
+  /** Unix socket of an Engine. Default: `engineSocketDefault`. */
+  readonly engineSocket?: string;
   /** Address that other hosts send packets of overlay networks to. Default: `ip`. */
   readonly overlayIp?: string;
 }
@@ -114,20 +117,22 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     found["driver.oci"] = "1";
     found["driver.oci.skopeo.version"] = images.version;
   }
-  const missing = new Set([...(containers.works ? [] : ["exec"]), ...(images.works ? [] : ["oci"])]);
+  const engine = await findEngine(options.engineSocket ?? engineSocketDefault);
+  if (engine.works) {
+    found["driver.docker"] = "1";
+    found["driver.docker.version"] = engine.version;
+  }
+  const lacking = unavailable(hasPerl, containers, images, engine);
+  const missing = new Set(lacking.map(({ name }) => name));
   return {
     ...(containers.works ? { containers: containers.host } : {}),
     host: {
       ip,
       resources,
       attributes: toAttributes(found),
-      drivers: hasPerl ? driverNames.filter((name) => !missing.has(name)) : [],
+      drivers: hasPerl ? driverNames.filter((name) => !missing.has(`driver/${name}`)) : [],
       networkModes: networks.modes,
-      unavailable: [
-        ...unavailable(hasPerl, containers, images),
-        ...networks.unavailable,
-        ...named.lacking.map(lackingNetwork),
-      ],
+      unavailable: [...lacking, ...networks.unavailable, ...named.lacking.map(lackingNetwork)],
       hostNetworks: named.networks,
       mayChangeUser: process.getuid?.() === 0,
       ...(networks.underlay ? { underlay: networks.underlay } : {}),
@@ -157,12 +162,13 @@ async function runtimes(): Promise<Record<string, string>> {
   return found;
 }
 
-function unavailable(hasPerl: boolean, containers: Found, images: FoundImages): Unavailable[] {
+function unavailable(hasPerl: boolean, containers: Found, images: FoundImages, engine: FoundEngine): Unavailable[] {
   const lacking: Unavailable[] = [];
   if (platform() !== "linux") lacking.push({ name: "driver/process", reason: "agents run on Linux only" });
   else if (!hasPerl) lacking.push({ name: "driver/process", reason: "perl was not found: apt-get install perl-base" });
   if (!containers.works) lacking.push({ name: "driver/exec", reason: containers.reason });
   if (!images.works) lacking.push({ name: "driver/oci", reason: images.reason });
+  if (!engine.works) lacking.push({ name: "driver/docker", reason: engine.reason });
   return lacking;
 }
 

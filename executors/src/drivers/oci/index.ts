@@ -17,60 +17,73 @@ const foldersInside = { shared: "/alloc", local: "/local", secrets: "/secrets", 
 const pathDefault = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Runs a container from an image: its files with a layer of the task's own above them, its command, its environment. */
-export const ociDriver: Driver = {
-  name: "oci",
-  validate(spec) {
-    const read = readOciSettings(spec.driverConfigJson);
-    return read.ok ? undefined : { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
-  },
-  imageName(json) {
-    const read = readOciSettings(json);
-    return read.ok ? read.settings.image : "";
-  },
-  image(task, config, network) {
-    const { image, forcePull, pullTimeoutMs, credentials } = settingsOf(task.spec.driverConfigJson);
-    const { interpolate } = createInterpolation(taskEnvironment(task, config, network, foldersInside), task, config);
-    return { id: task.id, image: interpolate(image), forcePull, timeoutMs: pullTimeoutMs, credentials };
-  },
-  plan(task, config, network) {
-    const { spec, info, image } = task;
-    // A task is spawned only when its image is there. Of one that was adopted it may not be known for a moment, in which
-    // only its environment is asked for.
-    const { config: imageConfig, layers } = image.name === "ready" ? image.ready : { config: emptyConfig, layers: [] };
-    const settings = settingsOf(spec.driverConfigJson);
-    const base = { PATH: pathDefault, ...imageConfig.environment };
-    const named = taskEnvironment(task, config, network, { ...foldersInside, environment: base });
-    const { environment, interpolate } = createInterpolation(named, task, config);
-    const [command = "", ...words] = commandLine(
-      { ...settings, command: spec.command, arguments: spec.arguments },
-      imageConfig,
-    ).map(({ text, isOwn }) => (isOwn ? interpolate(text) : text));
-    const { cpuMillis = 0, memoryMiB = 0 } = info.resources ?? {};
-    return {
-      id: procId(task),
-      command,
-      arguments: words,
-      environment,
-      user: interpolate(spec.user) || imageConfig.user || userDefault,
-      ...logLimits(spec),
-      network: procNetwork(task.group, config.dataFolder),
-      container: {
-        rootfs: "",
-        layers,
-        workFolder: interpolate(settings.workFolder) || imageConfig.workFolder || "/",
-        capabilities: { added: settings.capabilitiesAdded, dropped: settings.capabilitiesDropped },
-        limits: taskLimits({
-          cpuMillis,
-          cpuMillisMax: spec.cpuMillisMax,
-          memoryMiB,
-          memoryMiBMax: spec.memoryMiBMax,
-          processesMax: settings.processesMax,
-        }),
-        ...(task.executor ? { hostFolder: [socketFolder(config), socketFolderInside] as const } : {}),
-      },
-    };
-  },
-};
+export const ociDriver = imageDriver("oci");
+
+/** A driver of containers from images: `oci` by a runtime of the agent's, `docker` by an Engine. Both read the same settings. */
+export function imageDriver(name: "oci" | "docker"): Driver {
+  return {
+    name,
+    validate(spec) {
+      const read = readOciSettings(spec.driverConfigJson);
+      return read.ok ? undefined : { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
+    },
+    imageName(json) {
+      const read = readOciSettings(json);
+      return read.ok ? read.settings.image : "";
+    },
+    image(task, config, network) {
+      const { image, forcePull, pullTimeoutMs, credentials } = settingsOf(task.spec.driverConfigJson);
+      const { interpolate } = createInterpolation(taskEnvironment(task, config, network, foldersInside), task, config);
+      return {
+        id: task.id,
+        image: interpolate(image),
+        byEngine: name === "docker",
+        forcePull,
+        timeoutMs: pullTimeoutMs,
+        credentials,
+      };
+    },
+    plan(task, config, network) {
+      const { spec, info, image } = task;
+      // A task is spawned only when its image is there. Of one that was adopted it may not be known for a moment, in which
+      // only its environment is asked for.
+      const ready = image.name === "ready" ? image.ready : { digest: "", config: emptyConfig, layers: [] };
+      const imageConfig = ready.config;
+      const settings = settingsOf(spec.driverConfigJson);
+      const base = { PATH: pathDefault, ...imageConfig.environment };
+      const named = taskEnvironment(task, config, network, { ...foldersInside, environment: base });
+      const { environment, interpolate } = createInterpolation(named, task, config);
+      const [command = "", ...words] = commandLine(
+        { ...settings, command: spec.command, arguments: spec.arguments },
+        imageConfig,
+      ).map(({ text, isOwn }) => (isOwn ? interpolate(text) : text));
+      const { cpuMillis = 0, memoryMiB = 0 } = info.resources ?? {};
+      return {
+        id: procId(task),
+        command,
+        arguments: words,
+        environment,
+        user: interpolate(spec.user) || imageConfig.user || userDefault,
+        ...logLimits(spec),
+        network: procNetwork(task.group, config.dataFolder),
+        container: {
+          rootfs: "",
+          ...(name === "docker" ? { engineImage: ready.digest } : { layers: ready.layers }),
+          workFolder: interpolate(settings.workFolder) || imageConfig.workFolder || "/",
+          capabilities: { added: settings.capabilitiesAdded, dropped: settings.capabilitiesDropped },
+          limits: taskLimits({
+            cpuMillis,
+            cpuMillisMax: spec.cpuMillisMax,
+            memoryMiB,
+            memoryMiBMax: spec.memoryMiBMax,
+            processesMax: settings.processesMax,
+          }),
+          ...(task.executor ? { hostFolder: [socketFolder(config), socketFolderInside] as const } : {}),
+        },
+      };
+    },
+  };
+}
 
 const emptyConfig: ImageConfig = { entrypoint: [], command: [], environment: {}, user: "", workFolder: "" };
 
