@@ -120,6 +120,7 @@ export { createScheduler } from "./scheduler/scheduler.ts";
 export { isTerminal, taskStateName } from "./scheduler/task-states.ts";
 export type {
   AcceptOptions,
+  DemandedShape,
   FrameworkDescription,
   Reconciliation,
   Scheduler,

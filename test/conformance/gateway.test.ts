@@ -302,11 +302,9 @@ test("what this master does not do is refused by name", async () => {
   const framework = await cluster.framework("services");
   await cluster.agent("a-1");
   await framework.say({
-    demands: [emptyMessage("Demand")],
     teardown: {},
   });
   expect(framework.all("refusals").map((refused) => [refused.call, refused.refusal?.kind])).toEqual([
-    ["demand", "unsupported"],
     ["teardown", "unsupported"],
   ]);
   const offer = await framework.offer();

@@ -31,6 +31,8 @@ export const clusterCommands: readonly CommandSpec[] = [
   {
     path: "framework list",
     summary: "list frameworks",
+    details:
+      "OFFERED, USED and DECLINED count offers since the master began. Who only declines is offered less and less often.",
     arguments: [],
     options: [],
     examples: ["framework list", "framework list --json", "framework list --no-color"],

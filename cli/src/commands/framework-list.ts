@@ -22,7 +22,12 @@ export const run: CommandModule["run"] = (invocation) =>
         allocated: framework.allocated,
         offered: framework.offered,
         offersSent: framework.offersSent,
+        offersAccepted: framework.offersAccepted,
         offersDeclined: framework.offersDeclined,
+        declinedInRow: framework.declinedInRow,
+        demands: framework.demands.map(({ role, count, offeredCount, resources }) => {
+          return { role, count, offeredCount, resources };
+        }),
         subscribedAt: rfc3339(framework.subscribedAt),
         disconnectedAt: rfc3339(framework.disconnectedAt),
         failoverTimeoutMs: framework.failoverTimeoutMs,
@@ -34,7 +39,7 @@ export const run: CommandModule["run"] = (invocation) =>
     else
       out.line(
         table(
-          ["NAME", "STATE", "SINCE", "ROLES", "JOB TYPES", "TASKS", "USES", "ID"],
+          ["NAME", "STATE", "SINCE", "ROLES", "JOB TYPES", "TASKS", "USES", "OFFERED", "USED", "DECLINED", "ID"],
           frameworks.map((framework) => [
             framework.name,
             stateText(framework.connected ? "connected" : "disconnected", out.style),
@@ -43,6 +48,9 @@ export const run: CommandModule["run"] = (invocation) =>
             framework.jobTypes.join(",") || "-",
             String(framework.taskCount),
             formatResources(framework.allocated ?? noResources) || "-",
+            String(framework.offersSent),
+            String(framework.offersAccepted),
+            String(framework.offersDeclined),
             framework.frameworkId,
           ]),
         ),

@@ -25,6 +25,7 @@ import { HeaderCheck } from "../connection/headers.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createStateClient } from "../state/state-client.ts";
 import { type ClaimAnswer, type ClaimOptions, type ClaimRequest, PendingClaims, refused } from "./claims.ts";
+import { Demands } from "./demands.ts";
 import { HeldUpdates } from "./held-updates.ts";
 import { durableIdentity, type Identity, passingIdentity } from "./identity.ts";
 import { TaskLedger } from "./ledger.ts";
@@ -32,7 +33,7 @@ import { frameworkInfo, makeDroppedStatus } from "./messages.ts";
 import { ReconciliationRounds, reconcileIntervalMs } from "./reconciliation.ts";
 import { RefusalPolicy } from "./refusals.ts";
 import { ReviveLimiter } from "./revivals.ts";
-import type { AcceptOptions, Scheduler, SchedulerConfig, SchedulerHandler } from "./types.ts";
+import type { AcceptOptions, DemandedShape, Scheduler, SchedulerConfig, SchedulerHandler } from "./types.ts";
 
 /** So many heartbeats may be missing before the connection counts as dead. */
 const heartbeatsMissedMax = 3;
@@ -65,6 +66,7 @@ const requestShape = batchShape<SubscribeRequest>(
     "reconciles",
     "frameworkUpdate",
     "claims",
+    "demands",
     "executorMessages",
     "executorShutdowns",
     "inverseOfferAnswers",
@@ -112,6 +114,7 @@ class Driver implements Scheduler {
   readonly #killsInDoubt = new Set<string>();
   readonly #held = new HeldUpdates();
   readonly #claims: PendingClaims;
+  readonly #demands = new Demands();
   /** Reconciliations that wait, and checks of liveness: they end with the session. */
   readonly #sessionTimers = new Set<Cancel>();
   #info: FrameworkInfo;
@@ -249,11 +252,20 @@ class Driver implements Scheduler {
     this.#flushSoon();
   }
 
+  demand(demands: readonly DemandedShape[], role = this.#info.roles[0] ?? ""): void {
+    this.#suppressed.delete(role);
+    const changes = this.#demands.say(role, demands);
+    if (!this.#isSubscribed) return;
+    for (const change of changes) this.#outbox?.add("demands", change, 160);
+    this.#flushSoon();
+  }
+
   suppress(roles: readonly string[] = this.#info.roles): void {
     const fresh = roles.filter((role) => !this.#suppressed.has(role));
     for (const role of roles) {
       this.#suppressed.add(role);
       this.#revivals.forget(role);
+      this.#demands.forget(role);
     }
     if (fresh.length === 0 || !this.#isSubscribed) return;
     this.#outbox?.add("suppresses", { roles: fresh }, 64);
@@ -344,7 +356,8 @@ class Driver implements Scheduler {
     this.#outbox.add("subscription", {
       framework: this.#info,
       frameworkId: this.#frameworkId ?? "",
-      suppressedRoles: [...this.#suppressed],
+      // What is wanted of the others is said once the session is open; until then they want nothing.
+      suppressedRoles: [...this.#suppressed, ...this.#demands.roles(this.#info.roles)],
       epochSeen: this.#headers.epoch,
     });
     this.#outbox.flush();
@@ -436,6 +449,7 @@ class Driver implements Scheduler {
     this.#handler.subscribed?.({ frameworkId, clusterId, agentsAwaited: [...agentsAwaited] });
     for (const kill of this.#kills.values()) this.#outbox?.add("kills", kill, 96);
     this.#catchUp();
+    for (const demand of this.#demands.all()) this.#outbox?.add("demands", demand, 160);
     this.#reconcileAndAgain();
   }
 

@@ -87,6 +87,18 @@ export interface SchedulerHandler {
   refused?(refusal: CallRefused): void;
 }
 
+/** So many of one shape. */
+export interface DemandedShape {
+  /** Those included that are offered now. At most 1,000,000. */
+  readonly count: number;
+  /** Of one of them, with ports of the dynamic range. */
+  readonly resources: Resources;
+  /** Which agents will do. Default: all. */
+  readonly constraints?: readonly OfferConstraint[];
+  /** Tells the demands of a role apart. Default: its place in the list. */
+  readonly id?: string;
+}
+
 export interface AcceptOptions {
   /** For how long to keep away what is left. Default: 5 s doubling to 120 s while nothing is placed there. */
   readonly refuseMs?: number;
@@ -125,6 +137,12 @@ export interface Scheduler {
   decline(offerIds: readonly string[], refuseMs?: number): void;
   /** Ends a task, and with it its group. Told again after a reconnection, until the task has ended. */
   kill(taskId: string, graceMs?: number): void;
+  /**
+   * Says how many of which shape are wanted in a role (by default the first), so that only these are offered, on agents
+   * where they fit; it takes the place of what was said of the role before, and holds over reconnections. None: nothing
+   * is wanted. What `accept` starts is taken off the master's count: say anew how many are wanted when that has changed.
+   */
+  demand(demands: readonly DemandedShape[], role?: string): void;
   /** No more offers for these roles. Default: all. Holds over reconnections. */
   suppress(roles?: readonly string[]): void;
   /** Offers again, without filters. Default: all roles. At most once per role per second; those between are one. */

@@ -1,6 +1,8 @@
 import { addResources, type ErrorKind, noResources } from "@muster/foundation";
 import type { Accept, Decline, Operation } from "@muster/proto";
 import type { Core } from "./core.ts";
+import { noteDecline } from "./declines.ts";
+import { useDemanded } from "./demand-counts.ts";
 import { isNothing, type LaunchPlace, launchGroup, refuseGroup } from "./launch.ts";
 import { limits } from "./limits.ts";
 import type { Framework, Offer } from "./model.ts";
@@ -32,7 +34,8 @@ export function takeAccept(core: Core, framework: Framework, accept: Accept, fie
     endOffer(core, offer, accept.operations.length === 0 ? "declined" : "accepted");
   }
   core.count("offers_ended", accept.operations.length === 0 ? "declined" : "accepted", found.offers.length);
-  if (accept.operations.length === 0) framework.offersDeclined += found.offers.length;
+  if (accept.operations.length === 0) for (const _ of found.offers) noteDecline(framework);
+  else noteUse(core, framework, found.offers, accept.operations);
   runOperations(core, place, accept.operations, field);
   if (!isNothing(place.left)) addFilter(core, framework, place.agent, first.role, place.left, refuseMs(accept.filters));
 }
@@ -61,6 +64,17 @@ function runOperations(core: Core, place: LaunchPlace, operations: readonly Oper
     if (operation.operationId !== "")
       core.toFramework(place.framework, "operationResults", { operationId: operation.operationId, refusal }, 100);
   }
+}
+
+/** Offers are used: the framework is no longer one that only declines, and wants as many fewer as it starts. */
+function noteUse(core: Core, framework: Framework, offers: readonly Offer[], operations: readonly Operation[]): void {
+  framework.declinedInRow = 0;
+  framework.offersAccepted += offers.length;
+  const parts = offers.flatMap(({ demanded }) => demanded);
+  if (parts.length === 0) return;
+  let groupCount = 0;
+  for (const { launch } of operations) groupCount += launch?.groups.length ?? 0;
+  useDemanded(core, framework, parts, groupCount);
 }
 
 /** What an operation that is no launch is called; empty if it says nothing. */
@@ -145,7 +159,7 @@ export function takeDecline(core: Core, framework: Framework, decline: Decline, 
       );
       continue;
     }
-    framework.offersDeclined++;
+    noteDecline(framework);
     core.count("offers_ended", "declined");
     endOffer(core, offer, "declined");
     addFilter(core, framework, offer.agent, offer.role, offer.resources, forMs);

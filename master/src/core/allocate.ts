@@ -2,12 +2,13 @@ import { isEmptyResources, type Resources, subtractResources } from "@muster/fou
 import type { Member } from "../allocator/role.ts";
 import { isOwed, reasonAgainst, unboundedReason } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
+import { demandedOf } from "./demand-shapes.ts";
 import type { Agent } from "./model.ts";
 import { freeResources, makeOffer } from "./offers.ts";
 
 /**
  * Offers what is free on the agents that have changed, agent by agent, each to the framework whose turn it is: whole,
- * unless quota leaves it only a part. Returns true if time ran out before all were looked at: to be called again in the
+ * unless quota leaves it only a part or it has said that it wants less. Returns true if time ran out before all were looked at: to be called again in the
  * next tick.
  *
  * O(changed agents x (log roles + log frameworks + frameworks that say no)). What quota kept from everybody is looked at
@@ -60,9 +61,13 @@ function offerAgent(core: Core, agent: Agent): void {
     if (chosen === undefined) break;
     const framework = frameworks.get(chosen.member.frameworkId);
     if (framework === undefined) break;
-    makeOffer(core, agent, framework, chosen.member.role.name, chosen.amount);
-    if (chosen.amount === free) return;
-    free = subtractResources(free, chosen.amount);
+    const role = chosen.member.role.name;
+    const demanded = demandedOf(framework, agent, role, chosen.amount);
+    if (demanded === undefined) break;
+    const { amount, parts } = demanded === "all" ? { amount: chosen.amount, parts: undefined } : demanded;
+    makeOffer(core, agent, framework, role, amount, parts);
+    if (amount === free) return;
+    free = subtractResources(free, amount);
   }
   if (allocator.hasQuota && isOfferable(free)) withheld.add(agent);
 }

@@ -3,6 +3,7 @@ import { cutTo, overlaps } from "../allocator/bound.ts";
 import { owedTo } from "../allocator/quota.ts";
 import type { Member, Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
+import { demandedOf } from "./demand-shapes.ts";
 import type { Agent, Framework } from "./model.ts";
 import { isRefused, reachesMinimum } from "./offers.ts";
 
@@ -14,6 +15,8 @@ export type NotOffered =
   | "below-minimum"
   /** The framework's own offer constraints exclude the agent. */
   | "constraints"
+  /** None of what the framework has said it wants fits. */
+  | "demand"
   /** The framework has refused this much of the agent, and the time for it is not over. */
   | "refused"
   /** What is used is not known before all agents are back: the role has a limit. */
@@ -28,9 +31,14 @@ export function unboundedReason(core: Core, agent: Agent, member: Member, amount
   const { state } = core;
   const framework = state.frameworks.get(member.frameworkId);
   if (framework === undefined || framework.state !== "connected") return "framework-away";
-  if (!reachesMinimum(amount, framework.minimumOffer ?? state.settings.minimumOffer)) return "below-minimum";
-  if (!satisfiesConstraints(framework, agent, member.role.name)) return "constraints";
-  return isRefused(core, framework, agent, member.role.name, amount) ? "refused" : undefined;
+  const role = member.role.name;
+  const demanded = demandedOf(framework, agent, role, amount);
+  if (demanded === undefined) return "demand";
+  // Who says what shape it wants is offered that, however small.
+  if (demanded === "all" && !reachesMinimum(amount, framework.minimumOffer ?? state.settings.minimumOffer))
+    return "below-minimum";
+  if (!satisfiesConstraints(framework, agent, role)) return "constraints";
+  return isRefused(core, framework, agent, role, demanded === "all" ? amount : demanded.amount) ? "refused" : undefined;
 }
 
 /** What of an agent's free resources a member can be offered, or why nothing. O(depth of the role) in addition. */

@@ -95,6 +95,8 @@ function inWords(core: Core, agent: Agent, member: Member, reason: NotOffered): 
       const { role, resource } = limitOf(core, member);
       return { ...of, role, resource, message: `the limit of ${role} leaves not enough ${resource}` };
     }
+    case "demand":
+      return { ...of, message: "none of what it has said it wants fits there" };
     case "guarantees":
       return { ...of, message: "what is free is kept for guarantees of other roles" };
   }

@@ -1,12 +1,14 @@
 import type { MusterError } from "@muster/foundation";
 import type { Core } from "./core.ts";
+import { wantsMore } from "./demand-shapes.ts";
 import type { Framework, FrameworkSession } from "./model.ts";
 
 /** Whether each of its roles takes part in the sharing out. */
 export function settleEagerness(core: Core, framework: Framework): void {
   const connected = framework.state === "connected";
   for (const [role, member] of framework.members) {
-    const eager = connected && framework.roles.includes(role) && !framework.suppressed.has(role);
+    const eager =
+      connected && framework.roles.includes(role) && !framework.suppressed.has(role) && wantsMore(framework, role);
     core.state.allocator.setEager(member, eager);
   }
 }

@@ -118,6 +118,7 @@ export function admitFramework(core: Core, connection: number, error: MusterErro
   if (framework.deadline) state.timers.remove(framework.deadline);
   framework.deadline = undefined;
   describeFramework(core, framework, subscription.info);
+  framework.demands.clear();
   framework.suppressed.clear();
   for (const role of subscription.suppressed) framework.suppressed.add(role);
   settleEagerness(core, framework);
@@ -183,6 +184,7 @@ export function updateFramework(core: Core, framework: Framework, info: Framewor
   }
   describeFramework(core, framework, info);
   for (const role of [...framework.suppressed]) if (!info.roles.includes(role)) framework.suppressed.delete(role);
+  for (const role of [...framework.demands.keys()]) if (!info.roles.includes(role)) framework.demands.delete(role);
   for (const offer of [...framework.offers])
     if (!info.roles.includes(offer.role)) rescindOffer(core, offer, "the framework has left the role");
   for (const [role, member] of [...framework.members])

@@ -54,6 +54,10 @@ export const limits = {
   foreignPortsPerAgent: 4_096,
   /** Filters of one framework on one agent; beyond, the one that ends first goes. */
   filtersPerAgent: 8,
+  /** Demands of one framework, over all its roles. */
+  demandsPerFramework: 256,
+  /** How many of one shape a framework may want. */
+  demandCount: 1_000_000,
   /** Messages that a peer may send while its registration is being written. */
   messagesBeforeAdmission: 64,
   /** Questions in one reconcile. */

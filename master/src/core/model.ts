@@ -10,6 +10,7 @@ import {
 } from "@muster/proto";
 import type { Allocator } from "../allocator/allocator.ts";
 import type { Member } from "../allocator/role.ts";
+import type { Demand, DemandedPart } from "./demand-shapes.ts";
 import type { IndexedHeap } from "./heap.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
@@ -191,6 +192,11 @@ export class Framework {
   lastSentMs = 0;
   offersSent = 0;
   offersDeclined = 0;
+  offersAccepted = 0;
+  /** Offers declined since it last used one. */
+  declinedInRow = 0;
+  /** What it wants, by role and id. A role that is not there takes all that it is offered. */
+  readonly demands: Map<string, Map<string, Demand>> = new Map();
   /** Tasks that have not ended. */
   liveCount = 0;
 
@@ -332,6 +338,8 @@ export interface Offer {
   readonly resources: Resources;
   readonly offeredAt: number;
   readonly expiresAtMs: number;
+  /** What of the framework's demands it meets. */
+  readonly demanded: readonly DemandedPart[];
 }
 
 /** Resources that a framework has refused for a while. */

@@ -8,6 +8,9 @@ import {
 } from "@muster/foundation";
 import type { Filters } from "@muster/proto";
 import type { Core } from "./core.ts";
+import { backoffMs } from "./declines.ts";
+import { countOffered } from "./demand-counts.ts";
+import type { DemandedPart } from "./demand-shapes.ts";
 import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
 import type { Agent, Filter, Framework, Offer } from "./model.ts";
 import { takenPorts } from "./ports.ts";
@@ -34,8 +37,17 @@ export function freeResources(agent: Agent): Resources {
   });
 }
 
-/** Gives all that is free on an agent to one framework, for a while. */
-export function makeOffer(core: Core, agent: Agent, framework: Framework, role: string, amount: Resources): void {
+const nothingDemanded: readonly DemandedPart[] = Object.freeze([]);
+
+/** Gives free resources of an agent to one framework, for a while. */
+export function makeOffer(
+  core: Core,
+  agent: Agent,
+  framework: Framework,
+  role: string,
+  amount: Resources,
+  demanded: readonly DemandedPart[] = nothingDemanded,
+): void {
   const { state } = core;
   const member = framework.members.get(role);
   if (member === undefined) return;
@@ -48,6 +60,7 @@ export function makeOffer(core: Core, agent: Agent, framework: Framework, role: 
     resources: amount,
     offeredAt: core.epochMs,
     expiresAtMs: core.nowMs + state.settings.offerTimeoutMs,
+    demanded,
   };
   state.offers.set(offer.id, offer);
   agent.offers.add(offer);
@@ -55,6 +68,7 @@ export function makeOffer(core: Core, agent: Agent, framework: Framework, role: 
   agent.offered = agent.offered === noResources ? amount : addResources(agent.offered, amount);
   framework.offered = addResources(framework.offered, amount);
   framework.offersSent++;
+  if (demanded.length > 0) countOffered(core, framework, demanded, 1);
   state.allocator.hold(member, amount, agent.counted);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
@@ -90,6 +104,7 @@ export function endOffer(core: Core, offer: Offer, outcome: string): void {
   agent.offered = agent.offers.size === 0 ? noResources : subtractResources(agent.offered, offer.resources);
   framework.offered = subtractResources(framework.offered, offer.resources);
   state.allocator.release(offer.member, offer.resources, agent.counted);
+  if (offer.demanded.length > 0) countOffered(core, framework, offer.demanded, -1);
   state.dirty.add(agent);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
@@ -125,8 +140,9 @@ export function addFilter(
   agent: Agent,
   role: string,
   refused: Resources,
-  wantedMs: number,
+  askedMs: number,
 ): void {
+  const wantedMs = Math.max(askedMs, backoffMs(core, framework));
   const untilChange = wantedMs < refuseMsMin;
   const lastsMs = Math.max(wantedMs, refuseMsMin);
   const filter: Filter = {

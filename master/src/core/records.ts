@@ -57,8 +57,19 @@ export function frameworkRecord(framework: Framework): FrameworkRecord {
     taskCount: framework.liveCount,
     offersSent: framework.offersSent,
     offersDeclined: framework.offersDeclined,
+    offersAccepted: framework.offersAccepted,
+    declinedInRow: framework.declinedInRow,
+    demands: demandRecords(framework),
     version: framework.version,
   };
+}
+
+function demandRecords(framework: Framework): FrameworkRecord["demands"] {
+  return [...framework.demands.values()].flatMap((demands) =>
+    [...demands.values()].map(({ role, id, count, offeredCount, shape }) => {
+      return { role, demandId: id, count, offeredCount, resources: shape };
+    }),
+  );
 }
 
 /** Shares what the task holds: nothing in it is ever changed in place. */

@@ -4,6 +4,7 @@ import { takeAccept, takeDecline } from "./accept.ts";
 import { markAllDirty } from "./allocate.ts";
 import { takeClaims } from "./claims.ts";
 import type { Core } from "./core.ts";
+import { takeDemands } from "./demands.ts";
 import { relayToExecutor, shutDownExecutor } from "./executors.ts";
 import { endFrameworkSession, settleEagerness } from "./framework-life.ts";
 import { frameworkSessionClosed, updateFramework } from "./frameworks.ts";
@@ -47,6 +48,7 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
   for (const question of message.reconciles) reconcile(core, framework, question);
   if (message.frameworkUpdate) updateFramework(core, framework, message.frameworkUpdate);
   takeClaims(core, framework, message.claims);
+  takeDemands(core, framework, message.demands);
   for (const [index, relayed] of message.executorMessages.entries())
     relayToExecutor(core, framework, relayed, `executor_messages[${index}]`);
   for (const [index, wish] of message.executorShutdowns.entries())
@@ -119,7 +121,6 @@ function revive(core: Core, framework: Framework, roles: readonly string[], fiel
 function refuseUnsupported(core: Core, framework: Framework, message: SubscribeRequest): void {
   const refuse = (call: string, subject: string): void =>
     core.refuse(framework, call, subject, "unsupported", `this master does not do ${call.replaceAll("_", " ")}`);
-  for (const demand of message.demands) refuse("demand", demand.role);
   for (const { inverseOfferIds } of message.inverseOfferAnswers)
     refuse("inverse_offer_answer", inverseOfferIds[0] ?? "");
   for (const { operationId } of message.operationAcknowledgements) refuse("operation_acknowledgement", operationId);
