@@ -31,6 +31,7 @@ export {
 } from "@muster/foundation";
 export {
   type AgentRejection,
+  AgentStanding,
   AgentState,
   type AssignedPort,
   CheckAction,

@@ -29,6 +29,7 @@ export const defaultMasterConfig: MasterConfig = {
   pingsMissedMax: 5,
   heartbeatIntervalMs: 15_000,
   awaitedTimeoutMs: 75_000,
+  unreachableIntervalMs: 0,
   minimumOffer: resources({ cpuMillis: 10, memoryMiB: 32 }),
   allocationSliceMs: 10,
   figuresIntervalMs: 250,

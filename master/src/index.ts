@@ -1,3 +1,9 @@
+export { type Checker, checkers } from "./checkers/checkers.ts";
+export { noPortTwice } from "./checkers/ports.ts";
+export { noOverCommit, resourcesConserved } from "./checkers/resources.ts";
+export { standingsKept } from "./checkers/standings.ts";
+export { isTerminal, stateName } from "./checkers/task-states.ts";
+export { type MasterView, type Violation, violation } from "./checkers/view.ts";
 export { defaultMasterConfig, type MasterConfig } from "./config.ts";
 export type { Agent, Framework, Group, MasterState, Offer, Task } from "./core/model.ts";
 export { type OverlaySettings, parseOverlays } from "./core/overlay/network.ts";

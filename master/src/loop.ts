@@ -1,7 +1,11 @@
-import { type Cancel, type Clock, type Log, MusterError, type Store } from "@muster/foundation";
+import { type Cancel, type Clock, type Log, MusterError, type Result, type Store } from "@muster/foundation";
+import type { Affected } from "@muster/proto";
 import { allocate } from "./core/allocate.ts";
 import type { Core, Now } from "./core/core.ts";
 import type { Effect, Input } from "./core/effects.ts";
+import type { OperatorCommand } from "./core/operator/commands.ts";
+import { settleInverseOffers } from "./core/operator/inverse-offers.ts";
+import { settleDrains } from "./core/operator/settle.ts";
 import { agentRecord, frameworkRecord } from "./core/records.ts";
 import { nextDueMs, step } from "./core/step.ts";
 import { EventRing } from "./feeds/ring.ts";
@@ -33,6 +37,8 @@ export class Loop {
   readonly #parts: LoopParts;
   readonly #writer: RegistryWriter;
   readonly #queue: Input[] = [];
+  readonly #answers = new Map<number, (result: Result<Affected>) => void>();
+  #callCount = 0;
   #stepping = false;
   #tick: Cancel | undefined;
   #timer: Cancel | undefined;
@@ -66,6 +72,13 @@ export class Loop {
     this.wake();
   }
 
+  /** Posts an operator's call; the answer comes when what it changes is in the store. */
+  ask(command: OperatorCommand, respond: (result: Result<Affected>) => void): void {
+    const call = ++this.#callCount;
+    this.#answers.set(call, respond);
+    this.post({ type: "operator-call", call, command });
+  }
+
   /** Asks for the end of a tick. */
   wake(): void {
     if (this.#tick !== undefined || this.#stopped) return;
@@ -86,6 +99,9 @@ export class Loop {
     this.#timer?.();
     this.#figuresTimer?.();
     this.#writer.stop();
+    const error = new MusterError("unavailable", "the master stops: it may have been done or not");
+    for (const respond of this.#answers.values()) respond({ ok: false, error });
+    this.#answers.clear();
   }
 
   #now(): Now {
@@ -97,7 +113,9 @@ export class Loop {
     const startMs = clock.monotonicMs();
     const { core } = this;
     core.begin({ monotonicMs: startMs, epochMs: clock.epochMs() });
+    if (core.state.draining.size > 0) settleDrains(core);
     const more = allocate(core, () => clock.monotonicMs() - startMs >= allocationSliceMs);
+    if (core.state.leaving.size > 0) settleInverseOffers(core);
     this.#perform(core.effects);
     this.#tellFigures(startMs);
     this.#writer.flush();
@@ -195,6 +213,10 @@ export class Loop {
           break;
         case "respond":
           effect.respond();
+          break;
+        case "answer":
+          this.#answers.get(effect.call)?.(effect.result);
+          this.#answers.delete(effect.call);
           break;
         case "deposed":
           this.#parts.failed(

@@ -18,6 +18,7 @@ const helps: Readonly<Record<CountName, string>> = {
   acknowledgements: "Acknowledgements of frameworks, by what became of them",
   claims: "Claims answered: granted, or the kind of refusal",
   calls_refused: "Calls of frameworks that could not be done, by call",
+  inverse_offers: "Inverse offers made, and answered, by how",
   invariants: "Assertions that failed",
 };
 

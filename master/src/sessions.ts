@@ -15,6 +15,7 @@ const subscribeShape = batchShape<SubscribeResponse>(
     "operationResults",
     "executorMessages",
     "heartbeat",
+    "inverseRescinds",
   ],
   () => emptyMessage("SubscribeResponse"),
 );
@@ -30,6 +31,7 @@ const connectShape = batchShape<ConnectResponse>(
     "drain",
     "executorMessages",
     "overlayChanges",
+    "shutDown",
   ],
   () => emptyMessage("ConnectResponse"),
 );

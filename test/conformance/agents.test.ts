@@ -46,6 +46,42 @@ test("case 53: without trouble the bound is 75 s to the second", async () => {
   expect(framework.updatesOf("t-1").at(-1)?.state).toBe(TASK_UNREACHABLE);
 });
 
+test("case 55: of ten silent agents at most one a minute becomes unreachable; a pong cancels the turn of another", async () => {
+  await cluster.close();
+  cluster = await Cluster.start({ offerTimeoutMs: 1e14, unreachableIntervalMs: 60_000 });
+  const agents = await Promise.all(Array.from({ length: 10 }, (_, index) => cluster.agent(`a-${index}`)));
+  for (const agent of agents) agent.answersPings = false;
+  const framework = await cluster.framework("services");
+  const lost = () => framework.all("agentsLost").map(({ agentId }) => agentId);
+  await cluster.advance(74_999);
+  expect(lost()).toEqual([]);
+  await cluster.advance(1);
+  expect(lost()).toHaveLength(1);
+  await cluster.advance(59_999);
+  expect(lost()).toHaveLength(1);
+  await cluster.advance(1);
+  expect(lost()).toHaveLength(2);
+  const others = agents.filter(({ id }) => !lost().includes(id));
+  for (const agent of others.slice(1)) {
+    agent.answersPings = true;
+    await agent.say({ pong: { pingNumber: 1 } });
+  }
+  await cluster.advance(180_000);
+  expect(lost()).toHaveLength(3);
+  expect(lost()[2]).toBe(others[0]?.id);
+});
+
+test("case 55: the limit holds for agents that the next leader awaits, too", async () => {
+  await Promise.all([cluster.agent("a-1"), cluster.agent("a-2")]);
+  cluster = await cluster.failOver({ offerTimeoutMs: 1e14, unreachableIntervalMs: 60_000 });
+  const framework = await cluster.framework("services");
+  await cluster.advance(75_000);
+  expect(framework.all("agentsLost")).toHaveLength(1);
+  expect(cluster.master.state?.awaited.size).toBe(1);
+  await cluster.advance(60_000);
+  expect(framework.all("agentsLost")).toHaveLength(2);
+});
+
 test("case 54: tasks of an agent that returns run again; none is killed or launched twice", async () => {
   const agent = await cluster.agent("a-1");
   const framework = await cluster.framework("services");

@@ -54,6 +54,22 @@ test("a claim of what nobody holds is launched at once, without an offer", async
   expect((await recordOf("a-1"))?.allocated).toMatchObject({ cpuMillis: 1_000, memoryMiB: 1_000 });
 });
 
+test("nothing can be claimed of an agent that an operator has deactivated or drains", async () => {
+  await cluster.agent("a-1");
+  const framework = await aClaimant();
+  await cluster.call("Operator.Deactivate", { agentId: "a-1" });
+  await framework.say({ claims: [aClaim("t-1", "a-1", 1_000)] });
+  await cluster.call("Operator.Reactivate", { agentId: "a-1" });
+  await framework.say({ claims: [aClaim("t-2", "a-1", 1_000)] });
+  await cluster.call("Operator.Drain", { agentId: "a-1", deadlineMs: 60_000 });
+  await framework.say({ claims: [aClaim("t-3", "a-1", 1_000)] });
+  expect(resultsOf(framework)).toEqual([
+    ["claim-t-1", "stale"],
+    ["claim-t-2", true],
+    ["claim-t-3", "stale"],
+  ]);
+});
+
 test("of two claims of one thing the first is granted, and the second learns how far to read on", async () => {
   const agent = await cluster.agent("a-1");
   const [first, second] = [await aClaimant("first"), await aClaimant("second")];

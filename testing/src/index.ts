@@ -1,14 +1,21 @@
+export {
+  type Checker,
+  isTerminal,
+  type MasterView,
+  noOverCommit,
+  noPortTwice,
+  resourcesConserved,
+  stateName,
+  type Violation,
+  violation,
+} from "@muster/master";
 export { ClaimWatch } from "./checkers/claims.ts";
 export { type CronRun, noInstantTwice } from "./checkers/cron.ts";
 export { type Desired, desiredCount } from "./checkers/desired.ts";
 export { endpointsIn, srvQuestion } from "./checkers/dns-packets.ts";
 export { LaunchWatch, type Start } from "./checkers/launches.ts";
 export { type NamesBounds, type NamesMoment, NamesWatch } from "./checkers/names.ts";
-export { noPortTwice } from "./checkers/ports.ts";
-export { noOverCommit, resourcesConserved } from "./checkers/resources.ts";
 export { StatusWatch } from "./checkers/statuses.ts";
-export { isTerminal, stateName } from "./checkers/task-states.ts";
-export { type Checker, type MasterView, type Violation, violation } from "./checkers/view.ts";
 export { AgentHost } from "./cluster/agent-host.ts";
 export { DnsHost } from "./cluster/dns-host.ts";
 export { Inspector } from "./cluster/inspector.ts";
@@ -20,6 +27,7 @@ export type { DatedViolation } from "./cluster/violations.ts";
 export { afflictionsOf } from "./faults/afflictions.ts";
 export { Hits } from "./faults/hits.ts";
 export { type Affliction, Nemesis, type NemesisOptions, nemesisDefaults } from "./faults/nemesis.ts";
+export { operatorAfflictions } from "./faults/operators.ts";
 export type { Behaviour, HostProcess } from "./world/host-processes.ts";
 export type { Life } from "./world/life.ts";
 export { World, WorldError, worldBeginsAt } from "./world/world.ts";

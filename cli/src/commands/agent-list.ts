@@ -1,4 +1,4 @@
-import { type AgentRecord, AgentState } from "@muster/proto";
+import { type AgentRecord, AgentStanding, AgentState } from "@muster/proto";
 import type { CommandModule } from "../command.ts";
 import { message, withClient } from "../connect/client.ts";
 import { exitCode } from "../exit-codes.ts";
@@ -18,7 +18,7 @@ export const run: CommandModule["run"] = (invocation) =>
           ["NAME", "STATE", "CPU", "MEMORY", "DISK", "PORTS", "TASKS", "ADDRESS", "ID"],
           agents.map((agent) => [
             agent.name,
-            stateText(enumWord(AgentState, agent.state, "AGENT_STATE_"), out.style),
+            stateText(standingWord(agent), out.style),
             share(agent, "cpuMillis", (value) => String(value / 1_000)),
             share(agent, "memoryMiB", (value) => `${value}`, " MiB"),
             share(agent, "diskMiB", (value) => `${value}`, " MiB"),
@@ -33,6 +33,14 @@ export const run: CommandModule["run"] = (invocation) =>
     return exitCode.done;
   });
 
+/** What an operator has decided about an agent that is here says more than that it is here. */
+function standingWord({ state, standing }: AgentRecord): string {
+  const isDecided = standing > AgentStanding.AGENT_STANDING_ACTIVE;
+  return isDecided && state === AgentState.AGENT_STATE_REGISTERED
+    ? enumWord(AgentStanding, standing, "AGENT_STANDING_")
+    : enumWord(AgentState, state, "AGENT_STATE_");
+}
+
 type Amount = "cpuMillis" | "memoryMiB" | "diskMiB" | "portCount";
 
 function share(agent: AgentRecord, name: Amount, text: (value: number) => string, unit = ""): string {
@@ -44,6 +52,10 @@ export function agentJson(agent: AgentRecord) {
     id: agent.agentId,
     name: agent.name,
     state: enumWord(AgentState, agent.state, "AGENT_STATE_"),
+    standing: enumWord(AgentStanding, agent.standing, "AGENT_STANDING_"),
+    standingSince: rfc3339(agent.standingSince),
+    drain: agent.drain,
+    maintenanceAt: rfc3339(agent.maintenanceAt),
     address: agent.address,
     ip: agent.ip,
     version: agent.version,

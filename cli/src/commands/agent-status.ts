@@ -1,30 +1,21 @@
-import { type AgentRecord, AgentState, type Resources, TaskState } from "@muster/proto";
+import { type AgentRecord, AgentStanding, AgentState, type Resources, TaskState } from "@muster/proto";
 import type { CommandModule } from "../command.ts";
 import { message, withClient } from "../connect/client.ts";
 import { exitCode } from "../exit-codes.ts";
 import { enumWord, stateText } from "../output/states.ts";
 import type { Style } from "../output/style.ts";
 import { table } from "../output/table.ts";
-import { timeText } from "../output/times.ts";
+import { rfc3339, spanText, timeText } from "../output/times.ts";
 import { type Ability, abilitiesOf } from "./agent-abilities.ts";
 import { agentJson } from "./agent-list.ts";
-import { uniquePrefix } from "./job/find.ts";
+import { progressText } from "./operate/drain-wait.ts";
+import { findAgent } from "./operate/find.ts";
 import { taskJson } from "./task-list.ts";
 
 export const run: CommandModule["run"] = (invocation) =>
   withClient(invocation, async (client) => {
     const { out } = invocation;
-    const given = invocation.args[0] ?? "";
-    const { agents } = await client.call("Operator.ListAgents", message("ListAgentsRequest"));
-    const names = agents.flatMap(({ name, agentId }) => [name, agentId]);
-    // A name may begin an id of the same agent: one agent is one match.
-    const matches = agents.filter(({ name, agentId }) => name.startsWith(given) || agentId.startsWith(given));
-    const exact = agents.find(({ name, agentId }) => name === given || agentId === given);
-    const agent = exact ?? (matches.length === 1 ? matches[0] : undefined);
-    if (!agent) {
-      const found = uniquePrefix("agent", given, names, "muster agent list");
-      throw new Error(`agent ${found} left while it was looked up`);
-    }
+    const agent = await findAgent(client, invocation.args[0] ?? "");
     const { tasks } = await client.call("Tasks.List", message("TasksListRequest", { agent: agent.agentId }));
     out.data({ ...agentJson(agent), abilities: abilitiesOf(agent), taskList: tasks.map(taskJson) });
     const state = enumWord(AgentState, agent.state, "AGENT_STATE_");
@@ -32,6 +23,11 @@ export const run: CommandModule["run"] = (invocation) =>
     out.line(
       `${out.style.paint("bold", agent.name)}  ${agent.agentId}  ${stateText(state, out.style)}  since ${since}`,
     );
+    if (agent.standingSince > 0) out.line(`standing   ${standingText(agent)}`);
+    if (agent.maintenanceAt > 0) {
+      const text = `${rfc3339(agent.maintenanceAt)} for ${spanText(agent.maintenanceMs)}`;
+      out.line(`maintained ${text}`);
+    }
     out.line(`address    ${agent.address}, tasks at ${agent.ip}`);
     out.line(`version    ${agent.version}`);
     for (const { name, value } of agent.attributes) out.line(`attribute  ${name} = ${value}`);
@@ -53,6 +49,11 @@ export const run: CommandModule["run"] = (invocation) =>
     out.next(`muster task list --agent ${agent.name}`);
     return exitCode.done;
   });
+
+function standingText(agent: AgentRecord): string {
+  const word = enumWord(AgentStanding, agent.standing, "AGENT_STANDING_");
+  return `${word} since ${rfc3339(agent.standingSince)}${agent.drain ? `; ${progressText(agent.name, agent)}` : ""}`;
+}
 
 function resourceTable({ total, allocated, offered }: AgentRecord): string {
   const row = (name: string, amount: (resources: Resources) => number): string[] => {

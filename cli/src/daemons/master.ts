@@ -50,6 +50,7 @@ export const run: CommandModule["run"] = (invocation) => {
         version,
         pid: process.pid,
         offerTimeoutMs: settings.offerTimeoutMs,
+        unreachableIntervalMs: settings.unreachableIntervalMs,
         overlays,
       },
     );

@@ -9,6 +9,11 @@ export const schemas = {
     dataDir: textOption("muster-master", "folder of its store"),
     listen: textOption("127.0.0.1:5050", "host and port of its gRPC server"),
     offerTimeoutMs: integerOption(60_000, "an offer that is not answered is taken back after so long", { min: 100 }),
+    unreachableIntervalMs: integerOption(
+      0,
+      "at most one agent is given up in so many milliseconds, however many do not answer; 0: no limit",
+      { min: 0 },
+    ),
     overlays: listOption([], "networks over all agents: NAME RANGE [RANGE6] [SETTING=VALUE ...]"),
     logLevel,
   },

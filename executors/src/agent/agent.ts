@@ -54,7 +54,10 @@ export interface AgentDeps {
   readonly taskFiles?: TaskFiles;
   /** Absent: Tasks.Stats answers "unsupported". */
   readonly taskMeter?: TaskMeter;
-  /** Called if the agent can't begin, for instance since its disk can't be read. Default: the log says so. */
+  /**
+   * Called if the agent can't begin, for instance since its disk can't be read, or when it has ended its tasks since the
+   * master does not want it any more. Default: the log says so.
+   */
   readonly failed?: (error: MusterError) => void;
 }
 
@@ -88,6 +91,7 @@ class RunningAgent implements Agent {
   #loop: AgentLoop | undefined;
   #sweeper: Sweeper | undefined;
   #isStopped = false;
+  #isDismissed = false;
 
   constructor(deps: AgentDeps, config: CompleteConfig) {
     this.#deps = deps;
@@ -100,6 +104,7 @@ class RunningAgent implements Agent {
       epochSeen: () => this.#loop?.state.epochSeen ?? 0,
       keepEpoch: (epoch) => this.#loop?.keepEpoch(epoch),
       message: (message) => this.#loop?.message(message),
+      dismissed: (reason) => this.#dismissed(reason),
       disconnected: () => this.#loop?.post({ type: "disconnected" }),
       changed: () => this.#loop?.endOfTick(),
     });
@@ -165,6 +170,18 @@ class RunningAgent implements Agent {
       }
     });
     clock.after(shutdownGraceMsMax + shutdownLimitMs, finish);
+  }
+
+  /** The master will never take this agent again: its tasks end, and then the agent. */
+  #dismissed(reason: string): void {
+    const loop = this.#loop;
+    if (!loop || this.#isStopped || this.#isDismissed) return;
+    this.#isDismissed = true;
+    this.#deps.log.warn({ reason }, "the master has dismissed this agent: its tasks are ended");
+    this.#session.stop(false, () => {
+      loop.post({ type: "disconnected" });
+      this.#endTasks(loop, () => this.#finish(() => this.#fail(new MusterError("wrong-state", reason)), false));
+    });
   }
 
   /** An id is durable before anybody hears it. */

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
-import { silentLog, systemClock } from "@muster/foundation";
+import { type MusterError, silentLog, systemClock } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hostWorld } from "../host-world.ts";
@@ -56,6 +56,23 @@ test("the tasks of a framework that was removed are ended, those of a drained ag
   fixture.master.launch({ taskId: "c", spec });
   await fixture.master.untilState("c", TaskState.TASK_DROPPED);
   expect(fixture.master.of("c").at(-1)?.reason).toBe(StatusReason.REASON_AGENT_DRAINING);
+});
+
+test("an agent that the master dismisses ends its tasks, says why, and does not come back", async () => {
+  let failed: (error: MusterError) => void = () => {};
+  const failure = new Promise<MusterError>((resolve) => {
+    failed = resolve;
+  });
+  await fixture.agent({}, { failed });
+  fixture.master.launch({ taskId: "a", spec: { command: "sleep", arguments: ["300"] } });
+  await fixture.master.untilState("a", TaskState.TASK_RUNNING);
+  const pid = fixture.master.of("a").at(-1)?.container?.pid ?? 0;
+  expect(() => process.kill(pid, 0)).not.toThrow();
+  const { registrations } = fixture.master;
+  fixture.master.say({ shutDown: { reason: "it is gone" } });
+  expect(await failure).toMatchObject({ kind: "wrong-state", message: "it is gone" });
+  expect(() => process.kill(pid, 0)).toThrow();
+  expect(fixture.master.registrations).toBe(registrations);
 });
 
 test("a description that is no TaskSpec, or names a driver that is not there, is answered with a reason", async () => {

@@ -43,6 +43,8 @@ export interface SessionEvents {
   /** Makes a higher epoch durable; `epochSettled` is called then. */
   keepEpoch(epoch: number): void;
   message(message: ConnectResponse): void;
+  /** The master does not want this agent any more. */
+  dismissed(reason: string): void;
   disconnected(): void;
   /** Something waits to be flushed at the end of this tick. */
   changed(): void;
@@ -199,6 +201,7 @@ export class Session {
     }
     if (message.registered) this.#registered(message.registered.pingIntervalMs);
     this.#events.message(message);
+    if (message.shutDown) this.#events.dismissed(message.shutDown.reason);
     if (message.ping) this.#outbox?.add("pong", { pingNumber: message.ping.pingNumber });
     this.#events.changed();
   }

@@ -1,5 +1,5 @@
 import { type Cancel, MusterError, type Resources, resources, subtractResources } from "@muster/foundation";
-import { type AgentRecord, AgentState, type EventsResponse, WatchKind } from "@muster/proto";
+import { type AgentRecord, AgentStanding, AgentState, type EventsResponse, WatchKind } from "@muster/proto";
 import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -20,6 +20,10 @@ export interface ClusterAgent {
   readonly portsTaken: ReadonlySet<number>;
   readonly drivers: readonly string[];
   readonly networkModes: readonly string[];
+  /** What operators have decided about it: unless it is active, nothing of it is offered. */
+  readonly standing: AgentStanding;
+  /** When its next maintenance begins, milliseconds since the epoch; 0: none is planned. */
+  readonly maintenanceAt: number;
 }
 
 /** The cluster's agents, kept up to date by the master's feed. */
@@ -170,10 +174,14 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
     portsTaken: new Set(record.portsTaken),
     drivers: [...record.drivers],
     networkModes: [...record.networkModes],
+    standing: record.standing,
+    maintenanceAt: record.maintenanceAt,
   };
 }
 
 /** Whether tasks can be started there now. */
 export function isUsable(agent: ClusterAgent): boolean {
-  return agent.state === AgentState.AGENT_STATE_REGISTERED;
+  // A master that says nothing of an agent's standing knows of none.
+  const isActive = agent.standing <= AgentStanding.AGENT_STANDING_ACTIVE;
+  return isActive && agent.state === AgentState.AGENT_STATE_REGISTERED;
 }

@@ -243,6 +243,14 @@ class Driver implements Scheduler {
     this.#flushSoon();
   }
 
+  answerInverseOffers(inverseOfferIds: readonly string[], accepted: boolean, refuseMs?: number): void {
+    if (inverseOfferIds.length === 0 || !this.#isSubscribed) return;
+    const filters = refuseMs === undefined ? null : { refuseMs };
+    const answer = { inverseOfferIds: [...inverseOfferIds], accepted, filters };
+    this.#outbox?.add("inverseOfferAnswers", answer, 16 + inverseOfferIds.length * 32);
+    this.#flushSoon();
+  }
+
   kill(taskId: string, graceMs?: number): void {
     const kill: Kill = { taskId, agentId: this.#ledger.agentOf(taskId) };
     if (graceMs !== undefined) kill.graceMs = graceMs;
@@ -436,6 +444,8 @@ class Driver implements Scheduler {
     for (const { agentId, executorId, data } of message.executorMessages)
       this.#handler.executorMessage?.(agentId, executorId, data);
     if (message.inverseOffers.length > 0) this.#handler.inverseOffers?.(message.inverseOffers);
+    for (const { inverseOfferId, reason } of message.inverseRescinds)
+      this.#handler.inverseRescinded?.(inverseOfferId, reason);
   }
 
   #subscribed(subscribed: NonNullable<SubscribeResponse["subscribed"]>): void {

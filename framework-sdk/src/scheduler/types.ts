@@ -80,7 +80,13 @@ export interface SchedulerHandler {
   update(status: TaskStatus): "later" | undefined | void;
   reconciled?(reconciliation: Reconciliation): void;
   agentLost?(agentId: string, gone: boolean): void;
+  /**
+   * Agents are wanted back, for a drain or for maintenance. To be answered by `answerInverseOffers`; asked anew in each
+   * session, and again for what was declined when its filter ends.
+   */
   inverseOffers?(offers: readonly InverseOffer[]): void;
+  /** An agent is not wanted back any more, or nothing of the framework is left there. */
+  inverseRescinded?(inverseOfferId: string, reason: string): void;
   /** Bytes from a custom executor, each at most once. */
   executorMessage?(agentId: string, executorId: string, data: Uint8Array): void;
   /** A call could not be done. Launches that fail come as updates instead. */
@@ -135,6 +141,8 @@ export interface Scheduler {
   ): void;
   /** Returns offers. Without `refuseMs`: for 5 s at first, longer and longer until the role is revived. */
   decline(offerIds: readonly string[], refuseMs?: number): void;
+  /** Agrees to give agents back, or does not; then it is asked again after `refuseMs`, by default 5 s. */
+  answerInverseOffers(inverseOfferIds: readonly string[], accepted: boolean, refuseMs?: number): void;
   /** Ends a task, and with it its group. Told again after a reconnection, until the task has ended. */
   kill(taskId: string, graceMs?: number): void;
   /**

@@ -152,6 +152,12 @@ class Life {
         },
         disconnected: () => this.#post({ type: "closed" }),
         offers: (offers) => this.#post({ type: "offers", offers }),
+        // Nothing new is started there, and runs end by themselves; those of a drain that last longer are run again.
+        inverseOffers: (asked) =>
+          scheduler.answerInverseOffers(
+            asked.map(({ inverseOfferId }) => inverseOfferId),
+            true,
+          ),
         update: (status) => {
           // What is kept of it outlives the message that it came in.
           this.#post({ type: "status", status: kept(status) });

@@ -21,6 +21,7 @@ import {
 } from "@muster/framework-sdk";
 import { JobCalls } from "./calls.ts";
 import { launchWants } from "./core/launching.ts";
+import { jobsToMove, leavingAgents } from "./core/leaving.ts";
 import { emptyState, type JobEntry, type Now, type ServicesState, type Want } from "./core/model.ts";
 import { lastGood } from "./core/proposals.ts";
 import {
@@ -85,6 +86,8 @@ class Framework implements Services {
   readonly #wakes = new Map<string, number>();
   readonly #purging = new Set<string>();
   #offers: Offer[] = [];
+  /** Agents that are wanted back, as the feed said last. */
+  #leaving: ReadonlyMap<string, string> = new Map();
   #isTickDue = false;
   #isStopped = true;
   #matchCount = 0;
@@ -123,6 +126,12 @@ class Framework implements Services {
         rescinded: (offerId) => {
           this.#offers = this.#offers.filter((offer) => offer.offerId !== offerId);
         },
+        // What is on such an agent moves as the feed says; who is asked need only agree.
+        inverseOffers: (asked) =>
+          this.#scheduler.answerInverseOffers(
+            asked.map(({ inverseOfferId }) => inverseOfferId),
+            true,
+          ),
         update: (status) => this.#update(status),
         reconciled: ({ complete }) => {
           if (!complete || this.state.isReconciled) return;
@@ -232,6 +241,9 @@ class Framework implements Services {
   #viewChanged(): void {
     for (const [name, entry] of this.state.jobs)
       if (entry.current.job.type === "system" || entry.waiting.size > 0) this.state.dirty.add(name);
+    const leaving = leavingAgents(this.#view.agents);
+    for (const { name } of jobsToMove(this.state, this.#leaving, leaving)) this.state.dirty.add(name);
+    this.#leaving = leaving;
     if (this.#wants.size > 0) this.#interest.roomChanged(this.#allWants(), this.#around(), this.#now());
     if (this.state.dirty.size > 0) this.#soon();
   }

@@ -10,6 +10,15 @@ import {
 } from "@muster/proto";
 import { agentKey, encodeAgent } from "../registry/records.ts";
 import { adoptTask } from "./adopt.ts";
+import {
+  closeAgent,
+  countTotal,
+  endAgentSession,
+  endTasksOf,
+  forgetAgent,
+  forgetIfNew,
+  stopAwaiting,
+} from "./agent-life.ts";
 import { type Core, idsOf } from "./core.ts";
 import { relayFromExecutor } from "./executors.ts";
 import { forgetCompleted } from "./framework-life.ts";
@@ -17,7 +26,11 @@ import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
 import { Agent, AgentSession, type Framework, type Task } from "./model.ts";
 import { clearFiltersOn, rescindOffer } from "./offers.ts";
-import { awayFromOverlays, joinOverlays, leaveOverlays } from "./overlay/overlays.ts";
+import { beginDrain, forceDrain } from "./operator/drain.ts";
+import { refuseGone } from "./operator/gone.ts";
+import { recallWindow } from "./operator/maintenance.ts";
+import { setStanding } from "./operator/standing.ts";
+import { joinOverlays } from "./overlay/overlays.ts";
 import { keepLimits } from "./quota-offers.ts";
 import { takeStatus } from "./statuses.ts";
 import { changeStatus, endByMaster, retire } from "./tasks.ts";
@@ -41,6 +54,10 @@ export function openAgent(core: Core, connection: number, registration: Registra
     endAgentSession(core, session, new MusterError("not-leader", "another master leads"));
     return;
   }
+  if (state.gone.has(registration.agentId)) {
+    refuseGone(core, session);
+    return;
+  }
   let agent = state.agents.get(registration.agentId);
   if (agent !== undefined && agent.connection !== 0) {
     if (agent.address !== registration.address || agent.name !== registration.name) {
@@ -58,6 +75,7 @@ export function openAgent(core: Core, connection: number, registration: Registra
   agent ??= new Agent(agentId, name, address, ip, "awaited");
   const wasUnreachable = agent.state === "unreachable";
   state.agents.set(agentId, agent);
+  if (!known) recallStanding(core, agent);
   session.agent = agent;
   agent.connection = connection;
   agent.lastHeardMs = core.nowMs;
@@ -113,16 +131,6 @@ function setTotal(core: Core, agent: Agent, total: Registration["resources"]): v
   agent.total = resources(total);
   agent.changeCount++;
   if (agent.counted) allocator.setTotal(addResources(allocator.total, agent.total));
-}
-
-function countTotal(core: Core, agent: Agent, counted: boolean): void {
-  const { allocator } = core.state;
-  if (agent.counted === counted) return;
-  agent.counted = counted;
-  allocator.countHeld(addResources(agent.allocated, agent.offered), counted);
-  allocator.setTotal(
-    counted ? addResources(allocator.total, agent.total) : subtractResources(allocator.total, agent.total),
-  );
 }
 
 export function agentStored(core: Core, connection: number, error: MusterError | undefined): void {
@@ -200,6 +208,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
   );
   joinOverlays(core, agent, session);
   for (const task of agent.tasks) if (task.kill) sendKill(core, task);
+  forceDrain(core, agent);
   for (const framework of [...state.frameworks.values()])
     if (framework.state === "completed") removeOn(core, framework, agent);
   state.changedAgents.add(agent);
@@ -254,44 +263,9 @@ function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError 
   return undefined;
 }
 
-/** The connection is over. What the agent runs goes on; nothing of it is offered. */
-export function closeAgent(core: Core, connection: number): void {
-  const session = core.state.agentSessions.get(connection);
-  const agent = session?.agent;
-  if (agent === undefined || agent.connection !== connection) return;
-  agent.connection = 0;
-  const registered = agent.state === "registered";
-  if (registered) agent.state = "disconnected";
-  for (const offer of [...agent.offers]) rescindOffer(core, offer, "agent disconnected");
-  countTotal(core, agent, false);
-  core.state.dirty.delete(agent);
-  awayFromOverlays(core, agent);
-  if (!registered) {
-    forgetIfNew(core, agent);
-    return;
-  }
-  core.state.changedAgents.add(agent);
-  agent.lostConnection = connection;
-  const { pingIntervalMs, pingsMissedMax } = core.state.settings;
-  core.after(pingIntervalMs * pingsMissedMax, { type: "agent-away", agent, connection });
-  core.log("info", { agentId: agent.id }, "agent disconnected");
-}
-
-/** An agent that the store does not know and that never got as far as to be registered leaves no trace. */
-function forgetIfNew(core: Core, agent: Agent): void {
-  if (agent.state !== "awaited" || core.state.awaited.has(agent) || agent.tasks.size > 0) return;
-  core.state.agents.delete(agent.id);
-  core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });
-}
-
 export function agentSessionClosed(core: Core, connection: number): void {
   closeAgent(core, connection);
   core.state.agentSessions.delete(connection);
-}
-
-export function endAgentSession(core: Core, session: AgentSession, error: MusterError | undefined): void {
-  core.state.agentSessions.delete(session.connection);
-  core.effects.push({ type: "end", connection: session.connection, error });
 }
 
 /** Pings a stream that is silent; after enough of them the agent is given up. */
@@ -303,6 +277,13 @@ export function checkSilence(core: Core, connection: number): void {
   const { pingIntervalMs, pingsMissedMax } = state.settings;
   const silentMs = core.nowMs - agent.lastHeardMs;
   const missed = Math.floor(silentMs / pingIntervalMs);
+  const turnMs = missed >= pingsMissedMax ? unreachableTurnMs(core) : 0;
+  if (turnMs > 0) {
+    // It is not its turn: pings go on, and a pong that comes meanwhile makes that it never is.
+    core.toAgent(connection, "ping", { pingNumber: missed }, 16);
+    core.after(Math.min(turnMs, pingIntervalMs), { type: "session-silence", connection });
+    return;
+  }
   if (missed >= pingsMissedMax) {
     const wasRegistered = agent.state === "registered";
     closeAgent(core, connection);
@@ -321,6 +302,14 @@ export function checkSilence(core: Core, connection: number): void {
 /** The agent has been away for too long. The registry learns it first, so that the next master knows it too. */
 export function giveUp(core: Core, agent: Agent, connection: number): void {
   if (agent.state !== "disconnected" || agent.connection !== 0 || agent.lostConnection !== connection) return;
+  // One that has left, or is gone, must not get into the registry again.
+  if (core.state.agents.get(agent.id) !== agent) return;
+  const turnMs = unreachableTurnMs(core);
+  if (turnMs > 0) {
+    core.after(turnMs, { type: "agent-away", agent, connection });
+    return;
+  }
+  takeTurn(core);
   core.effects.push({
     type: "store",
     key: agentKey(agent.id),
@@ -330,7 +319,7 @@ export function giveUp(core: Core, agent: Agent, connection: number): void {
 }
 
 export function unreachableStored(core: Core, agent: Agent, connection: number, error: MusterError | undefined): void {
-  if (agent.lostConnection !== connection) return;
+  if (agent.lostConnection !== connection || core.state.agents.get(agent.id) !== agent) return;
   if (error) core.after(storeRetryMs, { type: "agent-away", agent, connection });
   else makeUnreachable(core, agent);
 }
@@ -356,35 +345,41 @@ export function makeUnreachable(core: Core, agent: Agent): void {
 
 /** The bound for agents of the store has passed: those that are still awaited are unreachable. */
 export function stopWaiting(core: Core): void {
-  for (const agent of [...core.state.awaited])
-    if (agent.connection === 0) makeUnreachable(core, agent);
-    else stopAwaiting(core, agent);
+  for (const agent of [...core.state.awaited]) {
+    const turnMs = agent.connection === 0 ? unreachableTurnMs(core) : 0;
+    if (turnMs > 0) {
+      core.after(turnMs, { type: "awaited" });
+      return;
+    }
+    if (agent.connection === 0) {
+      takeTurn(core);
+      makeUnreachable(core, agent);
+    } else stopAwaiting(core, agent);
+  }
 }
 
-function stopAwaiting(core: Core, agent: Agent): void {
-  if (!core.state.awaited.delete(agent)) return;
-  core.state.awaitedChanged = true;
-  // Roles with a limit were kept waiting until what they use is known.
-  if (core.state.awaited.size === 0) core.state.allocator.isLoosened = true;
+/** In how many milliseconds the next agent may become unreachable: what looks like many losses is mostly one of a switch. */
+function unreachableTurnMs(core: Core): number {
+  return core.state.settings.unreachableIntervalMs === 0 ? 0 : core.state.unreachableNextMs - core.nowMs;
+}
+
+function takeTurn(core: Core): void {
+  core.state.unreachableNextMs = core.nowMs + core.state.settings.unreachableIntervalMs;
 }
 
 /** The agent leaves in good order: it is forgotten, and its tasks are gone. */
 function removeAgent(core: Core, session: AgentSession, agent: Agent): void {
   closeAgent(core, session.connection);
-  for (const task of [...agent.tasks]) {
-    const message = "its agent has left the cluster";
-    endByMaster(core, task, core.status(idsOf(task), TaskState.TASK_GONE, StatusReason.REASON_AGENT_SHUTDOWN, message));
-  }
-  leaveOverlays(core, agent);
-  core.state.agents.delete(agent.id);
-  core.state.changedAgents.delete(agent);
-  core.state.withheld.delete(agent);
-  stopAwaiting(core, agent);
-  clearFiltersOn(core, agent);
-  core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });
-  core.event({ agentRemoved: agent.id });
-  for (const framework of core.state.frameworks.values())
-    core.toFramework(framework, "agentsLost", { agentId: agent.id, gone: true }, 32);
+  endTasksOf(core, agent, StatusReason.REASON_AGENT_SHUTDOWN, "its agent has left the cluster");
+  forgetAgent(core, agent);
   core.log("info", { agentId: agent.id }, "agent left");
   endAgentSession(core, session, undefined);
+}
+
+/** An agent that is new to this master, though an operator may have decided about it. */
+function recallStanding(core: Core, agent: Agent): void {
+  const { standings } = core.state;
+  setStanding(core.state, agent.id, standings.get(agent.id));
+  beginDrain(core, agent);
+  recallWindow(core, agent);
 }

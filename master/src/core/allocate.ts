@@ -5,6 +5,7 @@ import type { Core } from "./core.ts";
 import { demandedOf } from "./demand-shapes.ts";
 import type { Agent } from "./model.ts";
 import { freeResources, makeOffer } from "./offers.ts";
+import { takesTasks } from "./operator/standing.ts";
 
 /**
  * Offers what is free on the agents that have changed, agent by agent, each to the framework whose turn it is: whole,
@@ -52,7 +53,7 @@ export function isOfferable(free: Resources): boolean {
 }
 
 function offerAgent(core: Core, agent: Agent): void {
-  if (agent.state !== "registered") return;
+  if (!takesTasks(agent)) return;
   const { allocator, frameworks, withheld } = core.state;
   let free = freeResources(agent);
   while (isOfferable(free)) {

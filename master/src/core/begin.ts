@@ -6,6 +6,9 @@ import { Core, type Now, timerBefore } from "./core.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { IndexedHeap } from "./heap.ts";
 import { Agent, type CoreSettings, Framework, type MasterState } from "./model.ts";
+import { beginDrain } from "./operator/drain.ts";
+import { applyPlan } from "./operator/maintenance.ts";
+import { setStanding } from "./operator/standing.ts";
 import { createOverlays, releaseForgotten } from "./overlay/overlays.ts";
 
 /** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
@@ -23,6 +26,16 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     agentSessions: new Map(),
     frameworkSessions: new Map(),
     awaited: new Set(),
+    standings: new Map(),
+    gone: new Map(),
+    deciding: new Set(),
+    draining: new Set(),
+    leaving: new Set(),
+    inverseOffers: new Map(),
+    unreachableNextMs: 0,
+    maintenance: [],
+    maintenanceVersion: 0,
+    maintenanceTimer: undefined,
     dirty: new Set(),
     isAllDirty: false,
     withheld: new Set(),
@@ -46,6 +59,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     state.allocator.setWeight(role, weightMillis);
     if (limit !== noBound || !isEmptyResources(guarantee)) state.allocator.setQuota(role, { guarantee, limit });
   }
+  recallDecisions(core, registry);
   releaseForgotten(core);
   if (state.awaited.size > 0) core.after(settings.awaitedTimeoutMs, { type: "awaited" });
   const completed = registry.frameworks.filter((stored) => stored.completedAt > 0);
@@ -64,6 +78,16 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     awaitFramework(core, framework, remainingMs(stored.failoverTimeoutMs, framework.disconnectedAt, settings, now));
   }
   return core;
+}
+
+/** What operators had decided holds in every reign. */
+function recallDecisions(core: Core, { standings, maintenance }: Registry): void {
+  const { state } = core;
+  for (const { agentId, agentName, decision } of [...standings].sort((a, b) => a.decision.since - b.decision.since))
+    if (decision.name === "gone") state.gone.set(agentId, { name: agentName, since: decision.since });
+    else setStanding(state, agentId, decision);
+  for (const agent of state.draining) beginDrain(core, agent);
+  applyPlan(core, maintenance);
 }
 
 /**

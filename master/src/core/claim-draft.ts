@@ -18,6 +18,7 @@ import { executorFor, type GroupPlan, type GroupRefusal, isKnownLaunch, planGrou
 import { limits } from "./limits.ts";
 import type { Agent, Framework, Offer } from "./model.ts";
 import { freeResources } from "./offers.ts";
+import { takesTasks } from "./operator/standing.ts";
 import { quotaFaultOf } from "./quota-claims.ts";
 import { idFault } from "./validate.ts";
 
@@ -63,6 +64,8 @@ export class ClaimDraft {
     if (agent === undefined || member === undefined)
       return claimRefusal("not-found", `there is no agent ${claim.agentId}`, `${field}.agent_id`);
     if (agent.state !== "registered") return claimRefusal("stale", `agent ${agent.name} is ${agent.state}`);
+    if (!takesTasks(agent))
+      return claimRefusal("stale", `agent ${agent.name} is ${agent.standing?.name}: nothing is placed there`);
     const launches: GroupPlan[] = [];
     const repeated: TaskGroup[] = [];
     for (const [index, { launch }] of claim.operations.entries())

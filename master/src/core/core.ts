@@ -1,5 +1,6 @@
-import type { ErrorKind } from "@muster/foundation";
+import type { ErrorKind, Result } from "@muster/foundation";
 import type {
+  Affected,
   ClaimResult,
   ConnectResponse,
   StatusReason,
@@ -34,6 +35,7 @@ export class Core {
     acknowledgements: new Map(),
     calls_refused: new Map(),
     claims: new Map(),
+    inverse_offers: new Map(),
     invariants: new Map(),
   };
 
@@ -73,6 +75,11 @@ export class Core {
     if (framework.state !== "connected") return;
     framework.lastSentMs = this.nowMs;
     this.effects.push({ type: "claim-result", connection: framework.connection, agent, result });
+  }
+
+  /** Call 0 is nobody's. */
+  answer(call: number, result: Result<Affected>): void {
+    if (call !== 0) this.effects.push({ type: "answer", call, result });
   }
 
   event(change: EventChange): void {

@@ -1,5 +1,6 @@
-import type { MusterError } from "@muster/foundation";
+import type { MusterError, Result } from "@muster/foundation";
 import type {
+  Affected,
   ClaimResult,
   ConnectRequest,
   ConnectResponse,
@@ -11,6 +12,7 @@ import type {
   WatchEvent,
 } from "@muster/proto";
 import type { Agent, Task } from "./model.ts";
+import type { OperatorChange, OperatorCommand } from "./operator/commands.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { RoleCall } from "./role-changes.ts";
 
@@ -46,6 +48,14 @@ export type Input =
   /** An operator wants a weight or a quota changed. */
   | { readonly type: "role-called"; readonly call: RoleCall }
   | { readonly type: "role-stored"; readonly error: MusterError | undefined }
+  | { readonly type: "operator-call"; readonly call: number; readonly command: OperatorCommand }
+  | {
+      readonly type: "operator-stored";
+      readonly call: number;
+      readonly change: OperatorChange;
+      readonly affected: Affected;
+      readonly error: MusterError | undefined;
+    }
   /** Time has passed: what was due happens. */
   | { readonly type: "time" };
 
@@ -94,6 +104,8 @@ export type Effect =
     }
   /** Answers a call. */
   | { readonly type: "respond"; readonly respond: () => void }
+  /** Answers an operator's call. */
+  | { readonly type: "answer"; readonly call: number; readonly result: Result<Affected> }
   /** Somebody has seen a higher epoch: another master leads. */
   | { readonly type: "deposed"; readonly epochSeen: number };
 
@@ -109,4 +121,5 @@ export type CountName =
   | "acknowledgements"
   | "calls_refused"
   | "claims"
+  | "inverse_offers"
   | "invariants";

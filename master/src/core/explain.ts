@@ -54,6 +54,11 @@ function explainAgent(core: Core, agent: Agent, role: Role, eager: readonly Memb
     reasons.add({ reason: "agent-away", agentCount: 1, message: "not connected, so nothing of it is offered" });
     return;
   }
+  if (agent.standing !== undefined) {
+    const message = `${agent.standing.name} by an operator, so nothing of it is offered`;
+    reasons.add({ reason: "agent-inactive", agentCount: 1, message });
+    return;
+  }
   const free = freeResources(agent);
   if (!isOfferable(free)) {
     if (isEmptyResources(agent.offered))

@@ -7,6 +7,7 @@ import { awaitFramework, endFrameworkSession, forgetCompleted, settleEagerness }
 import { failoverTimeoutMsDefault, failoverTimeoutMsMax, limits } from "./limits.ts";
 import { Framework, FrameworkSession } from "./model.ts";
 import { clearFilters, endOffer, rescindOffer } from "./offers.ts";
+import { forgetInverseOffers } from "./operator/inverse-offers.ts";
 import { frameworkFault, idFault, readConstraints } from "./validate.ts";
 
 /** A framework has opened its session. It is subscribed as soon as the store knows it. */
@@ -137,6 +138,7 @@ export function admitFramework(core: Core, connection: number, error: MusterErro
   // What it has not acknowledged is told at once; its agents would tell it again only after a while.
   for (const task of framework.tasks.values())
     if (task.pending) core.toFramework(framework, "updates", task.pending, 200);
+  forgetInverseOffers(core, framework);
   core.after(state.settings.heartbeatIntervalMs, { type: "heartbeat", connection });
   markAllDirty(core);
   state.changedFrameworks.add(framework);
@@ -218,6 +220,7 @@ function disconnect(core: Core, framework: Framework): void {
   framework.disconnectedAt = core.epochMs;
   for (const offer of [...framework.offers]) endOffer(core, offer, "rescinded: framework disconnected");
   clearFilters(core, framework);
+  forgetInverseOffers(core, framework);
   settleEagerness(core, framework);
   awaitFramework(core, framework, framework.failoverTimeoutMs);
   store(core, framework, 0);
@@ -225,9 +228,15 @@ function disconnect(core: Core, framework: Framework): void {
   core.log("info", { frameworkId: framework.id, name: framework.name }, "framework disconnected");
 }
 
-/** It did not come back in time: its tasks are killed and its id is refused from now on. */
+/** It did not come back in time. */
 export function completeFramework(core: Core, framework: Framework): void {
   if (framework.state !== "disconnected") return;
+  store(core, framework, core.epochMs);
+  finishFramework(core, framework, "framework over: it did not come back in time");
+}
+
+/** It is over: its tasks are killed, and its id is refused from now on. The registry has it, or will. */
+export function finishFramework(core: Core, framework: Framework, message: string): void {
   const { state } = core;
   framework.state = "completed";
   framework.deadline = undefined;
@@ -237,8 +246,7 @@ export function completeFramework(core: Core, framework: Framework): void {
     state.completed.delete(oldest);
     core.effects.push({ type: "store", key: frameworkKey(oldest), value: undefined, written: undefined });
   }
-  store(core, framework, core.epochMs);
-  core.log("info", { frameworkId: framework.id, name: framework.name }, "framework over: it did not come back in time");
+  core.log("info", { frameworkId: framework.id, name: framework.name }, message);
   const agents = new Set([...framework.tasks.values()].map((task) => task.group.agent));
   for (const agent of agents) core.toAgent(agent.connection, "frameworksRemoved", framework.id, 64);
   for (const task of framework.tasks.values()) {

@@ -66,6 +66,18 @@ export const limits = {
   historyPerFramework: 1_000,
   /** Completed frameworks that are remembered, so that their ids stay refused. */
   completedFrameworks: 1_000,
+  /** Agents that may be deactivated, drained or being drained at once. */
+  agentStandings: 10_000,
+  /** Agents that are gone for ever and are remembered, so that their ids stay refused. */
+  goneAgents: 100_000,
+  /** Windows in the plan of maintenance. */
+  maintenanceWindows: 2_000,
+  /** How far ahead maintenance may be planned: a year. */
+  maintenanceAheadMs: 365 * 24 * 60 * 60 * 1_000,
+  /** How long one window may last: 90 days. */
+  maintenanceMs: 90 * 24 * 60 * 60 * 1_000,
+  /** How long a drain may wait before tasks are ended, and the grace that they then get: 30 days. */
+  drainDeadlineMs: 30 * 24 * 60 * 60 * 1_000,
 } as const;
 
 export const dayMs = 24 * 60 * 60 * 1_000;

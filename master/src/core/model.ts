@@ -3,6 +3,8 @@ import {
   type Attribute,
   type Discovery,
   type FrameworkInfo,
+  type MaintenanceWindow,
+  type StatusReason,
   StatusSource,
   type SubscribeRequest,
   TaskState,
@@ -12,6 +14,8 @@ import type { Allocator } from "../allocator/allocator.ts";
 import type { Member } from "../allocator/role.ts";
 import type { Demand, DemandedPart } from "./demand-shapes.ts";
 import type { IndexedHeap } from "./heap.ts";
+import type { InverseOffer } from "./operator/inverse-offers.ts";
+import type { GoneAgent, Standing } from "./operator/standing.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
@@ -29,6 +33,8 @@ export interface CoreSettings {
   readonly heartbeatIntervalMs: number;
   /** How long the agents of the store are awaited after the start of the reign. */
   readonly awaitedTimeoutMs: number;
+  /** At most one agent becomes unreachable in so many milliseconds; 0: without a limit. */
+  readonly unreachableIntervalMs: number;
   /** Less than this in both is not offered. */
   readonly minimumOffer: Resources;
   /** Networks over all agents. */
@@ -55,6 +61,25 @@ export interface MasterState {
   readonly frameworkSessions: Map<number, FrameworkSession>;
   /** Agents that the store knows and that have not come back since the start of the reign. */
   readonly awaited: Set<Agent>;
+  /** What operators have decided about agents, by id, whether they are here or not. */
+  readonly standings: Map<string, Standing>;
+  /** Agents that never come back, by id; the oldest is forgotten first. */
+  readonly gone: Map<string, GoneAgent>;
+  /** Ids of agents about which a decision is being written. */
+  readonly deciding: Set<string>;
+  /** Agents that are being drained. */
+  readonly draining: Set<Agent>;
+  /** Agents that are wanted back, or were until now: for a drain or for maintenance. */
+  readonly leaving: Set<Agent>;
+  readonly inverseOffers: Map<string, InverseOffer>;
+  /** Windows that are not over, by the time at which they begin. */
+  maintenance: readonly MaintenanceWindow[];
+  /** Counts the plans of this reign. */
+  maintenanceVersion: number;
+  /** When the first window ends. */
+  maintenanceTimer: Timer | undefined;
+  /** No agent becomes unreachable before then, in monotonic milliseconds. */
+  unreachableNextMs: number;
   /** Agents whose free resources may be offered. */
   readonly dirty: Set<Agent>;
   /** All agents are to be looked at. */
@@ -122,6 +147,15 @@ export class Agent {
   lostConnection = 0;
   /** Groups that were made for reported tasks, by framework and launch, until its registration is complete. */
   readonly adopting: Map<string, Group> = new Map();
+  /** What an operator has decided about it; undefined: it is as any other. */
+  standing: Standing | undefined = undefined;
+  /** The deadline of its drain. */
+  drainTimer: Timer | undefined = undefined;
+  /** The deadline of its drain has passed. */
+  drainForced = false;
+  /** Its next maintenance. */
+  window: MaintenanceWindow | undefined = undefined;
+  readonly inverseOffers: Map<Framework, InverseOffer> = new Map();
   /** Whether its resources are part of the cluster's total. */
   counted = false;
 
@@ -327,6 +361,8 @@ export class Task {
 
 export interface KillWish {
   readonly graceMs: number | undefined;
+  /** Absent: its framework wants it. */
+  readonly reason?: StatusReason | undefined;
 }
 
 export interface Offer {
@@ -359,6 +395,10 @@ export type TimerWork =
   | { readonly type: "heartbeat"; readonly connection: number }
   | { readonly type: "framework-deadline"; readonly framework: Framework }
   | { readonly type: "awaited" }
+  | { readonly type: "drain-deadline"; readonly agent: Agent }
+  | { readonly type: "decision-retry"; readonly agentId: string }
+  | { readonly type: "inverse-again"; readonly inverse: InverseOffer }
+  | { readonly type: "maintenance-over" }
   | { readonly type: "lease-unstored"; readonly network: string; readonly lease: Lease }
   | { readonly type: "subnet-free"; readonly network: string };
 

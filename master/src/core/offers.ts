@@ -87,6 +87,7 @@ export function makeOffer(
       portsTaken: portsTaken as number[],
       dynamicPortFirst: agent.dynamicPortFirst,
       dynamicPortLast: agent.dynamicPortLast,
+      unavailability: agent.window ? { startAt: agent.window.startAt, durationMs: agent.window.durationMs } : null,
     },
     200 + agent.attributes.length * 32 + portsTaken.length * 3,
   );

@@ -61,6 +61,8 @@ export function answer(core: Core, framework: Framework, asked: TaskQuestion): T
     return core.status(ids, TaskState.TASK_UNKNOWN, REASON_RECONCILIATION, "nobody knows this task");
   }
   const agent = core.state.agents.get(asked.agentId);
+  if (core.state.gone.has(asked.agentId))
+    return core.status(ids, TaskState.TASK_GONE, REASON_RECONCILIATION, "an operator has marked its agent as gone");
   if (agent === undefined)
     return core.status(ids, TaskState.TASK_UNKNOWN, REASON_RECONCILIATION, "nobody knows this task or its agent");
   if (agent.state === "awaited") return undefined;

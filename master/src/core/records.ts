@@ -1,6 +1,7 @@
 import { addResources, isEmptyResources, noResources, type Resources, subtractResources } from "@muster/foundation";
 import type {
   AgentRecord,
+  AgentStanding,
   AgentState,
   FrameworkRecord,
   OfferRecord,
@@ -11,6 +12,8 @@ import type {
 import { type Bound, noBound } from "../allocator/bound.ts";
 import type { Role } from "../allocator/role.ts";
 import type { Agent, AgentStateName, Framework, Offer, Task } from "./model.ts";
+import { drainProgress } from "./operator/drain-progress.ts";
+import type { Standing } from "./operator/standing.ts";
 import { takenPorts } from "./ports.ts";
 
 const agentStates: Readonly<Record<AgentStateName, AgentState>> = {
@@ -18,6 +21,13 @@ const agentStates: Readonly<Record<AgentStateName, AgentState>> = {
   disconnected: 2,
   unreachable: 3,
   awaited: 5,
+};
+
+const standings: Readonly<Record<Standing["name"] | "active", AgentStanding>> = {
+  active: 1,
+  deactivated: 2,
+  draining: 3,
+  drained: 4,
 };
 
 export function agentRecord(agent: Agent): AgentRecord {
@@ -38,6 +48,11 @@ export function agentRecord(agent: Agent): AgentRecord {
     unavailable: agent.unavailable as string[],
     taskCount: agent.tasks.size,
     networkModes: agent.networkModes as string[],
+    standing: standings[agent.standing?.name ?? "active"],
+    standingSince: agent.standing?.since ?? 0,
+    drain: drainProgress(agent),
+    maintenanceAt: agent.window?.startAt ?? 0,
+    maintenanceMs: agent.window?.durationMs ?? 0,
   };
 }
 

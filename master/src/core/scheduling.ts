@@ -12,6 +12,7 @@ import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
 import type { Framework, FrameworkSession } from "./model.ts";
 import { clearFilters } from "./offers.ts";
+import { takeInverseAnswer } from "./operator/inverse-offers.ts";
 import { answer, presentStatus, reconcile } from "./reconcile.ts";
 import { takeAcknowledgement } from "./statuses.ts";
 import { isTerminal } from "./tasks.ts";
@@ -53,6 +54,8 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
     relayToExecutor(core, framework, relayed, `executor_messages[${index}]`);
   for (const [index, wish] of message.executorShutdowns.entries())
     shutDownExecutor(core, framework, wish, `executor_shutdowns[${index}]`);
+  for (const [index, answer] of message.inverseOfferAnswers.entries())
+    takeInverseAnswer(core, framework, answer, `inverse_offer_answers[${index}]`);
   refuseUnsupported(core, framework, message);
 }
 
@@ -121,8 +124,6 @@ function revive(core: Core, framework: Framework, roles: readonly string[], fiel
 function refuseUnsupported(core: Core, framework: Framework, message: SubscribeRequest): void {
   const refuse = (call: string, subject: string): void =>
     core.refuse(framework, call, subject, "unsupported", `this master does not do ${call.replaceAll("_", " ")}`);
-  for (const { inverseOfferIds } of message.inverseOfferAnswers)
-    refuse("inverse_offer_answer", inverseOfferIds[0] ?? "");
   for (const { operationId } of message.operationAcknowledgements) refuse("operation_acknowledgement", operationId);
   if (message.teardown !== null) refuse("teardown", framework.id);
 }

@@ -13,6 +13,10 @@ import type { Effect, Input } from "./effects.ts";
 import { admitFramework, completeFramework, frameworkSessionClosed, heartbeat, openFramework } from "./frameworks.ts";
 import type { TimerWork } from "./model.ts";
 import { dropFilter, rescindLateOffers } from "./offers.ts";
+import { changeStored, takeCommand } from "./operator/commands.ts";
+import { drainDeadline } from "./operator/drain.ts";
+import { askAgain } from "./operator/inverse-offers.ts";
+import { maintenanceOver } from "./operator/maintenance.ts";
 import { leaseStored, leaseToWaiting, storeLeaseAgain } from "./overlay/overlays.ts";
 import { roleStored, takeRoleCall } from "./role-settings.ts";
 import { takeFrameworkMessage } from "./scheduling.ts";
@@ -60,6 +64,12 @@ export function step(core: Core, input: Input, now: Now): readonly Effect[] {
       break;
     case "role-stored":
       roleStored(core, input.error);
+      break;
+    case "operator-call":
+      takeCommand(core, input.call, input.command);
+      break;
+    case "operator-stored":
+      changeStored(core, input.call, input.change, input.affected, input.error);
       break;
     case "time":
       pass(core);
@@ -109,6 +119,18 @@ function work(core: Core, due: TimerWork): void {
       return;
     case "framework-deadline":
       completeFramework(core, due.framework);
+      return;
+    case "drain-deadline":
+      drainDeadline(core, due.agent);
+      return;
+    case "decision-retry":
+      core.state.deciding.delete(due.agentId);
+      return;
+    case "inverse-again":
+      askAgain(core, due.inverse);
+      return;
+    case "maintenance-over":
+      maintenanceOver(core);
       return;
     case "awaited":
       stopWaiting(core);

@@ -1,10 +1,12 @@
 import { type CallHandler, type Clock, MusterError, type Outlet } from "@muster/foundation";
-import type { SnapshotResponse } from "@muster/proto";
+import type { GetMasterResponse, SnapshotResponse } from "@muster/proto";
 import type { MasterConfig } from "../config.ts";
 import { overlayRecords } from "../core/overlay/overlays.ts";
 import { agentRecord, frameworkRecord, offerRecord } from "../core/records.ts";
 import { snapshotPartRecords, snapshotRecords } from "../feeds/snapshot.ts";
 import type { Loop } from "../loop.ts";
+import { checkState } from "./check.ts";
+import { serveDecisions } from "./decisions.ts";
 import type { MasterHandlers } from "./guard.ts";
 import type { ServedMethod } from "./rights.ts";
 import { serveRoles } from "./roles.ts";
@@ -19,6 +21,12 @@ export function serveOperator(
   leadingSince: () => number,
 ): OperatorHandlers {
   const state = () => loop().core.state;
+  const masterFacts = (): GetMasterResponse => {
+    const { clusterId, epoch, awaited } = state();
+    const { address, version, pid } = config;
+    const agentsAwaited = [...awaited].map((agent) => agent.id);
+    return { clusterId, epoch, address, version, leadingSince: leadingSince(), pid, agentsAwaited };
+  };
   return {
     "Operator.ListAgents": ({ prefix }, _peer, respond) => {
       const agents = [...state().agents.values()]
@@ -44,27 +52,17 @@ export function serveOperator(
       return undefined;
     },
     "Operator.GetMaster": (_request, _peer, respond) => {
-      const { clusterId, epoch, awaited } = state();
-      const { address, version, pid } = config;
-      const agentsAwaited = [...awaited].map((agent) => agent.id);
-      respond({
-        ok: true,
-        value: { clusterId, epoch, address, version, leadingSince: leadingSince(), pid, agentsAwaited },
-      });
+      respond({ ok: true, value: masterFacts() });
       return undefined;
     },
-    "Operator.Snapshot": (_request, outlet) => sendSnapshot(loop(), outlet, clock),
+    "Operator.Check": (_request, _peer, respond) => checkState(loop(), clock, respond),
+    "Operator.Snapshot": (_request, outlet) => sendSnapshot(loop(), outlet, clock, masterFacts()),
     ...serveRoles(loop, clock),
     "Operator.Reserve": unsupported("reservations"),
     "Operator.Unreserve": unsupported("reservations"),
     "Operator.CreateVolume": unsupported("volumes"),
     "Operator.DestroyVolume": unsupported("volumes"),
-    "Operator.SetMaintenance": unsupported("maintenance"),
-    "Operator.Drain": unsupported("draining"),
-    "Operator.Deactivate": unsupported("deactivation of agents"),
-    "Operator.Reactivate": unsupported("reactivation of agents"),
-    "Operator.MarkGone": unsupported("marking agents as gone"),
-    "Operator.TeardownFramework": unsupported("teardown"),
+    ...serveDecisions(loop),
   };
 }
 
@@ -76,14 +74,18 @@ function unsupported<M extends ServedMethod>(what: string): CallHandler<M> {
 }
 
 /** Part by part, each in a tick of its own, and only as fast as it is read. */
-function sendSnapshot(loop: Loop, outlet: Outlet<SnapshotResponse>, clock: Clock) {
-  const records = snapshotRecords(loop.core.state, (kind) => kind !== 4);
+function sendSnapshot(loop: Loop, outlet: Outlet<SnapshotResponse>, clock: Clock, master: GetMasterResponse) {
+  const { state } = loop.core;
+  const records = snapshotRecords(state, () => true);
+  const first = { overlays: overlayRecords(state), maintenance: [...state.maintenance], master };
+  let isFirst = true;
   let over = false;
   let pending = false;
   const next = (): void => {
     pending = false;
     if (over || !outlet.ready()) return;
-    const part: SnapshotResponse = { agents: [], frameworks: [], tasks: [] };
+    const heading = isFirst ? first : { overlays: [], maintenance: [], master: null };
+    const part: SnapshotResponse = { agents: [], frameworks: [], tasks: [], offers: [], ...heading };
     let count = 0;
     let complete = false;
     while (count < snapshotPartRecords && !complete) {
@@ -94,9 +96,11 @@ function sendSnapshot(loop: Loop, outlet: Outlet<SnapshotResponse>, clock: Clock
         if (value.agent) part.agents.push(value.agent);
         if (value.framework) part.frameworks.push(value.framework);
         if (value.task) part.tasks.push(value.task);
+        if (value.offer) part.offers.push(value.offer);
       }
     }
     if (count > 0) outlet.send(part);
+    isFirst = false;
     if (complete) {
       over = true;
       outlet.end();

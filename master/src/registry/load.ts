@@ -1,4 +1,6 @@
 import { MusterError, type Random, type Result, randomText, type Store, type StoreEntry } from "@muster/foundation";
+import type { MaintenanceWindow } from "@muster/proto";
+import { decodeMaintenance, maintenanceKey } from "./maintenance.ts";
 import {
   decodeAgent,
   decodeFramework,
@@ -9,6 +11,7 @@ import {
   type StoredLease,
 } from "./records.ts";
 import { decodeRole, type StoredRole } from "./roles.ts";
+import { decodeStanding, type StoredStanding } from "./standings.ts";
 
 /** What a new leader finds. */
 export interface Registry {
@@ -17,6 +20,8 @@ export interface Registry {
   readonly frameworks: readonly StoredFramework[];
   readonly leases: readonly StoredLease[];
   readonly roles: readonly StoredRole[];
+  readonly standings: readonly StoredStanding[];
+  readonly maintenance: readonly MaintenanceWindow[];
 }
 
 /** Entries that are read at once. */
@@ -35,7 +40,10 @@ export function loadRegistry(store: Store, random: Random, done: (result: Result
           listAll(store, registryKeys.roles, decodeRole, (roles) => {
             if (!roles.ok) return done(roles);
             const found = { agents: agents.value, frameworks: frameworks.value, leases: leases.value };
-            done({ ok: true, value: { clusterId: id.value, ...found, roles: roles.value } });
+            loadDecisions(store, (decided) => {
+              if (!decided.ok) return done(decided);
+              done({ ok: true, value: { clusterId: id.value, ...found, roles: roles.value, ...decided.value } });
+            });
           });
         });
       });
@@ -56,6 +64,32 @@ function loadClusterId(store: Store, random: Random, done: (result: Result<strin
         return done({ ok: false, error: new MusterError("unavailable", "the store has changed") });
       done({ ok: true, value: id });
     });
+  });
+}
+
+/** What operators have decided about agents. */
+function loadDecisions(
+  store: Store,
+  done: (result: Result<Pick<Registry, "standings" | "maintenance">>) => void,
+): void {
+  listAll(store, registryKeys.standings, decodeStanding, (standings) => {
+    if (!standings.ok) return done(standings);
+    loadPlan(store, (maintenance) => {
+      if (!maintenance.ok) return done(maintenance);
+      done({ ok: true, value: { standings: standings.value, maintenance: maintenance.value } });
+    });
+  });
+}
+
+function loadPlan(store: Store, done: (result: Result<readonly MaintenanceWindow[]>) => void): void {
+  store.get(maintenanceKey, (found) => {
+    if (!found.ok) return done(found);
+    if (!found.value) return done({ ok: true, value: [] });
+    try {
+      done({ ok: true, value: decodeMaintenance(maintenanceKey, found.value.value) });
+    } catch (error) {
+      done({ ok: false, error: MusterError.from(error) });
+    }
   });
 }
 

@@ -8,6 +8,7 @@ export const registryKeys = {
   frameworks: "frameworks/",
   overlays: "overlays/",
   roles: "roles/",
+  standings: "standings/",
 } as const;
 
 export function agentKey(agentId: string): string {

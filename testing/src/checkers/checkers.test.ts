@@ -1,14 +1,12 @@
 import { emptyMessage, noResources, type Resources } from "@muster/foundation";
-import { type AgentRecord, type TaskRecord, TaskState } from "@muster/proto";
+import { type MasterView, noOverCommit, noPortTwice, resourcesConserved, standingsKept } from "@muster/master";
+import { type AgentRecord, AgentStanding, type TaskRecord, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { noInstantTwice } from "./cron.ts";
 import { LaunchWatch } from "./launches.ts";
 import { NamesWatch } from "./names.ts";
-import { noPortTwice } from "./ports.ts";
-import { noOverCommit, resourcesConserved } from "./resources.ts";
 import { StatusWatch } from "./statuses.ts";
 import { SubnetWatch } from "./subnets.ts";
-import type { MasterView } from "./view.ts";
 
 const cpus = (cpuMillis: number): Resources => ({ ...noResources, cpuMillis });
 
@@ -41,6 +39,16 @@ test("an agent's record adds up to its tasks and offers, ended tasks aside", () 
   expect(resourcesConserved(aView({ agents: [anAgent(100, 50)], tasks, offers }))).toEqual([]);
   const wrong = resourcesConserved(aView({ agents: [anAgent(200, 60)], tasks, offers }));
   expect(rules(wrong)).toEqual(["offered-sum", "allocated-sum"]);
+});
+
+test("an offer of a deactivated agent is found, and a task on a drained one", () => {
+  const { AGENT_STANDING_ACTIVE, AGENT_STANDING_DEACTIVATED, AGENT_STANDING_DRAINED } = AgentStanding;
+  const offers = [{ ...emptyMessage("OfferRecord"), agentId: "a-1", offerId: "o-1" }];
+  const view = (standing: AgentStanding, taskCount: number) =>
+    aView({ agents: [{ ...anAgent(0, 0), standing, taskCount }], offers });
+  expect(standingsKept(view(AGENT_STANDING_ACTIVE, 1))).toEqual([]);
+  expect(rules(standingsKept(view(AGENT_STANDING_DEACTIVATED, 1)))).toEqual(["offered-inactive"]);
+  expect(rules(standingsKept(view(AGENT_STANDING_DRAINED, 1)))).toEqual(["offered-inactive", "drained-busy"]);
 });
 
 test("two launches with one port are found, two tasks of one launch are not", () => {

@@ -1,5 +1,5 @@
+import { type Violation, violation } from "@muster/master";
 import type { Claim, ClaimResult } from "@muster/proto";
-import { type Violation, violation } from "./view.ts";
 
 /** What one claim asked for. */
 interface Asked {

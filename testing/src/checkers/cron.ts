@@ -1,4 +1,4 @@
-import { type Violation, violation } from "./view.ts";
+import { type Violation, violation } from "@muster/master";
 
 /** A run of a periodic job, as its framework keeps it. */
 export interface CronRun {

@@ -1,4 +1,4 @@
-import { type Violation, violation } from "./view.ts";
+import { type Violation, violation } from "@muster/master";
 
 /** What a job wants, and what there is of it. */
 export interface Desired {

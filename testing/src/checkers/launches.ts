@@ -1,4 +1,4 @@
-import { type Violation, violation } from "./view.ts";
+import { type Violation, violation } from "@muster/master";
 
 /** A command that an agent's host has started, with the ids that it was started for. */
 export interface Start {

@@ -1,4 +1,4 @@
-import { type Violation, violation } from "./view.ts";
+import { type Violation, violation } from "@muster/master";
 
 export interface NamesMoment {
   readonly nowMs: number;

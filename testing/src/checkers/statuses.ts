@@ -1,6 +1,5 @@
+import { isTerminal, stateName, type Violation, violation } from "@muster/master";
 import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
-import { isTerminal, stateName } from "./task-states.ts";
-import { type Violation, violation } from "./view.ts";
 
 interface Seen {
   readonly end: TaskStatus | undefined;

@@ -1,4 +1,4 @@
-import { type MasterView, type Violation, violation } from "./view.ts";
+import { type MasterView, type Violation, violation } from "@muster/master";
 
 /** A subnet of an overlay network as a host was told of it last. */
 export interface ToldSubnet {

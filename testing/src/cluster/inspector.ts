@@ -1,10 +1,15 @@
+import {
+  noOverCommit,
+  noPortTwice,
+  resourcesConserved,
+  standingsKept,
+  type Violation,
+  violation,
+} from "@muster/master";
 import type { SubscribeRequest, SubscribeResponse } from "@muster/proto";
 import { LaunchWatch, type Start } from "../checkers/launches.ts";
-import { noPortTwice } from "../checkers/ports.ts";
-import { noOverCommit, resourcesConserved } from "../checkers/resources.ts";
 import { StatusWatch } from "../checkers/statuses.ts";
 import { SubnetWatch, type ToldSubnet } from "../checkers/subnets.ts";
-import { type Violation, violation } from "../checkers/view.ts";
 import type { HostProcess } from "../world/host-processes.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { SimCluster } from "./sim-cluster.ts";
@@ -83,7 +88,8 @@ export class Inspector {
   /** One look. */
   inspect(): Violation[] {
     const view = this.#cluster.master.view();
-    const found = view === undefined ? [] : [noOverCommit, resourcesConserved].flatMap((check) => check(view));
+    const found =
+      view === undefined ? [] : [noOverCommit, resourcesConserved, standingsKept].flatMap((check) => check(view));
     if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [
       ...found,

@@ -1,6 +1,5 @@
 import { AssertionError, createMetrics, type Handlers, type Log, type Result } from "@muster/foundation";
-import { createMaster, defaultMasterConfig, type Master, type MasterConfig } from "@muster/master";
-import type { MasterView } from "../checkers/view.ts";
+import { createMaster, defaultMasterConfig, type Master, type MasterConfig, type MasterView } from "@muster/master";
 import type { Life } from "../world/life.ts";
 import type { Network } from "../world/network.ts";
 import { type StoreGround, storeOf } from "../world/store.ts";
@@ -43,6 +42,26 @@ export class MasterHost {
     return parts.includes(undefined) ? undefined : (Object.assign({}, ...parts) as MasterView);
   }
 
+  /** Whether an agent of that id can be reactivated, now or later: false only if a leader does not have it. */
+  mayKnow(agentId: string): boolean {
+    return this.view()?.agents.some((agent) => agent.agentId === agentId) ?? true;
+  }
+
+  /** Makes an operator's call; told whether it was done. Nobody leads, or its store does not answer: it was not. */
+  operate(
+    method: "Operator.Deactivate" | "Operator.Reactivate" | "Operator.Drain",
+    request: object,
+    done: (isDone: boolean) => void,
+  ): void {
+    const running = this.#running;
+    if (running?.life.alive !== true) {
+      done(false);
+      return;
+    }
+    const handler = running.master.handlers[method] as unknown as Handler | undefined;
+    handler?.(request, { address: "operator", principal: "local" }, ({ ok }) => done(ok));
+  }
+
   #start(life: Life): void {
     const { address, config, log } = this.#options;
     const world = this.#world;
@@ -70,15 +89,15 @@ export class MasterHost {
   }
 }
 
+type Handler = (request: object, peer: object, respond: (result: Result<unknown>) => void) => void;
+
 /** These calls are answered at once. */
 function ask(
   handlers: Handlers,
   method: "Operator.ListAgents" | "Operator.ListOffers" | "Operator.ListOverlays" | "Tasks.List",
   request: object,
 ): unknown {
-  const handler = handlers[method] as unknown as
-    | ((request: object, peer: object, respond: (result: Result<unknown>) => void) => void)
-    | undefined;
+  const handler = handlers[method] as unknown as Handler | undefined;
   let answer: Result<unknown> | undefined;
   handler?.(request, { address: "checker", principal: "local" }, (result) => {
     answer = result;

@@ -1,4 +1,4 @@
-import type { Violation } from "../checkers/view.ts";
+import type { Violation } from "@muster/master";
 import type { World } from "../world/world.ts";
 
 /** A violation with its moment. */

@@ -51,11 +51,17 @@ export class Nemesis {
   readonly #endedAtMs = new Map<Affliction, number>();
   #isOver = false;
 
-  constructor(world: World, afflictions: readonly Affliction[], hits: Hits, options = nemesisDefaults) {
+  constructor(
+    world: World,
+    afflictions: readonly Affliction[],
+    hits: Hits,
+    options = nemesisDefaults,
+    name = "nemesis",
+  ) {
     this.#world = world;
     this.#hits = hits;
     this.#options = options;
-    this.#random = world.random("nemesis");
+    this.#random = world.random(name);
     const kinds = [...new Set(afflictions.map(({ fault }) => fault))].sort();
     const chosen = new Set(kinds.filter(() => this.#random.next() < options.kindRate));
     this.#chosen = afflictions.filter(({ fault }) => chosen.has(fault));

@@ -1,9 +1,11 @@
 import {
+  AgentStanding,
   AgentState,
   type ClusterAgent,
   emptyMessage,
   Health,
   isTerminal,
+  isUsable,
   type Offer,
   resources,
   StatusReason,
@@ -73,6 +75,8 @@ export function anAgent(
     portsTaken: new Set(),
     drivers: ["process"],
     networkModes: ["host"],
+    standing: AgentStanding.AGENT_STANDING_ACTIVE,
+    maintenanceAt: 0,
   };
 }
 
@@ -122,7 +126,7 @@ export class SmallWorld {
         instance.isEnding = true;
         for (const { taskId, state } of [...instance.tasks.values()]) if (!isTerminal(state)) this.#end(taskId);
       }
-      const offers = [...this.agents.values()].map((agent) => this.#offer(agent));
+      const offers = [...this.agents.values()].filter(isUsable).map((agent) => this.#offer(agent));
       const { answers } = launchWants(this.state, plan.wants, offers, [], seededRandom("x"), this.now);
       for (const { groups } of answers)
         for (const group of groups) for (const task of group.tasks) this.launched.push(task.taskId);
@@ -191,6 +195,7 @@ export class SmallWorld {
       resources: agent.free,
       attributes: [...agent.attributes].map(([name, value]) => ({ name, value })),
       portsTaken: [...agent.portsTaken],
+      unavailability: agent.maintenanceAt > 0 ? { startAt: agent.maintenanceAt, durationMs: 3_600_000 } : null,
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { ClusterAgent } from "@muster/framework-sdk";
 import { constraintFault, isUsable, noNeighbours } from "@muster/framework-sdk";
 import type { TaskGroup } from "@muster/jobspecs";
+import { hasOthers, leavesInMs } from "./leaving.ts";
 import {
   type Instance,
   isCurrent,
@@ -148,7 +149,7 @@ class GroupPlanner {
         continue;
       }
       if (this.#isLost(instance)) continue;
-      if (!isCurrent(this.#entry, instance)) view.old.push(instance);
+      if (!isCurrent(this.#entry, instance) || this.#isLeaving(instance)) view.old.push(instance);
       else if (view.current === undefined) view.current = instance;
       else {
         const [better, worse] =
@@ -167,6 +168,17 @@ class GroupPlanner {
     if (this.#now.monotonicMs >= endsAtMs) return true;
     this.#wakeAt(endsAtMs);
     return false;
+  }
+
+  /** Its agent is wanted back: it is replaced as if its version were an older one. */
+  #isLeaving(instance: Instance): boolean {
+    const inMs = leavesInMs(this.#agents.get(instance.agentId), this.#now);
+    if (inMs === undefined || !this.#state.isReconciled) return false;
+    if (inMs > 0) {
+      this.#wakeAt(this.#now.monotonicMs + inMs);
+      return false;
+    }
+    return this.#entry.current.job.type !== "system" || !hasOthers(this.#state, instance.agentId);
   }
 
   #rank(instance: Instance): number {
