@@ -145,17 +145,21 @@ export interface TaskShape {
   ports?: [string, number, string?][];
   /** The task's own addresses and, with them, ports that are open there only. */
   ips?: string[];
+  /** Its networks, if it has several, by their addresses; the ports are then in the last one. */
+  networks?: string[][];
 }
 
 export function aTask(shape: TaskShape = {}): TaskRecord {
   const { id = "web.0", name = "web", framework = "services", agent = "a-1", ip = "10.0.0.1" } = shape;
   const { state = TaskState.TASK_RUNNING, health = Health.HEALTH_UNSPECIFIED, ips = [] } = shape;
+  const networks = (shape.networks ?? []).map((each, index) => ({ mode: "", link: `eth${index}`, ips: each }));
   const ports = (shape.ports ?? [["http", 20_000]]).map(([label, number, protocol = ""]) => ({
     ...emptyMessage("AssignedPort"),
     label,
     number: ips.length > 0 ? 0 : number,
     to: number,
     protocol,
+    ...(networks.length > 0 ? { network: networks.length - 1 } : {}),
   }));
   const endpoints = (shape.endpoints ?? [[name, "http"]]).map(([endpoint, portLabel, protocol = ""]) => ({
     ...emptyMessage("ServiceEndpoint"),
@@ -179,7 +183,7 @@ export function aTask(shape: TaskShape = {}): TaskRecord {
       agentId: agent,
       state,
       health,
-      container: { pid: 1, ips, ports },
+      container: { pid: 1, ips, ports, networks },
     },
   };
 }

@@ -31,7 +31,7 @@ import type { HostNetworkRule } from "./ports/host-networks.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
-import type { Nets } from "./world/nets.ts";
+import type { NetSpec, Nets } from "./world/nets.ts";
 import { nodeDisk } from "./world/node-disk.ts";
 
 export interface HostWorldOptions {
@@ -129,7 +129,7 @@ function realNets(
     settings.driver === "cni"
       ? cniBuilder({ ...plugins, fixed: bridgeChain(dataFolder, settings) })
       : bridgeBuilder({ owner, settings, ip });
-  const linkOf = (key: string): string => overlayLinkOf(owner, key);
+  const linkOf = (spec: NetSpec): string => overlayLinkOf(owner, spec);
   const { closedPorts } = settings;
   const overlays = underlay && new OverlayHost({ owner, dataFolder, underlay, closedPorts, ip, log, linkOf });
   const overlay = overlays ? [overlayBuilder({ owner, ip, host: overlays })] : [];

@@ -81,7 +81,13 @@ export {
   type FrameworkTask,
 } from "./framework/define.ts";
 export { type LifeSettings, taskLife } from "./framework/life.ts";
-export { groupNetwork, type NetworkSettings, networkConstraints } from "./framework/network.ts";
+export {
+  furtherNetworks,
+  groupNetwork,
+  type NetworkBounds,
+  type NetworkSettings,
+  networkConstraints,
+} from "./framework/network.ts";
 export { type FrameworkRun, type RunOptions, runFramework } from "./framework/run.ts";
 export {
   backoff,

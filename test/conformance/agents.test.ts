@@ -153,6 +153,7 @@ test("a new master adopts tasks from their agents, and with them a framework tha
     pid: 1,
     ips: [],
     ports: [{ label: "http", number: 20_007, to: 0, protocol: "", ip: "10.0.0.1" }],
+    networks: [],
   };
   const statuses = [
     await agent.report("t-1", TASK_RUNNING, 1, { container }),

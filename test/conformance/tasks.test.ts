@@ -17,7 +17,7 @@ test("case 31: a launch is seen as STAGING at once, RUNNING comes with id and ad
   await framework.accept([await framework.offer()], [aGroup([aTask("t-1")])]);
   const { tasks } = await cluster.call("Tasks.List", {});
   expect(tasks).toMatchObject([{ taskId: "t-1", agentId: "a-1", role: "web", status: { state: TASK_STAGING } }]);
-  const container = { pid: 7, ips: ["10.1.0.2"], ports: [] };
+  const container = { pid: 7, ips: ["10.1.0.2"], ports: [], networks: [] };
   await agent.report("t-1", TASK_RUNNING, 1, { container });
   expect(framework.updatesOf("t-1")).toMatchObject([
     { state: TASK_RUNNING, updateId: "t-1-1", container: { ips: ["10.1.0.2"] } },

@@ -89,3 +89,16 @@ test("a task with an address of its own is found there, one whose port is mapped
   expect(own).toContain("web.services.agent.muster 10.0.0.1");
   expect(own).not.toContain("web.services.muster 10.0.0.1");
 });
+
+test("a task in several networks is published where its service's port is, and without a port in the first", () => {
+  const networks = [["10.78.0.2"], ["10.244.1.2", "fd44::2"]];
+  const own = recordsOf({ ips: networks[0] ?? [], networks, ports: [["own", 80]], endpoints: [["web", "own"]] });
+  expect(own.filter((record) => record.startsWith("web.services.muster "))).toEqual([
+    "web.services.muster 10.244.1.2",
+    "web.services.muster fd44::2",
+  ]);
+  const portless = recordsOf({ ips: networks[0] ?? [], networks, ports: [], endpoints: [["web", ""]] });
+  expect(portless.filter((record) => record.startsWith("web.services.muster "))).toEqual([
+    "web.services.muster 10.78.0.2",
+  ]);
+});

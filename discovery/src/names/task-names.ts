@@ -12,6 +12,8 @@ export interface NamedTask {
   readonly ips: readonly string[];
   /** The ports of its group. */
   readonly ports: readonly NamedPort[];
+  /** All its networks, if it has several; `ips` are those of the first. */
+  readonly networks?: readonly { readonly ips: readonly string[] }[];
   readonly endpoints: readonly NamedEndpoint[];
   readonly ttlSeconds: number;
 }
@@ -26,6 +28,8 @@ export interface NamedPort {
   readonly protocol: string;
   /** Host address that it is open on; empty for the agent's. */
   readonly ip: string;
+  /** Which of the task's networks it is in; absent or 0: the first. */
+  readonly network?: number;
 }
 
 export interface NamedEndpoint {
@@ -145,12 +149,17 @@ function serviceIps(task: NamedTask, endpoints: readonly NamedEndpoint[]): Reado
   const ports = endpoints.length === 0 ? task.ports : endpoints.map((endpoint) => portOf(task, endpoint));
   for (const port of ports) {
     if (!port) continue;
-    if (port.number === 0) for (const ip of task.ips) ips.add(ip);
+    if (port.number === 0) for (const ip of ipsOf(task, port)) ips.add(ip);
     else ips.add(isUnspecified(port.ip) ? task.agentIp : port.ip);
   }
   if (ips.size > 0) return ips;
-  const isMapped = task.ports.some((port) => port.number > 0);
+  const isMapped = task.ports.some((port) => port.number > 0 && (port.network ?? 0) === 0);
   return new Set(task.ips.length > 0 && !isMapped ? task.ips : [task.agentIp]);
+}
+
+/** The task's own addresses in the network of a port. */
+function ipsOf({ ips, networks = [] }: NamedTask, { network = 0 }: NamedPort): readonly string[] {
+  return network === 0 ? ips : (networks[network]?.ips ?? []);
 }
 
 function portOf(task: NamedTask, endpoint: NamedEndpoint): NamedPort | undefined {

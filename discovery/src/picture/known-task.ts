@@ -44,6 +44,7 @@ export function knownTask(record: TaskRecord, domain: string, before?: KnownTask
     agentIp: record.agentIp,
     ips: record.status?.container?.ips ?? [],
     ports: record.status?.container?.ports ?? [],
+    networks: record.status?.container?.networks ?? [],
     endpoints: record.discovery?.endpoints ?? [],
     ttlSeconds: ttlOf(record.labels[ttlLabel]),
   };
@@ -67,7 +68,8 @@ function fingerprintOf(record: TaskRecord, standing: Standing): string {
   let text = `${standing} ${name}\n${frameworkName}\n${agentId} ${agentIp} ${labels[ttlLabel] ?? ""} ${labels[panicLabel] ?? ""}`;
   for (const ip of status?.container?.ips ?? []) text += ` ${ip}`;
   for (const port of status?.container?.ports ?? [])
-    text += `\n${port.label} ${port.number} ${port.to} ${port.protocol} ${port.ip}`;
+    text += `\n${port.label} ${port.number} ${port.to} ${port.protocol} ${port.ip} ${port.network ?? 0}`;
+  for (const { ips } of status?.container?.networks ?? []) text += `\n${ips.join(" ")}`;
   for (const endpoint of discovery?.endpoints ?? [])
     text += `\n${endpoint.name}\n${endpoint.portLabel}\n${endpoint.protocol}`;
   return text;

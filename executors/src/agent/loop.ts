@@ -1,6 +1,5 @@
 import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
-import { findNetwork } from "../networks/networks.ts";
 import type { Disk } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
@@ -14,6 +13,7 @@ import type { AgentEffect, AgentInput } from "./core/effects.ts";
 import { withHostNetworks } from "./core/host-networks.ts";
 import type { AgentState, Now } from "./core/model.ts";
 import { availableModes, unavailableOverlays } from "./core/overlays.ts";
+import { hostPorts } from "./core/places.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
 import type { ExecutorSessions } from "./executor-sessions.ts";
@@ -189,7 +189,7 @@ export class AgentLoop {
         task: task.info,
         launchId: group.launchId,
         // Ports on an address of the group's own are none of the host's.
-        ports: findNetwork(group.networkMode)?.hasOwnPorts ? [] : [...group.ports],
+        ports: hostPorts(group),
         status: presentStatus(context, task),
         acknowledged: task.queue.length === 0,
         executorId: task.executor ? (group.executor?.id ?? "") : "",

@@ -11,6 +11,7 @@ import type {
   ConnectRequest,
   ConnectResponse,
   ExecutorInfo,
+  FurtherNetwork,
   GroupNetwork,
   PortRequest,
   Resources,
@@ -27,6 +28,7 @@ export interface LaunchWish {
   ports?: Partial<PortRequest>[];
   networkMode?: string;
   network?: GroupNetwork;
+  moreNetworks?: readonly FurtherNetwork[];
   /** More tasks of the same group. */
   others?: readonly { taskId: string; spec: Partial<TaskSpec> }[];
   resources?: Partial<Resources>;
@@ -100,6 +102,7 @@ export class ScriptedMaster {
           ports = [],
           networkMode = "",
           network = null,
+          moreNetworks = [],
           others = [],
           resources: amounts,
           executor,
@@ -112,6 +115,7 @@ export class ScriptedMaster {
             launchId,
             networkMode,
             network,
+            moreNetworks: moreNetworks.map((each) => ({ ...each })),
             executor: executor ? { ...emptyMessage("ExecutorInfo"), ...executor } : null,
             isExecutor,
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),

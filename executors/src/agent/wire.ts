@@ -19,6 +19,7 @@ import { problemOfLimits } from "../networks/limits/limits.ts";
 import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { emptySpec } from "./empty.ts";
+import { copyFurther, moreNetworksMax, problemOfNetworks } from "./wire-networks.ts";
 
 /** Bytes of a task's description. */
 export const specBytesMax = 256 * 1024;
@@ -36,7 +37,10 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
   if (!group || launch.frameworkId === "" || group.launchId === "" || group.tasks.length === 0) return undefined;
   if (group.tasks.some((task) => task.taskId === "")) return undefined;
   const groupProblem =
-    problemOfGroup(group.tasks, group.ports) || problemOfNetwork(group.network) || problemOfExecutor(group);
+    problemOfGroup(group.tasks, group.ports) ||
+    problemOfNetwork(group.network) ||
+    problemOfNetworks(group) ||
+    problemOfExecutor(group);
   return {
     frameworkId: launch.frameworkId,
     frameworkName: launch.frameworkName,
@@ -44,6 +48,7 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     launchId: group.launchId,
     networkMode: group.networkMode || "host",
     network: copyNetwork(group.network),
+    moreNetworks: group.moreNetworks.slice(0, moreNetworksMax).map(copyFurther),
     ports: group.ports.slice(0, portsMax).map(copyPort),
     executor: executorFromWire(group),
     tasks: group.tasks.slice(0, tasksPerGroupMax).map((task) => {
@@ -111,8 +116,9 @@ function problemOfNetwork(network: GroupNetwork | null): string {
 }
 
 function copyPort(port: PortRequest): PortRequest {
-  const { label, number, to, protocol, hostNetwork } = port;
-  return { label, number, to, protocol, hostNetwork: hostNetwork === "default" ? "" : hostNetwork };
+  const { label, number, to, protocol, hostNetwork, network = 0 } = port;
+  const place = network === 0 ? {} : { network };
+  return { label, number, to, protocol, hostNetwork: hostNetwork === "default" ? "" : hostNetwork, ...place };
 }
 
 function infoFromWire(task: TaskInfo): TaskInfo {

@@ -4,6 +4,8 @@ import type { AssignedPort } from "@muster/proto";
 export interface Network {
   /** As it stands in TaskGroup.network_mode; a family such as "cni/NAME" by its first part. */
   readonly name: string;
+  /** Whether a group that has it can have no other network. */
+  readonly isAlone: boolean;
   /** Whether groups have a network namespace of their own. */
   readonly hasNamespace: boolean;
   /** Whether each group takes one of the agent's own addresses. */

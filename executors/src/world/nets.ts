@@ -12,6 +12,10 @@ export interface NetSpec {
   readonly subnets?: readonly string[];
   readonly ports: readonly AssignedPort[];
   readonly settings: GroupNetwork;
+  /** Which of the group's networks it is: its link inside is eth0, eth1 and so on. Absent: the first. */
+  readonly index?: number;
+  /** Networks that the group has beside this one, in their order. Absent: none. */
+  readonly more?: readonly Omit<NetSpec, "key" | "index" | "more">[];
 }
 
 export interface NetReady {
@@ -19,6 +23,8 @@ export interface NetReady {
   readonly namespace: string;
   /** Addresses under which the host reaches the group; the first is the group's own. */
   readonly ips: readonly string[];
+  /** Addresses in the networks beside the first, in their order. Absent: there are none. */
+  readonly more?: readonly (readonly string[])[];
 }
 
 /** What becomes of networks. Events come later, never during a call. */

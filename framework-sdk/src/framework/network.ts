@@ -1,4 +1,4 @@
-import type { GroupNetwork } from "@muster/proto";
+import type { FurtherNetwork, GroupNetwork } from "@muster/proto";
 import { attr } from "../placement/attr.ts";
 import type { PlacementConstraint } from "../placement/constraints.ts";
 
@@ -17,26 +17,40 @@ export interface NetworkSettings {
     readonly hostNetwork?: string;
   }[];
   /** Absent: no bounds. Of mode "bridge" alone. */
-  readonly limits?: {
-    /** Megabits a second to the group. */
-    readonly downMbit?: number;
-    /** Megabits a second from the group. */
-    readonly upMbit?: number;
-    /** Connections at once, in both directions. */
-    readonly connections?: number;
-    /** New connections a second, in both directions. */
-    readonly connectionsPerSecond?: number;
-  };
+  readonly limits?: NetworkBounds;
+  /** Networks beside the first, in their order. Absent: none. */
+  readonly more?: readonly { readonly mode: string; readonly limits?: NetworkBounds }[];
+}
+
+export interface NetworkBounds {
+  /** Megabits a second to the group. */
+  readonly downMbit?: number;
+  /** Megabits a second from the group. */
+  readonly upMbit?: number;
+  /** Connections at once, in both directions. */
+  readonly connections?: number;
+  /** New connections a second, in both directions. */
+  readonly connectionsPerSecond?: number;
 }
 
 /** How a group of tasks sees its own network, as a launch says it. */
 export function groupNetwork({ hostname = "", dns, limits = {} }: NetworkSettings = {}): GroupNetwork {
-  const { downMbit, upMbit, connections, connectionsPerSecond } = limits;
   return {
     hostname,
     dnsServers: [...(dns?.servers ?? [])],
     dnsSearches: [...(dns?.searches ?? [])],
     dnsOptions: [...(dns?.options ?? [])],
+    ...boundsOnWire(limits),
+  };
+}
+
+/** The networks of a group beside its first, as a launch says them. */
+export function furtherNetworks({ more = [] }: NetworkSettings): FurtherNetwork[] {
+  return more.map(({ mode, limits = {} }) => ({ mode, ...boundsOnWire(limits) }));
+}
+
+function boundsOnWire({ downMbit, upMbit, connections, connectionsPerSecond }: NetworkBounds) {
+  return {
     ...(downMbit === undefined ? {} : { downMbitMax: downMbit }),
     ...(upMbit === undefined ? {} : { upMbitMax: upMbit }),
     ...(connections === undefined ? {} : { connectionsMax: connections }),
@@ -45,10 +59,12 @@ export function groupNetwork({ hostname = "", dns, limits = {} }: NetworkSetting
 }
 
 /** What an agent must have for a group's network beside its mode. */
-export function networkConstraints({ limits, ports = [] }: NetworkSettings): PlacementConstraint[] {
+export function networkConstraints({ limits, more = [], ports = [] }: NetworkSettings): PlacementConstraint[] {
   const names = new Set(ports.flatMap(({ hostNetwork }) => hostNetwork ?? []));
   return [
-    ...(limits === undefined ? [] : [attr("network.limits").isSet()]),
+    ...([limits, ...more.map((each) => each.limits)].every((each) => each === undefined)
+      ? []
+      : [attr("network.limits").isSet()]),
     ...[...names].map((name) => attr(`host_network.${name}`).isSet()),
   ];
 }

@@ -331,6 +331,7 @@ class Runner<S> implements FrameworkRun<S> {
       ports,
       networkMode: executor ? "" : "host",
       network: executor ? null : groupNetwork(),
+      moreNetworks: [],
       executor: executor ? executorInfo(executor, `${executor.id}.${number}`) : null,
       isExecutor: false,
     };

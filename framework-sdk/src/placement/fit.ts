@@ -28,7 +28,8 @@ export interface Need {
   readonly constraints: readonly PlacementConstraint[];
   /** Drivers of its tasks; of several in one place the agent needs one. Default: any agent will do. */
   readonly drivers?: readonly (string | readonly string[])[];
-  readonly networkMode?: string;
+  /** Modes of its group's networks. Default: any agent will do. */
+  readonly networkModes?: readonly string[];
   /** Agents that are taken only if no other will do. */
   readonly avoids?: ReadonlySet<string>;
 }
@@ -45,9 +46,8 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
     if (room.portsTaken.has(port)) return { fits: false, reason: `port ${port} is taken` };
   const driver = missingDriver(need, room);
   if (driver !== undefined) return { fits: false, reason: `driver ${driver} does not work there` };
-  const { networkMode } = need;
-  if (networkMode !== undefined && room.networkModes !== undefined && !room.networkModes.includes(networkMode))
-    return { fits: false, reason: `network mode ${networkMode} does not work there` };
+  const mode = need.networkModes?.find((name) => room.networkModes !== undefined && !room.networkModes.includes(name));
+  if (mode !== undefined) return { fits: false, reason: `network mode ${mode} does not work there` };
   for (const constraint of need.constraints) {
     const reason = constraintFault(constraint, room, neighbours);
     if (reason !== undefined) return { fits: false, reason };

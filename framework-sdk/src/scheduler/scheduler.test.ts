@@ -133,6 +133,7 @@ const group = (taskId: string) => ({
   launchId: `l-${taskId}`,
   tasks: [{ ...emptyMessage("TaskInfo"), taskId }],
   ports: [],
+  moreNetworks: [],
   networkMode: "",
   network: null,
   executor: null,

@@ -273,7 +273,7 @@ function kept(status: TaskStatus): TaskStatus {
     at,
     health,
     signal,
-    container: container ? { pid: container.pid, ips: [], ports: [] } : null,
+    container: container ? { pid: container.pid, ips: [], ports: [], networks: [] } : null,
   };
   if (exitCode !== undefined) copy.exitCode = exitCode;
   return copy;

@@ -1,16 +1,6 @@
-import { isIP } from "node:net";
-import { didYouMean } from "../diagnostics/suggest.ts";
-import {
-  isNetworkMode,
-  type JobType,
-  type Network,
-  type NetworkDns,
-  type NetworkLimits,
-  type NetworkPort,
-  networkModes,
-  type TaskGroup,
-} from "../job/types.ts";
+import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildEnvironment } from "./build-environment.ts";
+import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
@@ -101,91 +91,4 @@ function refuseRoles(tasks: readonly DecodedBlock[]): void {
     });
   for (const task of tasks.filter((one) => one.bool("leader")).slice(1))
     task.error("leader", { code: "job/leader", summary: "a group has one leader" });
-}
-
-function buildNetwork(group: DecodedBlock | undefined): Network {
-  const block = group?.first("network");
-  if (!block) return { mode: "host", ports: [] };
-  const text = block.text("mode") ?? "host";
-  const mode = isNetworkMode(text) ? text : "host";
-  if (mode !== text) {
-    block.error("mode", {
-      code: "job/network-mode",
-      summary: `network mode "${text}" is not available in this release`,
-      hint: didYouMean(text, networkModes) ?? 'use mode = "host", "bridge", "none", "cni/NAME" or "overlay/NAME"',
-    });
-  }
-  const ports: NetworkPort[] = [];
-  for (const port of block.all("port")) {
-    if (!/^[A-Za-z0-9_-]{1,63}$/.test(port.label)) {
-      port.error(undefined, { code: "job/bad-name", summary: `"${port.label}" can't be a port's label` });
-    }
-    const fixed = port.number("static");
-    const to = port.number("to");
-    const hostNetwork = hostNetworkOf(port);
-    if (ports.some((other) => other.label === port.label)) {
-      port.error(undefined, { code: "job/repeated", summary: `two ports are named "${port.label}"` });
-    }
-    const isTaken = (other: NetworkPort): boolean =>
-      other.static === fixed && (!hostNetwork || !other.hostNetwork || hostNetwork === other.hostNetwork);
-    if (fixed !== undefined && ports.some(isTaken)) {
-      port.error("static", { code: "job/port-twice", summary: `port ${fixed} is asked for twice` });
-    }
-    ports.push({
-      label: port.label,
-      ...(fixed === undefined ? {} : { static: fixed }),
-      ...(to === undefined ? {} : { to }),
-      ...(hostNetwork === undefined ? {} : { hostNetwork }),
-    });
-  }
-  if (mode === "none" && ports.length > 0) {
-    block.error("mode", {
-      code: "job/network-mode",
-      summary: 'a group in network mode "none" can have no ports',
-      hint: 'use mode = "bridge" for a network of its own with ports',
-    });
-  }
-  const hostname = block.text("hostname");
-  const dns = block.first("dns");
-  const limits = block.first("limits");
-  if (limits !== undefined && mode !== "bridge") {
-    limits.error(undefined, {
-      code: "job/network-limits",
-      summary: `a group in network mode "${mode}" can have no limits of its network`,
-      hint: 'use mode = "bridge"',
-    });
-  }
-  return {
-    mode,
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(dns === undefined ? {} : { dns: buildDns(dns) }),
-    ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
-    ports,
-  };
-}
-
-/** "default" is every address, as where nothing is said. */
-function hostNetworkOf(port: DecodedBlock): string | undefined {
-  const name = port.text("host_network");
-  if (name === undefined || name === "default") return undefined;
-  if (!/^[A-Za-z0-9_-]{1,63}$/.test(name))
-    port.error("host_network", { code: "job/bad-name", summary: `"${name}" can't be the name of a host network` });
-  return name;
-}
-
-function buildLimits(block: DecodedBlock): NetworkLimits {
-  const found = {
-    downMbit: block.number("down_mbit"),
-    upMbit: block.number("up_mbit"),
-    connections: block.number("connections"),
-    connectionsPerSecond: block.number("connections_per_second"),
-  };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
-}
-
-function buildDns(block: DecodedBlock): NetworkDns {
-  const servers = block.texts("servers") ?? [];
-  const wrong = servers.find((server) => isIP(server) === 0);
-  if (wrong !== undefined) block.error("servers", { code: "job/bad-address", summary: `"${wrong}" is no address` });
-  return { servers, searches: block.texts("searches") ?? [], options: block.texts("options") ?? [] };
 }

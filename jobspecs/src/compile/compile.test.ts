@@ -485,3 +485,47 @@ test("an overlay network is named, and its ports are the group's own", () => {
   });
   expect(renderDiagnostics(diagnostics)).toContain('network mode "overlay/Blue_1" is not available');
 });
+
+test("several network blocks are several networks; ports go with theirs, and survive the wire", () => {
+  const group = `network {
+  mode = "bridge"
+  port "http" { static = 80 }
+}
+network {
+  mode = "overlay/blue"
+  port "own" { static = 80 }
+}
+network { mode = "cni/storage" }
+service { port = "own" }`;
+  const job = compiled(aJob({ group }));
+  const network = {
+    mode: "bridge",
+    ports: [
+      { label: "http", static: 80 },
+      { label: "own", static: 80, network: 1 },
+    ],
+    more: [{ mode: "overlay/blue" }, { mode: "cni/storage" }],
+  };
+  expect(job.groups[0]?.network).toEqual(network);
+  expect(decodeJob(canonicalJson(job)).groups[0]?.network).toEqual(network);
+});
+
+test.each([
+  ['network {}\nnetwork { mode = "bridge" }', "5:5 error job/networks"],
+  ['network { mode = "bridge" }\nnetwork { mode = "bridge" }', "6:18 error job/networks"],
+  ['network { mode = "bridge" }\nnetwork { mode = "none" }', "6:18 error job/networks"],
+  [
+    'network { mode = "bridge" }\nnetwork {\n mode = "cni/a"\n hostname = "x"\n}',
+    "8:13 error job/networks (write it in the first network block)",
+  ],
+  [
+    'network { mode = "bridge" }\nnetwork {\n mode = "cni/a"\n dns {}\n}',
+    "8:2 error job/networks (write dns in the first network block)",
+  ],
+  [
+    `network { mode = "bridge" }\n${Array.from({ length: 8 }, (_, n) => `network { mode = "cni/n${n}" }`).join("\n")}`,
+    "13:1 error job/networks",
+  ],
+])("networks that can't be together are refused where they stand: %s", (group, error) => {
+  expect(errors(aJob({ group }))).toEqual([error]);
+});

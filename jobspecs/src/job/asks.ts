@@ -1,6 +1,6 @@
 import { type Resources, resources } from "@muster/foundation";
 import { driverConfigJson } from "./driver-config.ts";
-import { type Constraint, hasOwnPorts, type Job, type Task, type TaskGroup } from "./types.ts";
+import { type Constraint, hasOwnPorts, type Job, modeOfPort, type Task, type TaskGroup } from "./types.ts";
 
 /** What one instance of a group needs of an agent. */
 export interface GroupNeed {
@@ -13,7 +13,7 @@ export interface GroupNeed {
   readonly constraints: readonly Constraint[];
   /** Each by name, or several of which one will do. */
   readonly drivers: readonly (string | readonly string[])[];
-  readonly networkMode: string;
+  readonly networkModes: readonly string[];
 }
 
 /** Adds up what the tasks of a group ask for. O(tasks, ports and constraints). */
@@ -25,7 +25,8 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     total.diskMiB += amounts.diskMiB;
   }
   // Ports on an address of the group's own take none of the agent's.
-  const ports = hasOwnPorts(group.network.mode) ? [] : group.network.ports;
+  const { network } = group;
+  const ports = network.ports.filter((port) => !hasOwnPorts(modeOfPort(network, port)));
   const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
   const constraints = [
     ...poolConstraints(job),
@@ -39,7 +40,7 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     staticPorts,
     constraints,
     drivers: [...new Map(group.tasks.map((task) => [String(driverNeed(task)), driverNeed(task)])).values()],
-    networkMode: group.network.mode,
+    networkModes: [network.mode, ...(network.more ?? []).map(({ mode }) => mode)],
   };
 }
 
@@ -65,12 +66,13 @@ function poolConstraints({ datacenters, nodePool }: Job): Constraint[] {
 
 /** The ports of a group as a launch asks for them. `number` 0: the agent chooses; `to` 0: the same inside. */
 export function portRequests({ network }: TaskGroup) {
-  return network.ports.map(({ label, static: number = 0, to = 0, hostNetwork = "" }) => ({
+  return network.ports.map(({ label, static: number = 0, to = 0, hostNetwork = "", network: place }) => ({
     label,
     number,
     to: Math.max(to, 0),
     protocol: "",
     hostNetwork,
+    ...(place === undefined ? {} : { network: place }),
   }));
 }
 

@@ -1,21 +1,18 @@
+import { readNetwork } from "./decode-network.ts";
 import { decodeConstraints, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
-import { JobInvalid, Reader, refuseTwice } from "./reader.ts";
+import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import {
   type ContainerConfig,
   drivers,
   hasImage,
   type ImageConfig,
-  isNetworkMode,
   type Job,
   jobSchema,
   type Lifecycle,
   lifecycleHooks,
   type Network,
-  type NetworkDns,
-  type NetworkLimits,
-  type NetworkPort,
   overlaps,
   type Schedule,
   type Task,
@@ -25,15 +22,6 @@ import {
 
 /** Characters of a job's JSON. */
 export const jobJsonLengthMax = 1024 * 1024;
-
-const typed = <T>(read: (reader: Reader) => T) => {
-  return (value: unknown, path: string): T => {
-    const reader = new Reader(value, path);
-    const made = read(reader);
-    reader.done();
-    return made;
-  };
-};
 
 /** Validates a job from outside. Throws JobInvalid naming the field, e.g. `groups[0].tasks[1].driver`. */
 export function decodeJob(json: string): Job {
@@ -108,51 +96,6 @@ const readSchedule = typed((reader): Schedule => {
   }
   return { kind, expressions, ...common };
 });
-
-const readPort = typed(
-  (reader): NetworkPort => ({
-    label: reader.name("label"),
-    ...(reader.has("static") ? { static: reader.integer("static", 1, 65_535) } : {}),
-    ...(reader.has("to") ? { to: reader.integer("to", -1, 65_535) } : {}),
-    ...(reader.has("hostNetwork") ? { hostNetwork: reader.name("hostNetwork") } : {}),
-  }),
-);
-
-const readNetwork = typed((reader): Network => {
-  const ports = reader.list("ports", 1000, readPort);
-  refuseTwice(
-    ports.map((port) => port.label),
-    reader.at("ports"),
-  );
-  const mode = reader.text("mode");
-  if (!isNetworkMode(mode)) return reader.fail("mode", "must be host, bridge, none, cni/NAME or overlay/NAME");
-  return {
-    mode,
-    ...(reader.has("hostname") ? { hostname: reader.text("hostname") } : {}),
-    ...(reader.has("dns") ? { dns: readDns(reader.raw("dns"), reader.at("dns")) } : {}),
-    ...(reader.has("limits") ? { limits: readLimits(reader.raw("limits"), reader.at("limits")) } : {}),
-    ports,
-  };
-});
-
-const readLimits = typed((reader): NetworkLimits => {
-  const whole = (name: keyof NetworkLimits & string, max: number) =>
-    reader.has(name) ? { [name]: reader.integer(name, 1, max) } : {};
-  return {
-    ...whole("downMbit", 400_000),
-    ...whole("upMbit", 400_000),
-    ...whole("connections", 1_000_000),
-    ...whole("connectionsPerSecond", 1_000_000),
-  };
-});
-
-const readDns = typed(
-  (reader): NetworkDns => ({
-    servers: reader.texts("servers"),
-    searches: reader.texts("searches"),
-    options: reader.texts("options"),
-  }),
-);
 
 const readGroup = typed((reader): TaskGroup => {
   const network = readNetwork(reader.raw("network"), reader.at("network"));

@@ -1,4 +1,4 @@
-import type { Job, TaskGroup } from "./types.ts";
+import { type Job, modeOfPort, type NetworkMode, type NetworkPort, type TaskGroup } from "./types.ts";
 
 /** What is to be known of an agent to tell how a job's networks would do on it. */
 export interface NetworkedAgent {
@@ -23,8 +23,21 @@ function hostWarnings({ name, network: { mode } }: TaskGroup): string[] {
 }
 
 /** A network of CNI whose plugins do not take ports leaves those of the host leading nowhere. */
-function portWarnings({ name, network: { mode, ports } }: TaskGroup, agents: readonly NetworkedAgent[]): string[] {
-  if (!mode.startsWith("cni/") || ports.length === 0) return [];
+function portWarnings({ name, network }: TaskGroup, agents: readonly NetworkedAgent[]): string[] {
+  const modes = new Set(network.ports.map((port) => modeOfPort(network, port)));
+  return [...modes].flatMap((mode) => {
+    const ports = network.ports.filter((port) => modeOfPort(network, port) === mode);
+    return unmappedWarnings(name, mode, ports, agents);
+  });
+}
+
+function unmappedWarnings(
+  name: string,
+  mode: NetworkMode,
+  ports: readonly NetworkPort[],
+  agents: readonly NetworkedAgent[],
+): string[] {
+  if (!mode.startsWith("cni/")) return [];
   const attribute = `network.${mode.replace("/", ".")}.ports`;
   const lacking = agents.filter(
     (agent) => agent.networkModes.includes(mode) && agent.attributes.get(attribute) === "false",

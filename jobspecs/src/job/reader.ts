@@ -120,3 +120,13 @@ export function refuseTwice(names: readonly string[], path: string): void {
     seen.add(name);
   }
 }
+
+/** Reads a value of that shape, and refuses what else is there. */
+export const typed = <T>(read: (reader: Reader) => T) => {
+  return (value: unknown, path: string): T => {
+    const reader = new Reader(value, path);
+    const made = read(reader);
+    reader.done();
+    return made;
+  };
+};

@@ -182,6 +182,16 @@ export function isNetworkMode(text: string): text is NetworkMode {
   return networkModes.some((mode) => mode === text) || isNamed(text);
 }
 
+/** Whether a group of that mode can have no other network. */
+export function isAlone(mode: NetworkMode): boolean {
+  return mode === "host" || mode === "none";
+}
+
+/** The mode of the network that a port is in. */
+export function modeOfPort({ mode, more = [] }: Network, { network = 0 }: NetworkPort): NetworkMode {
+  return network === 0 ? mode : (more[network - 1]?.mode ?? mode);
+}
+
 /** Whether groups have addresses that all agents reach, with ports of their own. */
 export function hasOwnPorts(mode: NetworkMode): boolean {
   return mode.startsWith("overlay/");
@@ -199,9 +209,21 @@ export interface Network {
   readonly dns?: NetworkDns;
   /** Absent: no bounds. Of mode bridge alone. */
   readonly limits?: NetworkLimits;
-  /** Labels are unique within the group. */
+  /** Of all networks of the group. Labels are unique within the group. */
   readonly ports: readonly NetworkPort[];
+  /** Networks beside the first, in their order; each mode once in a group. Absent: none. */
+  readonly more?: readonly FurtherNetwork[];
 }
+
+/** A network of a group beside its first. */
+export interface FurtherNetwork {
+  /** Not host and not none, beside which there can be no other. */
+  readonly mode: NetworkMode;
+  readonly limits?: NetworkLimits;
+}
+
+/** Networks that a group can have beside its first. */
+export const moreNetworksMax = 7;
 
 export interface NetworkDns {
   /** Addresses. */
@@ -229,6 +251,8 @@ export interface NetworkPort {
   readonly to?: number;
   /** Name of the agents' network whose address the port is open on. Absent: every address. */
   readonly hostNetwork?: string;
+  /** Which of the group's networks it is in. Absent: the first. */
+  readonly network?: number;
 }
 
 export interface Service {

@@ -55,10 +55,11 @@ const limitsBlock: BlockSchema = block("Bounds of the group's network; of mode b
   },
 });
 
-const networkBlock: BlockSchema = block("Network of the group.", {
+const networkBlock: BlockSchema = block("Network of the group; several blocks: eth0, eth1 and so on.", {
+  repeats: true,
   attributes: {
     mode: works("string", "host, bridge, none, cni/NAME or overlay/NAME; host."),
-    hostname: works("string", "Name of the host inside; made from the task's id."),
+    hostname: works("string", "Name of the host inside; made from the task's id. Of the first block, as dns."),
     mbits: warned("Old bandwidth.", "has no meaning since Nomad 0.12"),
     device: warned("Old device.", "has no meaning since Nomad 0.12"),
     cidr: warned("Old address range.", "has no meaning since Nomad 0.12"),

@@ -45,7 +45,7 @@ export function executorFault(field: string, group: TaskGroup): MusterError | un
   if (fault) return fault;
   if (group.isExecutor)
     return group.tasks.length === 1 ? undefined : invalid(`${field}.tasks`, "an executor is one task");
-  if (group.networkMode !== "" && group.networkMode !== "host")
+  if ((group.networkMode !== "" && group.networkMode !== "host") || group.moreNetworks.length > 0)
     return invalid(`${field}.network_mode`, "must be empty: the tasks have the network of their executor");
   return undefined;
 }
@@ -60,6 +60,7 @@ export function executorGroup(group: TaskGroup): TaskGroup | undefined {
     tasks: [task],
     ports,
     networkMode,
+    moreNetworks: [],
     network,
     executor: { ...rest, task: null, ports: [], networkMode: "", network: null },
     isExecutor: true,

@@ -10,7 +10,7 @@ import {
   resources,
   subtractResources,
 } from "@muster/foundation";
-import { StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
+import { type PortRequest, StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
 import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
@@ -129,11 +129,13 @@ const noPorts: GroupPorts = Object.freeze({
 });
 
 function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
-  // In an overlay network ports are the task's own: the host's stay free.
-  if (group.ports.length === 0 || group.networkMode.startsWith("overlay/")) return noPorts;
+  if (group.ports.length === 0) return noPorts;
   const numbers: number[] = [];
   const ports: GroupPorts = { portCount: 0, numbers, known: true, holder: undefined };
-  for (const { number } of group.ports) {
+  for (const port of group.ports) {
+    const { number } = port;
+    // In an overlay network ports are the task's own: the host's stay free.
+    if (modeOfPort(group, port).startsWith("overlay/")) continue;
     if (number === 0) {
       ports.portCount++;
       ports.known = false;
@@ -147,6 +149,11 @@ function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
     else if (agent.foreignPorts.has(number)) ports.holder = `port ${number} of ${agent.name} is in use`;
   }
   return ports;
+}
+
+/** The mode of the network that a port is in. */
+function modeOfPort(group: TaskGroup, { network = 0 }: PortRequest): string {
+  return network === 0 ? group.networkMode : (group.moreNetworks[network - 1]?.mode ?? "");
 }
 
 function needOf(group: TaskGroup, portCount: number): Resources {

@@ -24,6 +24,7 @@ export const limits = {
   tasksPerGroup: 64,
   /** Ports that one group asks for. */
   portsPerGroup: 64,
+  moreNetworksPerGroup: 7,
   /** Labels of a framework or task. */
   labelsPerRecord: 64,
   /** Characters of a label's name or value. */

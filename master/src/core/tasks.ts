@@ -93,6 +93,8 @@ export function learnPorts(group: Group, status: TaskStatus): void {
   if (ports === undefined || ports.length === 0) return;
   group.numbersKnown = true;
   for (const { number } of ports) {
+    // On an address of the group's own: none of the host's.
+    if (number === 0) continue;
     if (!group.numbers.includes(number)) group.numbers = [...group.numbers, number];
     group.agent.ports.set(number, group);
   }

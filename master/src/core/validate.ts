@@ -172,6 +172,8 @@ export function groupFault(field: string, group: TaskGroup): MusterError | undef
   if (fault) return fault;
   if (group.ports.length > limits.portsPerGroup)
     return invalid(`${field}.ports`, `must be at most ${limits.portsPerGroup}`);
+  if (group.moreNetworks.length > limits.moreNetworksPerGroup)
+    return invalid(`${field}.more_networks`, `must be at most ${limits.moreNetworksPerGroup}`);
   const labels = new Set<string>();
   const numbers = new Map<number, string>();
   for (const [index, port] of group.ports.entries()) {
@@ -180,6 +182,8 @@ export function groupFault(field: string, group: TaskGroup): MusterError | undef
     if (labels.has(port.label)) return invalid(`${path}.label`, `"${port.label}" is named twice`);
     labels.add(port.label);
     if (port.number > 65_535) return invalid(`${path}.number`, "must be 1 to 65535, or 0 for a dynamic one");
+    if ((port.network ?? 0) > group.moreNetworks.length)
+      return invalid(`${path}.network`, `the group has no network ${port.network}`);
     if (port.to > 65_535) return invalid(`${path}.to`, "must be at most 65535");
     if (port.protocol !== "" && port.protocol !== "tcp" && port.protocol !== "udp")
       return invalid(`${path}.protocol`, `must be "tcp", "udp" or empty`);

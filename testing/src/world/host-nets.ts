@@ -77,7 +77,7 @@ export class HostNets {
     });
   }
 
-  #build(life: Life, { key, addressIndex }: NetSpec): void {
+  #build(life: Life, { key, addressIndex, more }: NetSpec): void {
     const isThere = this.#made.has(key);
     this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
       if (!isThere && this.#random.next() * failureOdds < 1) {
@@ -87,8 +87,9 @@ export class HostNets {
       if (addressIndex > 0 && [...this.#made].some(([other, index]) => index === addressIndex && other !== key))
         this.clashes.push(key);
       this.#made.set(key, addressIndex);
-      const ips = addressIndex > 0 ? [`10.78.0.${addressIndex + 1}`] : [];
-      this.#tell(life, (events) => events.ready(key, { namespace: `/run/netns/${key}`, ips }));
+      const ips = ipsOfPlace({ addressIndex });
+      const ready = { namespace: `/run/netns/${key}`, ips, ...(more ? { more: more.map(ipsOfPlace) } : {}) };
+      this.#tell(life, (events) => events.ready(key, ready));
     });
   }
 
@@ -100,4 +101,8 @@ export class HostNets {
   #tell(life: Life, say: (events: NetEvents) => void): void {
     if (this.#watcher?.life === life) say(this.#watcher.events);
   }
+}
+
+function ipsOfPlace({ addressIndex }: Pick<NetSpec, "addressIndex">): string[] {
+  return addressIndex > 0 ? [`10.78.0.${addressIndex + 1}`] : [];
 }

@@ -133,7 +133,8 @@ export class CheckpointWriter {
   }
 }
 
-function intentRecord(state: AgentState, group: Group): IntentRecord {
+/** What is written of a group before it is started. */
+export function intentRecord(state: AgentState, group: Group): IntentRecord {
   return {
     agentId: state.config.agentId,
     epoch: state.epochSeen,
@@ -149,6 +150,7 @@ function intentRecord(state: AgentState, group: Group): IntentRecord {
     addressIndex: group.addressIndex,
     ...(group.executor ? { executor: group.executor } : {}),
     subnets: group.subnets,
+    ...(group.more.length > 0 ? { more: group.more } : {}),
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

@@ -67,7 +67,7 @@ function wrong(message: string): ExecutorFault {
 }
 
 function servedFault(group: Group, self: Task): ExecutorFault | undefined {
-  if (group.networkMode !== "host")
+  if (group.networkMode !== "host" || group.more.length > 0)
     return wrong("network_mode: must be empty, the tasks have the network of their executor");
   if (limitsOf(group.network))
     return wrong("network: the tasks share the network of their executor, whose limits stand in executor.network");

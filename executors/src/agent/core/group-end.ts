@@ -3,10 +3,11 @@ import { releasePorts } from "../../ports/allocator.ts";
 import type { Group } from "./model.ts";
 import { netSpec } from "./net.ts";
 import { poolOf } from "./overlays.ts";
+import { placesOf } from "./places.ts";
 import type { Context } from "./status.ts";
 
 /**
- * Nothing of a group runs any more: its network goes, and with it its ports and its address. They are not given to others
+ * Nothing of a group runs any more: its networks go, and with them its ports and its addresses. They are not given to others
  * before nothing of the network is left. Doing it twice changes nothing.
  */
 export function closeGroup(context: Context, group: Group): void {
@@ -27,12 +28,14 @@ export function netGone(context: Context, key: string): void {
   giveBack(context, group);
 }
 
-/** Returns the ports and the address of a group. Doing it twice changes nothing. */
+/** Returns the ports and the addresses of a group. Doing it twice changes nothing. */
 export function giveBack({ state, now }: Context, group: Group): void {
   if (group.released) return;
   group.released = true;
   const numbers = [...group.assigned.map(({ number }) => number), ...group.ports.map(({ number }) => number)];
   releasePorts(state.ports, group.key, numbers, now.monotonicMs);
-  const pool = poolOf(state, group);
-  if (pool) releaseAddress(pool, group.addressIndex, group.key);
+  for (const place of placesOf(group)) {
+    const pool = poolOf(state, place);
+    if (pool) releaseAddress(pool, place.addressIndex, group.key);
+  }
 }

@@ -29,6 +29,7 @@ export function addGroup({ state, now }: Context, request: LaunchRequest): Group
     assigned: [],
     addressIndex: 0,
     subnets: [],
+    more: (request.moreNetworks ?? []).map(({ mode, ...limits }) => ({ mode, limits, addressIndex: 0, subnets: [] })),
     net: { name: "host" },
     phase: "ports",
     tasks: [],

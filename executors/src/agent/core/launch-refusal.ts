@@ -8,6 +8,7 @@ import { hostAddress } from "./host-networks.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { lackingMode } from "./overlays.ts";
+import { modeOfPort, networkOfPort, placesOf, settingsAt } from "./places.ts";
 import { unsupportedCheck } from "./probe-target.ts";
 
 /** How a launch ends that is not begun. */
@@ -46,12 +47,15 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;
-  const lack = lackingMode(state, group.networkMode);
-  if (lack) return lack.isPassing ? dropped(StatusReason.REASON_UNSUPPORTED, lack.message) : unsupported(lack.message);
-  const network = findNetwork(group.networkMode);
-  if (!network) return unsupported(`network mode ${group.networkMode} is not known to this agent`);
-  if (!network.hasPorts && group.ports.length > 0) {
-    const message = `ports: network mode ${group.networkMode} has none; leave them out, or use another mode`;
+  for (const { mode } of placesOf(group)) {
+    const lack = lackingMode(state, mode);
+    if (lack)
+      return lack.isPassing ? dropped(StatusReason.REASON_UNSUPPORTED, lack.message) : unsupported(lack.message);
+    if (!findNetwork(mode)) return unsupported(`network mode ${mode} is not known to this agent`);
+  }
+  const portless = group.ports.find((port) => !networkOfPort(group, port)?.hasPorts);
+  if (portless) {
+    const message = `ports: network mode ${modeOfPort(group, portless)} has none; leave them out, or use another mode`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
   }
   const elsewhere = group.ports.find((port) => hostAddress(state, port) === undefined);
@@ -60,7 +64,7 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
       `ports: "${elsewhere.label}" is to be open on host network ${elsewhere.hostNetwork}, which this agent lacks; it has ` +
         ([...state.hostNetworks.keys()].join(", ") || "none with a name"),
     );
-  const unlimited = limitsOf(group.network) && whyNoLimits(state, group);
+  const unlimited = whyNoLimits(state, group);
   if (unlimited) return unlimited;
   for (const [culprit, { spec }] of group.tasks.entries()) {
     const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
@@ -74,9 +78,15 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
 }
 
 /** Bounds of a network that are asked for are kept or the group is refused, never left out. */
-function whyNoLimits({ config }: AgentState, { networkMode }: Group): Refusal | undefined {
-  if (!findNetwork(networkMode)?.takesLimits) {
-    const message = `network: mode ${networkMode} can have no limits; use mode bridge`;
+function whyNoLimits({ config }: AgentState, group: Group): Refusal | undefined {
+  const limited = [
+    ...(limitsOf(group.network) ? [group.networkMode] : []),
+    ...group.more.flatMap((place) => (limitsOf(settingsAt(group.network, place)) ? [place.mode] : [])),
+  ];
+  if (limited.length === 0) return undefined;
+  const boundless = limited.find((mode) => !findNetwork(mode)?.takesLimits);
+  if (boundless !== undefined) {
+    const message = `network: mode ${boundless} can have no limits; use mode bridge`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
   }
   if (config.attributes["network.limits"] !== undefined) return undefined;

@@ -18,7 +18,8 @@ import { dropped, duplicateRefusal, livingTask, type Refusal, whyNot } from "./l
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
-import { poolOf, takeSubnets } from "./overlays.ts";
+import { networkOf, poolOf, takeSubnets } from "./overlays.ts";
+import { hostPorts, modesText, placesOf } from "./places.ts";
 import { type Context, report, sendHead } from "./status.ts";
 import { advance } from "./turns.ts";
 
@@ -84,12 +85,13 @@ export function refuse(context: Context, group: Group, refusal: Refusal): void {
 /** Takes what the group asks for from our own books, then asks the kernel. */
 function choosePorts(context: Context, group: Group): void {
   // In a network where its ports are its own there is nobody to clash with.
-  if (group.ports.length === 0 || findNetwork(group.networkMode)?.hasOwnPorts) {
+  const requests = hostPorts(group);
+  if (requests.length === 0) {
     recordLaunch(context, group);
     return;
   }
   group.assigned = [];
-  for (const request of group.ports) {
+  for (const request of requests) {
     const port = takeOne(context, group, request);
     if (typeof port !== "number") {
       refuse(context, group, port);
@@ -129,7 +131,7 @@ function assignedPort(state: AgentState, request: PortRequest, port: number): As
   const { label, to, protocol, hostNetwork } = request;
   const ip = hostAddress(state, request) || state.config.ip;
   const place = hostNetwork === "" ? { ip } : { ip, hostNetwork };
-  return { label, number: port, to: to === 0 ? port : to, protocol, ...place };
+  return { label, number: port, to: to === 0 ? port : to, protocol, ...place, ...networkOf(request) };
 }
 
 /** The kernel has answered: the launch goes on, with other dynamic ports if need be. */
@@ -156,16 +158,22 @@ export function portsChecked(context: Context, key: string, taken: readonly Port
 
 /** All that the group is to have is known: it is written down before anything of it is made. */
 function recordLaunch(context: Context, group: Group): void {
-  if (findNetwork(group.networkMode)?.takesAddress) {
-    const pool = poolOf(context.state, group);
+  for (const place of placesOf(group)) {
+    if (!findNetwork(place.mode)?.takesAddress) continue;
+    const pool = poolOf(context.state, place);
     const index = pool && takeAddress(pool, group.key);
     if (index === undefined) {
       const message = `none of the agent's ${pool?.count ?? 0} addresses for tasks is free; stop tasks, or give it a larger subnet`;
       refuse(context, group, dropped(StatusReason.REASON_RESOURCES_MISSING, message));
       return;
     }
-    group.addressIndex = index;
-    takeSubnets(context.state, group);
+    place.addressIndex = index;
+    takeSubnets(context.state, group, place);
+  }
+  if (group.more.length > 0) {
+    // As they were asked for, whichever network they are in.
+    const order = new Map(group.ports.map(({ label }, at) => [label, at]));
+    group.assigned.sort((one, other) => (order.get(one.label) ?? 0) - (order.get(other.label) ?? 0));
   }
   group.phase = "intent";
   context.effects.push({ type: "persist-intent", key: group.key, purpose: { type: "launch", key: group.key } });
@@ -222,7 +230,7 @@ export function netFailed(context: Context, key: string, message: string): void 
   if (group?.net.name !== "building") return;
   if (group.phase === "network") {
     group.net = { name: "gone" };
-    const news = { reason: StatusReason.REASON_LAUNCH_FAILED, message: `network ${group.networkMode}: ${message}` };
+    const news = { reason: StatusReason.REASON_LAUNCH_FAILED, message: `network ${modesText(group)}: ${message}` };
     for (const task of group.tasks) report(context, task, TaskState.TASK_FAILED, news);
     closeGroup(context, group);
   } else {

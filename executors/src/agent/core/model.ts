@@ -1,6 +1,7 @@
 import type { Random } from "@muster/foundation";
 import type {
   AssignedPort,
+  FurtherNetwork,
   GroupNetwork,
   Health,
   PortRequest,
@@ -13,10 +14,12 @@ import type {
 import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
 import type { ImageReady } from "../../world/images.ts";
+import type { NetReady } from "../../world/nets.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import type { DiskWatch } from "./disk-watch.ts";
 import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
+import type { FurtherPlace } from "./places.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 import type { RestartWindow } from "./restart.ts";
 
@@ -156,7 +159,7 @@ export type GroupPhase = "ports" | "intent" | "images" | "network" | "launched" 
  */
 export type GroupNet =
   | { readonly name: "host" | "building" | "removing" | "gone" }
-  | { readonly name: "ready"; readonly namespace: string; readonly ips: readonly string[] }
+  | ({ readonly name: "ready" } & NetReady)
   | { readonly name: "broken"; readonly reason: string };
 
 export interface Group {
@@ -173,6 +176,8 @@ export interface Group {
   addressIndex: number;
   /** The overlay subnets in which that address is; empty: it is in none. */
   subnets: readonly string[];
+  /** Its networks beside the first, in their order. */
+  readonly more: readonly FurtherPlace[];
   net: GroupNet;
   phase: GroupPhase;
   readonly tasks: Task[];
@@ -245,6 +250,8 @@ export interface LaunchRequest {
   readonly launchId: string;
   readonly networkMode: string;
   readonly network: GroupNetwork;
+  /** Networks beside the first. Absent: none. */
+  readonly moreNetworks?: readonly FurtherNetwork[];
   readonly ports: readonly PortRequest[];
   /** What it has to do with a custom executor. */
   readonly executor?: ExecutorWish | undefined;
@@ -270,6 +277,8 @@ export interface IntentRecord {
   /** Absent: no custom executor has to do with it. */
   readonly executor?: GroupExecutor | undefined;
   readonly subnets?: readonly string[];
+  /** Absent: no networks beside the first. */
+  readonly more?: readonly FurtherPlace[];
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 

@@ -3,6 +3,7 @@ import { type AddressPool, createAddressPool, takeThisAddress } from "../../netw
 import { groupAddress, groupsIn, parseSubnet } from "../../networks/subnets.ts";
 import type { OverlayState } from "../../world/nets.ts";
 import type { AgentState, Group } from "./model.ts";
+import { modeOfPort, type Place, placesOf } from "./places.ts";
 import type { Context } from "./status.ts";
 
 const family = "overlay/";
@@ -23,29 +24,36 @@ export function overlayChanged(context: Context, name: string, overlay: OverlayS
     const count = Math.min(state.config.addressesMax, groupsIn(parseSubnet(subnet, "ipv4", "subnet")));
     const pool = createAddressPool(count);
     for (const group of state.groups.values())
-      if (!group.released && group.networkMode === `${family}${name}` && sameSubnets(group.subnets, overlay.subnets))
-        takeThisAddress(pool, group.addressIndex, group.key);
+      if (!group.released)
+        for (const { mode, subnets, addressIndex } of placesOf(group))
+          if (mode === `${family}${name}` && sameSubnets(subnets, overlay.subnets))
+            takeThisAddress(pool, addressIndex, group.key);
     state.overlays.set(name, { subnets: overlay.subnets, pool, reason: "" });
   }
   effects.push({ type: "tell-networks" });
 }
 
-/** Where a group's address comes from; undefined: from nowhere, now. */
-export function poolOf(state: AgentState, group: Group): AddressPool | undefined {
-  const overlay = overlayOf(state, group.networkMode);
-  if (!overlay) return group.networkMode.startsWith(family) ? undefined : state.addresses;
+/** Where an address in one of a group's networks comes from; undefined: from nowhere, now. */
+export function poolOf(state: AgentState, { mode, subnets }: Place): AddressPool | undefined {
+  const overlay = overlayOf(state, mode);
+  if (!overlay) return mode.startsWith(family) ? undefined : state.addresses;
   // A group may be in a subnet that the agent had before.
-  return group.subnets.length === 0 || sameSubnets(group.subnets, overlay.subnets) ? overlay.pool : undefined;
+  return subnets.length === 0 || sameSubnets(subnets, overlay.subnets) ? overlay.pool : undefined;
 }
 
-/** The group's address is taken: notes the subnets that it is in, and gives its ports, which are on that address. */
-export function takeSubnets(state: AgentState, group: Group): void {
-  const overlay = overlayOf(state, group.networkMode);
+/** The group's address there is taken: notes the subnets that it is in, and gives the ports that are on that address. */
+export function takeSubnets(state: AgentState, group: Group, place: Place): void {
+  const overlay = overlayOf(state, place.mode);
   if (!overlay) return;
-  group.subnets = overlay.subnets;
+  place.subnets = overlay.subnets;
   const [subnet = ""] = overlay.subnets;
-  const ip = groupAddress(parseSubnet(subnet, "ipv4", "subnet"), group.addressIndex);
-  group.assigned = ownPorts(group.ports, ip);
+  const ip = groupAddress(parseSubnet(subnet, "ipv4", "subnet"), place.addressIndex);
+  group.assigned.push(
+    ...ownPorts(
+      group.ports.filter((port) => modeOfPort(group, port) === place.mode),
+      ip,
+    ),
+  );
 }
 
 /** Ports on an address of the group's own: those that it names, and for the others the first numbers that are free. */
@@ -58,8 +66,13 @@ function ownPorts(requests: readonly PortRequest[], ip: string): AssignedPort[] 
       while (named.has(next)) next++;
       to = next++;
     }
-    return { label: request.label, number: 0, to, protocol: request.protocol, ip };
+    return { label: request.label, number: 0, to, protocol: request.protocol, ip, ...networkOf(request) };
   });
+}
+
+/** Which network a port is in, where that is not the first. */
+export function networkOf({ network = 0 }: PortRequest): { network?: number } {
+  return network === 0 ? {} : { network };
 }
 
 function insideOf({ to, number }: PortRequest): number {

@@ -1,8 +1,8 @@
-import { findNetwork } from "../../networks/networks.ts";
 import type { HostTask, TaskListener } from "../../world/host-ports.ts";
 import type { ProcExit } from "../../world/proc.ts";
 import { procId } from "./attempts.ts";
 import type { Task } from "./model.ts";
+import { networkOfPort } from "./places.ts";
 import type { Context } from "./status.ts";
 
 /** A command that can't bind its port says so at once: later ends have other causes. */
@@ -29,9 +29,8 @@ export function asksForHolders({ state, effects }: Context, task: Task, exit: Pr
 
 /** What is to be told of a bad end beside its code; empty: no other task of the group listens on a port of the group. */
 export function conflictText({ group }: Task, found: readonly TaskListener[]): string {
-  const network = findNetwork(group.networkMode);
   for (const port of group.assigned) {
-    const number = network?.portInside(port);
+    const number = networkOfPort(group, port)?.portInside(port);
     const holder = found.find((each) => each.port === number && (port.protocol || each.protocol) === each.protocol);
     if (!holder) continue;
     const first = group.tasks.find(({ id }) => id === holder.id)?.info.taskId;

@@ -5,7 +5,7 @@ import { taskEnvironment } from "../environment/environment.ts";
 import { createInterpolation } from "../environment/interpolation.ts";
 import { procId } from "./attempts.ts";
 import type { CoreConfig, Group, Task } from "./model.ts";
-import { ownIps } from "./net.ts";
+import { ipsAt, networkOfPort } from "./places.ts";
 
 export interface CheckRefusal {
   readonly state: TaskState;
@@ -83,8 +83,8 @@ function placeOf(group: Group, { http, tcp, grpc, loopbackPort }: HealthCheck): 
   }
   const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
   if (!port) return undefined;
-  const [ownIp] = ownIps(group);
-  const network = findNetwork(group.networkMode);
+  const [ownIp] = ipsAt(group, port.network ?? 0);
+  const network = networkOfPort(group, port);
   if (ownIp === undefined || !network) return { ip: port.ip, port: port.number };
   return { ip: ownIp, port: network.portInside(port) };
 }

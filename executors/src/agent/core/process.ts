@@ -8,6 +8,7 @@ import { beginKill, carryOutKill } from "./kill.ts";
 import { isFault } from "./kill-outcome.ts";
 import { memoryVerdict } from "./memory.ts";
 import type { Group, Task } from "./model.ts";
+import { modesText } from "./places.ts";
 import { asksForHolders, conflictText } from "./port-conflict.ts";
 import { startAgain } from "./restart.ts";
 import { type Context, type News, report } from "./status.ts";
@@ -87,8 +88,8 @@ function damaged(news: News): [TaskState, News] {
   return [TaskState.TASK_FAILED, { ...news, reason: StatusReason.REASON_CHECKPOINT_DAMAGED, message }];
 }
 
-function netBroken({ networkMode, net }: Group): [TaskState, News] {
-  const message = `network ${networkMode}: ${net.name === "broken" ? net.reason : ""}`;
+function netBroken(group: Group): [TaskState, News] {
+  const message = `network ${modesText(group)}: ${group.net.name === "broken" ? group.net.reason : ""}`;
   return [TaskState.TASK_FAILED, { reason: StatusReason.REASON_LAUNCH_FAILED, message }];
 }
 

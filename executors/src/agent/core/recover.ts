@@ -18,6 +18,7 @@ import {
   type Task,
 } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { placesOf } from "./places.ts";
 import { restartDelayMsMax } from "./restart.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
 
@@ -42,7 +43,8 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
     for (const port of group.assigned)
       if (port.number > 0) takePort(state.ports, port.number, port.protocol, group.key, addressOf(port));
     // Addresses of overlay networks are taken when the master has told whose they are.
-    if (group.subnets.length === 0) takeThisAddress(state.addresses, group.addressIndex, group.key);
+    for (const { subnets, addressIndex } of placesOf(group))
+      if (subnets.length === 0) takeThisAddress(state.addresses, addressIndex, group.key);
     for (const task of group.tasks) {
       if (task.phase === "ended") continue;
       task.phase = "starting";
@@ -92,6 +94,7 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     assigned: [...(intent?.assigned ?? [])],
     addressIndex: intent?.addressIndex ?? 0,
     subnets: intent?.subnets ?? [],
+    more: (intent?.more ?? []).map((place) => ({ ...place })),
     net: { name: "host" },
     phase: "launched",
     tasks: [],

@@ -2,6 +2,7 @@ import { StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/
 import type { AgentEffect } from "./effects.ts";
 import type { AgentState, Now, Task } from "./model.ts";
 import { ownIps } from "./net.ts";
+import { addressesOf } from "./places.ts";
 
 /** Statuses of one task that wait for acknowledgement. Beyond, changes of health and restarts in the middle are left out. */
 export const statusesPerTaskMax = 64;
@@ -130,7 +131,12 @@ function makeStatus({ state, now }: Context, task: Task, taskState: TaskState, n
     at: news.at ?? now.epochMs,
     health: task.health,
     signal: news.signal ?? "",
-    container: { pid: task.started?.pid ?? 0, ips: [...ownIps(task.group)], ports: task.group.assigned },
+    container: {
+      pid: task.started?.pid ?? 0,
+      ips: [...ownIps(task.group)],
+      ports: task.group.assigned,
+      networks: addressesOf(task.group),
+    },
   };
   if (task.attempt > 0) status.restartCount = task.attempt;
   if (task.nextTry && task.phase === "restarting") status.nextTryAt = task.nextTry.at;

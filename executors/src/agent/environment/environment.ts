@@ -2,7 +2,7 @@ import type { Network } from "../../networks/network.ts";
 import { recoveryTimeoutMs } from "../core/executor-model.ts";
 import { graceMsDefault } from "../core/kill.ts";
 import type { CoreConfig, Task } from "../core/model.ts";
-import { ownIps } from "../core/net.ts";
+import { ipsAt, networkOfPort } from "../core/places.ts";
 import { taskFolders } from "../folders.ts";
 
 /** Where the folder of the agent's socket is found in a container. */
@@ -25,7 +25,7 @@ export interface FoldersInside {
 export function taskEnvironment(
   task: Task,
   config: CoreConfig,
-  network: Network,
+  first: Network,
   inside?: FoldersInside,
 ): Record<string, string> {
   const { info, spec, group } = task;
@@ -48,8 +48,9 @@ export function taskEnvironment(
     DC: config.attributes["node.datacenter"] ?? "",
     REGION: config.attributes["node.region"] ?? "",
   };
-  const [ownIp] = ownIps(group);
   for (const port of group.assigned) {
+    const network = networkOfPort(group, port) ?? first;
+    const [ownIp] = ipsAt(group, port.network ?? 0);
     const label = identifier(port.label);
     // Where its ports are its own, a task is reached at them from everywhere.
     const reached = network.hasOwnPorts ? network.portInside(port) : port.number;

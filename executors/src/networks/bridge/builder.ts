@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
-import { furnish, joinLines } from "../kernel/group-link.ts";
+import { furnish, joinLines, linkInside } from "../kernel/group-link.ts";
 import { hasIpv6, linksOf, uplinkMtu } from "../kernel/host.ts";
 import { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
@@ -62,16 +62,19 @@ class BridgeBuilder implements NetBuilder {
     if (foreign && !this.#plan.subnet6)
       throw new Error(`host network ${foreign.hostNetwork} has IPv6, and groups of this agent have none`);
     await Promise.all([this.#shared.ensure(), this.#holder.hold(spec)]);
-    const link = linkOf(this.#plan, spec.key);
+    const link = linkOf(this.#plan, spec);
     const hardware = hardwareAddress(this.#plan, spec.addressIndex);
-    const lines = joinLines({ link, bridge: this.#plan.bridge, mtu: this.#mtu, hardware }, namespace);
+    const lines = joinLines(
+      { link, bridge: this.#plan.bridge, mtu: this.#mtu, hardware, inside: linkInside(spec) },
+      namespace,
+    );
     return [...lines, `link set ${link} type bridge_slave hairpin on`];
   }
 
   async build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]> {
     // Both come to their ends before anything is taken away again.
     const outcomes = await Promise.allSettled([
-      this.#inside.pass(() => furnish(namespace, groupAddresses(this.#plan, spec.addressIndex))),
+      this.#inside.pass(() => furnish(namespace, groupAddresses(this.#plan, spec.addressIndex), spec.index)),
       this.#map(spec, wasThere),
       ...this.#limited([spec]).map((group) => this.#limits.set(group)),
     ]);
@@ -91,7 +94,7 @@ class BridgeBuilder implements NetBuilder {
     if (!this.#shared.isThere()) return;
     const ofMode = groups.owned().filter(({ mode }) => mode === this.mode);
     const present = await this.#shared.elements();
-    const links = new Set(ofMode.map(({ key }) => linkOf(this.#plan, key)));
+    const links = new Set(ofMode.map((spec) => linkOf(this.#plan, spec)));
     const strays = linksOf(this.#plan.bridge).filter((link) => !links.has(link));
     await this.#ip.run(strays.map((link) => `link del ${link}`)).catch(() => {});
     const owned = new Set(ofMode.flatMap((spec) => elementsOf(this.#plan, spec).map(textOf)));
@@ -126,7 +129,7 @@ class BridgeBuilder implements NetBuilder {
       const limits = spec.mode === this.mode ? limitsOf(spec.settings) : undefined;
       if (!limits) return [];
       const { addressIndex: index } = spec;
-      return [{ index, link: linkOf(this.#plan, spec.key), ips: groupIps(this.#plan, index), limits }];
+      return [{ index, link: linkOf(this.#plan, spec), ips: groupIps(this.#plan, index), limits }];
     });
   }
 

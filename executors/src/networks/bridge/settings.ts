@@ -1,3 +1,4 @@
+import type { NetSpec } from "../../world/nets.ts";
 import { type GroupAddress, groupLinkName } from "../kernel/group-link.ts";
 import { gatewayOf, groupAddress, parseSubnet, type Subnet } from "../subnets.ts";
 
@@ -51,8 +52,8 @@ export function planBridge(owner: string, settings: BridgeSettings, hasIpv6: boo
   };
 }
 
-export function linkOf(plan: BridgePlan, key: string): string {
-  return groupLinkName("mv", plan.owner, key);
+export function linkOf(plan: BridgePlan, spec: NetSpec): string {
+  return groupLinkName("mv", plan.owner, spec);
 }
 
 /** Hardware address of a group's end; the bridge's is number 0. Locally administered, and unlike those of other agents. */

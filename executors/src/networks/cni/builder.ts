@@ -6,11 +6,12 @@ import { Gate } from "../kernel/gate.ts";
 import { hasLink } from "../kernel/host.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { runTool } from "../kernel/run-tool.ts";
+import { yieldWayOut } from "../kernel/ways-back.ts";
 import { ConfigFolder, type FoundNetwork } from "./config-folder.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { type NetworkList, parseNetworkList } from "./network-list.ts";
 import { type Attachment, pluginEnvironment, pluginInput, pluginsFor } from "./plugin-input.ts";
-import { type NetRecord, NetRecords } from "./records.ts";
+import { groupOfRecord, type NetRecord, NetRecords, recordName } from "./records.ts";
 import { type CniResult, parseResult } from "./result.ts";
 import { findPlugin, runPlugin } from "./run-plugin.ts";
 import { type CniSettings, nameOfMode } from "./settings.ts";
@@ -51,7 +52,7 @@ class CniBuilder implements NetBuilder {
   readonly #records: NetRecords;
   readonly #flows = new UdpFlows();
   readonly #gate = new Gate(chainsMax);
-  /** Groups of this life of the agent: nobody else may clean up after them. */
+  /** Records of groups of this life of the agent: nobody else may clean up after them. */
   readonly #mine = new Set<string>();
   readonly #dns = new Map<string, CniResult["dns"]>();
 
@@ -65,13 +66,13 @@ class CniBuilder implements NetBuilder {
     this.#records = new NetRecords(dataFolder, this.mode);
   }
 
-  async prepare({ key }: NetSpec): Promise<readonly string[]> {
-    this.#mine.add(key);
+  async prepare(spec: NetSpec): Promise<readonly string[]> {
+    this.#mine.add(recordName(spec));
     return [];
   }
 
   async build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]> {
-    const record = await this.#records.read(spec.key);
+    const record = await this.#records.read(recordName(spec));
     // It was made by an earlier life of the agent, and the namespace has not gone since.
     if (wasThere && record?.result !== undefined) return this.#take(spec, parseResult(record.result, "record"));
     // Plugins refuse to add what is there, half or whole.
@@ -80,14 +81,16 @@ class CniBuilder implements NetBuilder {
     await this.#records.write({ spec, config: text, result: undefined });
     await runTool("ip", ["-n", namespace, "link", "set", "lo", "up"]);
     const result = await this.#gate.pass(() => this.#add(list, spec, namespace));
+    if (spec.index) await yieldWayOut(namespace, spec.index, result.ips);
     await this.#records.write({ spec, config: text, result: JSON.stringify(result.raw) });
     this.#flows.forget(udpPorts(spec));
     return this.#take(spec, result);
   }
 
   /** What the job says comes first, then what the plugins say. */
-  settings({ key, settings }: NetSpec): GroupNetwork {
-    const dns = this.#dns.get(key);
+  settings(spec: NetSpec): GroupNetwork {
+    const { settings } = spec;
+    const dns = this.#dns.get(recordName(spec));
     if (!dns) return settings;
     const or = (own: readonly string[], other: string[]): string[] => (own.length > 0 ? [...own] : other);
     return {
@@ -99,10 +102,10 @@ class CniBuilder implements NetBuilder {
   }
 
   async remove(spec: NetSpec, namespace: string): Promise<void> {
-    const record = await this.#records.read(spec.key);
+    const record = await this.#records.read(recordName(spec));
     if (record) await this.#clean(record, namespace);
-    this.#dns.delete(spec.key);
-    this.#mine.delete(spec.key);
+    this.#dns.delete(recordName(spec));
+    this.#mine.delete(recordName(spec));
   }
 
   async reconcile(groups: OwnedGroups): Promise<void> {
@@ -121,11 +124,13 @@ class CniBuilder implements NetBuilder {
 
   async #cleanAll(isStray: (key: string) => boolean): Promise<void> {
     let fault: Error | undefined;
-    for (const key of await this.#records.keys()) {
-      if (this.#mine.has(key) || !isStray(key)) continue;
+    // Of one group the last comes first.
+    for (const name of (await this.#records.names()).sort().reverse()) {
+      const key = groupOfRecord(name);
+      if (this.#mine.has(name) || !isStray(key)) continue;
       // One that resists must not keep the others.
       try {
-        const record = await this.#records.read(key);
+        const record = await this.#records.read(name);
         if (record) await this.#clean(record, this.#nameOf(key));
       } catch (error) {
         fault ??= error as Error;
@@ -136,11 +141,11 @@ class CniBuilder implements NetBuilder {
 
   async #clean(record: NetRecord, namespace: string): Promise<void> {
     await this.#gate.pass(() => this.#delete(record, namespace));
-    await this.#records.remove(record.spec.key);
+    await this.#records.remove(recordName(record.spec));
   }
 
-  #take({ key }: NetSpec, result: CniResult): readonly string[] {
-    this.#dns.set(key, result.dns);
+  #take(spec: NetSpec, result: CniResult): readonly string[] {
+    this.#dns.set(recordName(spec), result.dns);
     return result.ips;
   }
 
@@ -175,7 +180,7 @@ class CniBuilder implements NetBuilder {
           }),
         ),
       );
-    await attempt(removeLeftovers(namespace));
+    await attempt(removeLeftovers(namespace, list.name));
     this.#flows.forget(udpPorts(spec));
     if (faults[0]) throw faults[0];
   }

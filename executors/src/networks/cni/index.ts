@@ -6,6 +6,7 @@ import type { Network } from "../network.ts";
  */
 export const cniNetwork: Network = {
   name: "cni",
+  isAlone: false,
   hasNamespace: true,
   takesAddress: false,
   hasPorts: true,

@@ -12,11 +12,12 @@ test("what one container has left goes with its chain; others' rules and shared 
     `-A OTHER ${comment("a-1")} -j CNI-HOSTPORT-SETMARK`,
     "COMMIT",
   ].join("\n");
-  expect(removalOf(saved, "a-1")).toEqual([
+  expect(removalOf(saved, "a-1", "web")).toEqual([
     `-D POSTROUTING -s 10.0.0.2/32 ${comment("a-1")} -j CNI-aaa`,
     `-D OTHER ${comment("a-1")} -j CNI-HOSTPORT-SETMARK`,
     "-F CNI-aaa",
     "-X CNI-aaa",
   ]);
-  expect(removalOf(saved, "a-2")).toEqual([]);
+  expect(removalOf(saved, "a-2", "web")).toEqual([]);
+  expect(removalOf(saved, "a-1", "storage")).toEqual([]);
 });

@@ -1,10 +1,8 @@
 import type { NetSpec } from "../../world/nets.ts";
 import { protocolsOf } from "../bridge/ruleset.ts";
+import { linkInside } from "../kernel/group-link.ts";
 import type { NetworkList, PluginConfig } from "./network-list.ts";
 import type { JsonObject } from "./read-json.ts";
-
-/** The link inside, as everywhere. */
-export const interfaceName = "eth0";
 
 export interface Attachment {
   readonly containerId: string;
@@ -25,7 +23,7 @@ export function pluginEnvironment(
     ...common,
     CNI_CONTAINERID: attachment.containerId,
     CNI_NETNS: attachment.namespacePath,
-    CNI_IFNAME: interfaceName,
+    CNI_IFNAME: linkInside(attachment.spec),
     CNI_ARGS: cniArguments(attachment.spec),
   };
 }

@@ -13,6 +13,16 @@ export interface NetRecord {
   readonly result: string | undefined;
 }
 
+/** What the record of one network of a group is called: by the group, and beside the first by the number, too. */
+export function recordName({ key, index = 0 }: NetSpec): string {
+  return index === 0 ? key : `${key}+${index}`;
+}
+
+/** The group that a record is of. */
+export function groupOfRecord(name: string): string {
+  return name.split("+")[0] ?? name;
+}
+
 /**
  * The records of one agent. They lie outside the groups' own folders, which go after a while even if plugins have refused
  * to remove a network.
@@ -24,24 +34,26 @@ export class NetRecords {
     this.#folder = join(dataFolder, "networks", mode);
   }
 
-  async keys(): Promise<string[]> {
+  /** Names of all records. */
+  async names(): Promise<string[]> {
     const names = await fs.readdir(this.#folder).catch(() => [] as string[]);
     return names.filter((name) => !name.endsWith(".new"));
   }
 
   /** Undefined: there is none, or it can't be read, which a synced and renamed file never is. */
-  async read(key: string): Promise<NetRecord | undefined> {
-    const text = await fs.readFile(join(this.#folder, key), "utf8").catch(() => undefined);
+  async read(name: string): Promise<NetRecord | undefined> {
+    const text = await fs.readFile(join(this.#folder, name), "utf8").catch(() => undefined);
     if (text === undefined) return undefined;
-    const { spec, config, result } = parseObject(text, `record of the network of group ${key}`) as unknown as NetRecord;
-    parseNetworkList(config, `record of the network of group ${key}`);
+    const what = `record of the network of group ${name}`;
+    const { spec, config, result } = parseObject(text, what) as unknown as NetRecord;
+    parseNetworkList(config, what);
     return { spec, config, result };
   }
 
   /** On the disk when it comes back. */
   async write(record: NetRecord): Promise<void> {
     await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const path = join(this.#folder, record.spec.key);
+    const path = join(this.#folder, recordName(record.spec));
     const file = await fs.open(`${path}.new`, "w", 0o600);
     try {
       await file.writeFile(JSON.stringify(record));
@@ -54,7 +66,7 @@ export class NetRecords {
     await folder.sync().finally(() => folder.close());
   }
 
-  async remove(key: string): Promise<void> {
-    await fs.rm(join(this.#folder, key), { force: true });
+  async remove(name: string): Promise<void> {
+    await fs.rm(join(this.#folder, name), { force: true });
   }
 }

@@ -3,6 +3,7 @@ import type { Log } from "@muster/foundation";
 import { netFolder } from "../../agent/folders.ts";
 import type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "../../world/nets.ts";
 import type { OverlayHost } from "../overlay/overlay-host.ts";
+import { attachmentsOf } from "./attachments.ts";
 import { resolverFilesOfHost, writeGroupFiles } from "./group-files.ts";
 import type { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -49,8 +50,8 @@ class KernelNets implements Nets {
   readonly #ready = new Set<string>();
   readonly #groups: OwnedGroups = {
     isOwned: (key) => this.#owned.has(key),
-    owned: () => [...this.#owned.values()],
-    ready: () => [...this.#owned.values()].filter(({ key }) => this.#ready.has(key)),
+    owned: () => [...this.#owned.values()].flatMap(attachmentsOf),
+    ready: () => [...this.#owned.values()].filter(({ key }) => this.#ready.has(key)).flatMap(attachmentsOf),
   };
   /** The remains of an earlier life are gone: their names and ports are free. */
   #kept: Promise<void> = Promise.resolve();
@@ -157,21 +158,36 @@ class KernelNets implements Nets {
   }
 
   async #make(spec: NetSpec): Promise<NetReady> {
-    const builder = this.#builderOf(spec.mode);
     const name = this.#namespaces.nameOf(spec.key);
-    const wasThere = await this.#namespaces.ensure(spec.key, await builder.prepare(spec, name));
-    const ips = await builder.build(spec, name, wasThere);
-    const settings = builder.settings?.(spec) ?? spec.settings;
-    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), settings, ips, this.#resolverFiles);
-    return { namespace: this.#namespaces.pathOf(spec.key), ips };
+    const attachments = attachmentsOf(spec).map((one) => ({ one, builder: this.#builderOf(one.mode) }));
+    const lines: string[] = [];
+    for (const { one, builder } of attachments) lines.push(...(await builder.prepare(one, name)));
+    const wasThere = await this.#namespaces.ensure(spec.key, lines);
+    const ips: (readonly string[])[] = [];
+    // In their order: the way out is the first one's.
+    for (const { one, builder } of attachments) ips.push(await builder.build(one, name, wasThere));
+    let { settings } = spec;
+    for (const { one, builder } of attachments) settings = builder.settings?.({ ...one, settings }) ?? settings;
+    const [first = [], ...more] = ips;
+    await writeGroupFiles(netFolder(this.#dataFolder, spec.key), settings, first, this.#resolverFiles);
+    const namespace = this.#namespaces.pathOf(spec.key);
+    return more.length === 0 ? { namespace, ips: first } : { namespace, ips: first, more };
   }
 
   async #take(spec: NetSpec): Promise<void> {
-    const builder = this.#builderOf(spec.mode);
-    const removal = builder.remove(spec, this.#namespaces.nameOf(spec.key));
-    if (builder.needsNamespaceToRemove) await removal;
-    // Both come to their ends before anything is tried again.
-    const outcomes = await Promise.allSettled([removal, this.#namespaces.remove(spec.key)]);
+    const name = this.#namespaces.nameOf(spec.key);
+    const removals: Promise<void>[] = [];
+    let fault: Error | undefined;
+    // In reverse. One that resists does not keep the others, but the namespace where it needs that.
+    for (const one of attachmentsOf(spec).reverse()) {
+      const builder = this.#builderOf(one.mode);
+      const removal = builder.remove(one, name);
+      if (builder.needsNamespaceToRemove) await removal.catch((error: Error) => (fault ??= error));
+      else removals.push(removal);
+    }
+    // All come to their ends before anything is tried again.
+    const outcomes = await Promise.allSettled([...removals, ...(fault ? [] : [this.#namespaces.remove(spec.key)])]);
+    if (fault) throw fault;
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     rmSync(netFolder(this.#dataFolder, spec.key), { recursive: true, force: true });
   }

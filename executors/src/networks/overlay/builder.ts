@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
-import { furnish, type GroupAddress, groupLinkName, joinLines } from "../kernel/group-link.ts";
+import { furnish, type GroupAddress, groupLinkName, joinLines, linkInside } from "../kernel/group-link.ts";
 import { linksOf } from "../kernel/host.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
@@ -15,8 +15,8 @@ export interface OverlayBuilderOptions {
   readonly host: OverlayHost;
 }
 
-export function overlayLinkOf(owner: string, key: string): string {
-  return groupLinkName("mw", owner, key);
+export function overlayLinkOf(owner: string, spec: NetSpec): string {
+  return groupLinkName("mw", owner, spec);
 }
 
 /** Groups with addresses of an overlay network: a link to its bridge, and nothing that peers need to hear of. */
@@ -33,7 +33,7 @@ export function overlayBuilder({ owner, ip, host }: OverlayBuilderOptions): NetB
       const net = host.netOf(spec);
       await net.ready();
       const { bridge } = net.plan;
-      const link = overlayLinkOf(owner, spec.key);
+      const link = overlayLinkOf(owner, spec);
       const addresses = addressesOf(spec);
       const hardware = groupHardware(addresses[0]?.ip ?? "");
       return [
@@ -42,18 +42,19 @@ export function overlayBuilder({ owner, ip, host }: OverlayBuilderOptions): NetB
           ({ ip, subnet }) =>
             `addr replace ${gatewayOf(subnet)}/${subnet.prefix} dev ${bridge}${ip.includes(":") ? " nodad" : ""}`,
         ),
-        ...joinLines({ link, bridge, mtu: net.mtu, hardware }, namespace),
+        ...joinLines({ link, bridge, mtu: net.mtu, hardware, inside: linkInside(spec) }, namespace),
       ];
     },
     async build(spec, namespace) {
-      const addresses = addressesOf(spec);
-      await inside.pass(() => furnish(namespace, addresses));
+      const { cidr, cidr6 } = host.netOf(spec).plan.network;
+      const addresses = addressesOf(spec).map((one) => ({ ...one, range: one.ip.includes(":") ? cidr6 : cidr }));
+      await inside.pass(() => furnish(namespace, addresses, spec.index));
       return addresses.map(({ ip }) => ip);
     },
     remove: async () => {},
     async reconcile(groups: OwnedGroups) {
       const ofMode = groups.owned().filter(({ mode }) => mode.startsWith("overlay/"));
-      const links = new Set(ofMode.map(({ key }) => overlayLinkOf(owner, key)));
+      const links = new Set(ofMode.map((spec) => overlayLinkOf(owner, spec)));
       const strays = host.bridges().flatMap((bridge) => linksOf(bridge).filter((link) => !links.has(link)));
       await ip.run(strays.map((link) => `link del ${link}`)).catch(() => {});
       host.mend();

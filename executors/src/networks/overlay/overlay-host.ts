@@ -19,7 +19,7 @@ export interface OverlayHostOptions {
   readonly ip: IpBatch;
   readonly log: Log;
   /** The host's end of a group's link. */
-  readonly linkOf: (key: string) => string;
+  readonly linkOf: (spec: NetSpec) => string;
 }
 
 /** What a master has told of one network. */
@@ -55,7 +55,7 @@ export class OverlayHost {
       nft: new NftBatch(),
       bird: new Bird(options.owner),
       stands: (name, fault) => this.#stands(name, fault),
-      linksOf: (name) => this.#groupsOf(name).map(({ key }) => options.linkOf(key)),
+      linksOf: (name) => this.#groupsOf(name).map((spec) => options.linkOf(spec)),
     };
     for (const { network, own } of this.#records.all())
       this.#nets.set(network.name, new OverlayNet(network, own, this.#parts));

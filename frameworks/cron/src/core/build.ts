@@ -1,5 +1,6 @@
 import {
   codecOf,
+  furtherNetworks,
   groupNetwork,
   type Need,
   networkConstraints,
@@ -38,6 +39,7 @@ export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup
     ports: portRequests(group),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
+    moreNetworks: furtherNetworks(group.network),
     executor: null,
     isExecutor: false,
   };

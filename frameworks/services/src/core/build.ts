@@ -1,5 +1,6 @@
 import {
   codecOf,
+  furtherNetworks,
   groupNetwork,
   type HealthCheck,
   type TaskGroup as LaunchGroup,
@@ -48,6 +49,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     ports: portRequests(group),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
+    moreNetworks: furtherNetworks(group.network),
     executor: null,
     isExecutor: false,
   };
