@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import type { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../executors/src/networks/bridge/settings.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
+import { shaperGroup, shaperPrefix } from "../../executors/src/networks/limits/limits.ts";
 
 export const tools = ["ip", "nft", "curl"];
 export const modes = ["host", "bridge", "none"] as const;
@@ -48,8 +49,10 @@ export const nothing = { pins: [], links: [], elements: undefined, limits: noLim
 function limitsOf(owner: string) {
   const name = `muster_limits_${owner}`;
   const table = nft("list", "tables").includes(`inet ${name}`);
-  const chains = table ? nft("list", "table", "inet", name).matchAll(/chain (group\d+)/g) : [];
-  const shapers = namesIn("/sys/class/net").filter((link) => link.startsWith(`mi${owner}`));
+  const chains = table ? nft("list", "table", "inet", name).matchAll(/chain (group-\S+)/g) : [];
+  const isOwn = (link: string): boolean =>
+    link.startsWith(shaperPrefix) && linkGroup(link) === String(shaperGroup(owner));
+  const shapers = namesIn("/sys/class/net").filter(isOwn);
   return { shapers, table, groups: [...chains].map(([, chain = ""]) => chain) };
 }
 
@@ -137,6 +140,14 @@ export function statusOf(fixture: AgentFixture, taskId: string): TaskStatus | un
 
 export function portOf(fixture: AgentFixture, taskId: string): AssignedPort {
   return statusOf(fixture, taskId)?.container?.ports[0] as AssignedPort;
+}
+
+function linkGroup(link: string): string {
+  try {
+    return readFileSync(`/sys/class/net/${link}/netdev_group`, "utf8").trim();
+  } catch {
+    return "";
+  }
 }
 
 function hangsOn(link: string, bridge: string): boolean {

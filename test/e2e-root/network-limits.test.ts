@@ -8,7 +8,6 @@ import { plainNetwork } from "../../executors/src/agent/core/model.ts";
 import { findNetworkModes } from "../../executors/src/agent/fingerprint/network-modes.ts";
 import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
-import { shaperOf } from "../../executors/src/networks/limits/limits.ts";
 import {
   firstIps,
   gateway,
@@ -126,7 +125,7 @@ testUnless(fault, "limits go with their group, and come back when somebody has t
   const bounds = { downMbitMax: 100, upMbitMax: 50, connectionsMax: 10 };
   await launchLimited("bound", bounds);
   const during = machineState(fixture.dataFolder);
-  expect(during.limits).toMatchObject({ shapers: [shaperOf(ownerOf(fixture.dataFolder), 2)], groups: ["group2"] });
+  expect([during.limits.shapers.length, during.limits.groups.length]).toEqual([1, 1]);
   const disciplines = (): string[] => {
     const found = JSON.parse(execFileSync("tc", ["-j", "qdisc", "show"], { encoding: "utf8" }));
     const ours = (found as { dev: string; kind: string }[]).filter(
@@ -136,7 +135,7 @@ testUnless(fault, "limits go with their group, and come back when somebody has t
   };
   const all = disciplines();
   expect(all).toHaveLength(3);
-  execFileSync("ip", ["link", "del", shaperOf(ownerOf(fixture.dataFolder), 2)]);
+  execFileSync("ip", ["link", "del", ...during.limits.shapers]);
   nft("delete", "table", "inet", `muster_limits_${ownerOf(fixture.dataFolder)}`);
   // What is compared each minute is also compared by an agent that starts.
   await fixture.stop(first, "leave");

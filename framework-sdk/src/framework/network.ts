@@ -16,7 +16,7 @@ export interface NetworkSettings {
     /** Name of the agents' network whose address the port is open on; absent: every address. */
     readonly hostNetwork?: string;
   }[];
-  /** Absent: no bounds. Of mode "bridge" alone. */
+  /** Absent: no bounds. Not of modes "host" and "none". */
   readonly limits?: NetworkBounds;
   /** Networks beside the first, in their order. Absent: none. */
   readonly more?: readonly { readonly mode: string; readonly limits?: NetworkBounds }[];

@@ -123,7 +123,7 @@ function addPorts(block: DecodedBlock, index: number, modes: readonly NetworkMod
 function limitsOf(block: DecodedBlock, mode: NetworkMode): { limits?: NetworkLimits } {
   const limits = block.first("limits");
   if (limits === undefined) return {};
-  if (mode !== "bridge") {
+  if (isAlone(mode)) {
     limits.error(undefined, {
       code: "job/network-limits",
       summary: `a group in network mode "${mode}" can have no limits of its network`,

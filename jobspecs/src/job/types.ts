@@ -207,7 +207,7 @@ export interface Network {
   readonly hostname?: string;
   /** Absent: the resolver of the agent's host. Has no meaning in mode host. */
   readonly dns?: NetworkDns;
-  /** Absent: no bounds. Of mode bridge alone. */
+  /** Absent: no bounds. Not of modes host and none. */
   readonly limits?: NetworkLimits;
   /** Of all networks of the group. Labels are unique within the group. */
   readonly ports: readonly NetworkPort[];

@@ -43,7 +43,7 @@ const dnsBlock: BlockSchema = block("Resolver of the group; the host's.", {
   },
 });
 
-const limitsBlock: BlockSchema = block("Bounds of the group's network; of mode bridge.", {
+const limitsBlock: BlockSchema = block("Bounds of the network; not of modes host and none.", {
   attributes: {
     down_mbit: works("integer", "Megabits a second to the group.", { min: 1, max: 400_000 }),
     up_mbit: works("integer", "Megabits a second from it.", { min: 1, max: 400_000 }),

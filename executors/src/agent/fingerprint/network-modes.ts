@@ -8,7 +8,7 @@ import type { CniSettings } from "../../networks/cni/settings.ts";
 import { hasIpv6, overlappingRoute } from "../../networks/kernel/host.ts";
 import { runTool } from "../../networks/kernel/run-tool.ts";
 import { addLimits } from "../../networks/limits/connections.ts";
-import { shaperOf } from "../../networks/limits/limits.ts";
+import { shaperGroup, shaperOf } from "../../networks/limits/limits.ts";
 import { rateLines } from "../../networks/limits/rates.ts";
 import { findOverlayBackends } from "./overlay-backends.ts";
 
@@ -43,10 +43,7 @@ export async function findNetworkModes(
     ? whyNot(bridgeChain("/", bridge).network, cni, {})
     : whyNoBridge(probe, owner, bridge));
   const overlay = await findOverlayBackends(probe, ips.ip, ips.ip6);
-  const limitsFault =
-    bridge.driver === "cni"
-      ? "plugins of CNI make the bridge: leave out --bridge-driver"
-      : (bridgeFault ?? (await whyNoLimits(probe, owner)));
+  const limitsFault = await whyNoLimits(probe, owner);
   await runTool("ip", ["netns", "del", probe]).catch(() => {});
   const found = await findCniNetworks(cni);
   const lacking = [
@@ -88,20 +85,22 @@ async function whyNoBridge(probe: string, owner: string, settings: BridgeSetting
   }
 }
 
-/** Why networks can't be bounded; undefined if they can. The link of the bridge's trial is there. */
+/** Why networks can't be bounded; undefined if they can. */
 async function whyNoLimits(probe: string, owner: string): Promise<string | undefined> {
   const limits = { downMbit: 1, upMbit: 1, connections: 1, connectionsPerSecond: 1 };
-  const group = { index: 1, link: "muster0", ips: ["192.0.2.1", "2001:db8::1"], limits };
+  const group = { id: "probe", link: "muster2", ips: ["192.0.2.1", "2001:db8::1"], limits };
   const within = (program: string, words: readonly string[], input: string): Promise<string> =>
     runTool("ip", ["netns", "exec", probe, program, ...words], input);
   try {
-    await runTool("ip", ["-n", probe, "link", "add", shaperOf(owner, group.index), "type", "ifb"]);
+    const shaper = `link add ${shaperOf(owner, group.id)} group ${shaperGroup(owner)} type ifb`;
+    await runTool("ip", ["-n", probe, "-batch", "-"], `link add muster2 type veth peer name muster3\n${shaper}\n`);
     await within("tc", ["-batch", "-"], `${rateLines(owner, group).join("\n")}\n`);
     await within("nft", ["-f", "-"], `${addLimits(owner, group)}\n`);
     return undefined;
   } catch (error) {
     const { message } = error as Error;
     if (/exec of "tc" failed/.test(message)) return "tc was not found: apt-get install iproute2";
+    if (/exec of "nft" failed/.test(message)) return textOf(error as Error);
     return `the kernel lacks a part: modprobe -a ifb sch_tbf sch_ingress cls_u32 act_mirred nft_connlimit nft_limit (${message.trim()})`;
   }
 }

@@ -4,11 +4,9 @@ import type { NetSpec } from "../../world/nets.ts";
 import { Gate } from "../kernel/gate.ts";
 import { furnish, joinLines, linkInside } from "../kernel/group-link.ts";
 import { hasIpv6, linksOf, uplinkMtu } from "../kernel/host.ts";
-import { IpBatch } from "../kernel/ip-batch.ts";
+import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { NftBatch } from "../kernel/nft-batch.ts";
-import { GroupLimits } from "../limits/group-limits.ts";
-import { type LimitedGroup, limitsOf } from "../limits/limits.ts";
 import { UdpFlows } from "./conntrack.ts";
 import { PortHolder } from "./port-holder.ts";
 import { addElements, elementsOf, type MapElement, removeElements } from "./ruleset.ts";
@@ -45,7 +43,6 @@ class BridgeBuilder implements NetBuilder {
   readonly #shared: SharedBridge;
   readonly #holder: PortHolder;
   readonly #flows = new UdpFlows();
-  readonly #limits: GroupLimits;
   readonly #inside = new Gate(availableParallelism() * 2);
 
   constructor(plan: BridgePlan, ip: IpBatch) {
@@ -54,7 +51,6 @@ class BridgeBuilder implements NetBuilder {
     this.#ip = ip;
     this.#shared = new SharedBridge(plan, this.#mtu, ip, this.#nft);
     this.#holder = new PortHolder(plan.owner);
-    this.#limits = new GroupLimits(plan.owner, { ip, tc: new IpBatch("tc"), nft: this.#nft });
   }
 
   async prepare(spec: NetSpec, namespace: string): Promise<readonly string[]> {
@@ -76,7 +72,6 @@ class BridgeBuilder implements NetBuilder {
     const outcomes = await Promise.allSettled([
       this.#inside.pass(() => furnish(namespace, groupAddresses(this.#plan, spec.addressIndex), spec.index)),
       this.#map(spec, wasThere),
-      ...this.#limited([spec]).map((group) => this.#limits.set(group)),
     ]);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     return groupIps(this.#plan, spec.addressIndex);
@@ -85,8 +80,11 @@ class BridgeBuilder implements NetBuilder {
   async remove(spec: NetSpec): Promise<void> {
     const elements = elementsOf(this.#plan, spec);
     if (elements.length > 0 && this.#shared.isThere()) await this.#unmap(elements);
-    for (const group of this.#limited([spec])) await this.#limits.clear(group);
     await this.#holder.free(spec.key);
+  }
+
+  async hostEnd(spec: NetSpec): Promise<string> {
+    return linkOf(this.#plan, spec);
   }
 
   async reconcile(groups: OwnedGroups): Promise<void> {
@@ -105,14 +103,9 @@ class BridgeBuilder implements NetBuilder {
     const ready = groups.ready().filter(({ mode }) => mode === this.mode);
     const lacking = ready.flatMap((spec) => elementsOf(this.#plan, spec)).filter((one) => !there.has(textOf(one)));
     await this.#nft.apply(addElements(this.#plan, lacking));
-    await this.#limits.reconcile(
-      () => this.#limited(groups.owned()),
-      () => this.#limited(groups.ready()),
-    );
   }
 
   async close(): Promise<void> {
-    await this.#limits.close();
     for (const key of await this.#holder.keys()) await this.#holder.free(key);
     await this.#holder.close();
     await this.#shared.close();
@@ -121,16 +114,6 @@ class BridgeBuilder implements NetBuilder {
   async leave(): Promise<void> {
     await this.#flows.settled();
     await this.#holder.close();
-  }
-
-  /** Those of them whose network is bounded. */
-  #limited(specs: readonly NetSpec[]): LimitedGroup[] {
-    return specs.flatMap((spec) => {
-      const limits = spec.mode === this.mode ? limitsOf(spec.settings) : undefined;
-      if (!limits) return [];
-      const { addressIndex: index } = spec;
-      return [{ index, link: linkOf(this.#plan, spec), ips: groupIps(this.#plan, index), limits }];
-    });
   }
 
   async #reconcilePorts(groups: OwnedGroups): Promise<void> {

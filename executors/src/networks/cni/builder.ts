@@ -3,11 +3,13 @@ import type { NetSpec } from "../../world/nets.ts";
 import { UdpFlows } from "../bridge/conntrack.ts";
 import { protocolsOf } from "../bridge/ruleset.ts";
 import { Gate } from "../kernel/gate.ts";
+import { linkInside } from "../kernel/group-link.ts";
 import { hasLink } from "../kernel/host.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { runTool } from "../kernel/run-tool.ts";
 import { yieldWayOut } from "../kernel/ways-back.ts";
 import { ConfigFolder, type FoundNetwork } from "./config-folder.ts";
+import { findHostEnd } from "./host-end.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { type NetworkList, parseNetworkList } from "./network-list.ts";
 import { type Attachment, pluginEnvironment, pluginInput, pluginsFor } from "./plugin-input.ts";
@@ -99,6 +101,10 @@ class CniBuilder implements NetBuilder {
       dnsSearches: or(settings.dnsSearches, dns.searches),
       dnsOptions: or(settings.dnsOptions, dns.options),
     };
+  }
+
+  hostEnd(spec: NetSpec, namespace: string): Promise<string> {
+    return findHostEnd(namespace, linkInside(spec));
   }
 
   async remove(spec: NetSpec, namespace: string): Promise<void> {

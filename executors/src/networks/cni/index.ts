@@ -12,6 +12,6 @@ export const cniNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: false,
   mapsPorts: true,
-  takesLimits: false,
+  takesLimits: true,
   portInside: (port) => port.to,
 };

@@ -2,12 +2,15 @@ import { rmSync } from "node:fs";
 import type { Log } from "@muster/foundation";
 import { netFolder } from "../../agent/folders.ts";
 import type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "../../world/nets.ts";
+import { GroupLimits } from "../limits/group-limits.ts";
+import { limitsId, limitsOf } from "../limits/limits.ts";
 import type { OverlayHost } from "../overlay/overlay-host.ts";
 import { attachmentsOf } from "./attachments.ts";
 import { resolverFilesOfHost, writeGroupFiles } from "./group-files.ts";
-import type { IpBatch } from "./ip-batch.ts";
+import { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
 import type { NetBuilder, OwnedGroups } from "./net-builder.ts";
+import { NftBatch } from "./nft-batch.ts";
 
 /** So often it is tried at short intervals to remove what resists; then as often as networks are compared. */
 const removeTriesMax = 5;
@@ -42,6 +45,7 @@ class KernelNets implements Nets {
   readonly #resolverFiles: readonly string[];
   readonly #reconcileMs: number;
   readonly #namespaces: Namespaces;
+  readonly #limits: GroupLimits;
   /** What is under way for a group: one thing after another. */
   readonly #chains = new Map<string, Promise<void>>();
   /** Groups that have a network, or are to have one, until nothing of it is left. */
@@ -66,6 +70,8 @@ class KernelNets implements Nets {
     this.#resolverFiles = options.resolverFiles ?? resolverFilesOfHost;
     this.#reconcileMs = options.reconcileMs ?? reconcileMs;
     this.#namespaces = new Namespaces(options.dataFolder, options.ip);
+    const { owner } = this.#namespaces;
+    this.#limits = new GroupLimits(owner, { ip: options.ip, tc: new IpBatch("tc"), nft: new NftBatch() });
   }
 
   start(events: NetEvents): void {
@@ -165,7 +171,11 @@ class KernelNets implements Nets {
     const wasThere = await this.#namespaces.ensure(spec.key, lines);
     const ips: (readonly string[])[] = [];
     // In their order: the way out is the first one's.
-    for (const { one, builder } of attachments) ips.push(await builder.build(one, name, wasThere));
+    for (const { one, builder } of attachments) {
+      const found = await builder.build(one, name, wasThere);
+      await this.#bound(one, builder, name, found);
+      ips.push(found);
+    }
     let { settings } = spec;
     for (const { one, builder } of attachments) settings = builder.settings?.({ ...one, settings }) ?? settings;
     const [first = [], ...more] = ips;
@@ -181,6 +191,7 @@ class KernelNets implements Nets {
     // In reverse. One that resists does not keep the others, but the namespace where it needs that.
     for (const one of attachmentsOf(spec).reverse()) {
       const builder = this.#builderOf(one.mode);
+      if (limitsOf(one.settings)) await this.#limits.clear(limitsId(one)).catch((error: Error) => (fault ??= error));
       const removal = builder.remove(one, name);
       if (builder.needsNamespaceToRemove) await removal.catch((error: Error) => (fault ??= error));
       else removals.push(removal);
@@ -190,6 +201,15 @@ class KernelNets implements Nets {
     if (fault) throw fault;
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     rmSync(netFolder(this.#dataFolder, spec.key), { recursive: true, force: true });
+  }
+
+  /** Bounds what goes through a network that is made, if its job asks for that. */
+  async #bound(spec: NetSpec, builder: NetBuilder, namespace: string, ips: readonly string[]): Promise<void> {
+    const limits = limitsOf(spec.settings);
+    if (!limits) return;
+    const link = await builder.hostEnd?.(spec, namespace);
+    if (link === undefined) throw new Error(`network mode ${spec.mode} can have no limits`);
+    await this.#limits.set({ id: limitsId(spec), link, ips, limits });
   }
 
   async #tick(): Promise<void> {
@@ -203,7 +223,7 @@ class KernelNets implements Nets {
     try {
       for (const key of await this.#namespaces.keys()) if (!this.#owned.has(key)) await this.#namespaces.remove(key);
       if (this.#owned.size === 0) await this.#close(isEnd);
-      else for (const builder of this.#builders) await builder.reconcile(this.#groups);
+      else await this.#reconcileOwned();
       return true;
     } catch (error) {
       this.#log.warn({ error }, "networks could not be compared with what they should be; it is tried again");
@@ -211,7 +231,20 @@ class KernelNets implements Nets {
     }
   }
 
+  async #reconcileOwned(): Promise<void> {
+    for (const builder of this.#builders) await builder.reconcile(this.#groups);
+    const idsOf = (specs: readonly NetSpec[]) =>
+      specs.flatMap((one) => (limitsOf(one.settings) ? [limitsId(one)] : []));
+    await this.#limits.reconcile(
+      () => idsOf(this.#groups.owned()),
+      () => idsOf(this.#groups.ready()),
+    );
+  }
+
   async #close(isEnd: boolean): Promise<void> {
+    await this.#limits
+      .close()
+      .catch((error) => this.#log.warn({ error }, "what bounded the networks of groups could not be removed"));
     for (const builder of this.#builders)
       await builder
         .close(isEnd)

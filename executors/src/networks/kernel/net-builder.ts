@@ -11,6 +11,8 @@ export interface NetBuilder {
   build(spec: NetSpec, namespace: string, wasThere: boolean): Promise<readonly string[]>;
   /** What tasks are told of a network that is built, where others than the job have a say in it. Absent: nobody has. */
   settings?(spec: NetSpec): GroupNetwork;
+  /** The host's end of the link of a network that is built: what goes through it can be bounded there. Absent: none has one. */
+  hostEnd?(spec: NetSpec, namespace: string): Promise<string>;
   /** Whether `remove` has to come to its end before the namespace goes. If not, they go at the same time. */
   readonly needsNamespaceToRemove: boolean;
   /** Takes away what lies outside the namespace. Doing it twice is harmless. */

@@ -31,14 +31,14 @@ export function limitsRules(owner: string): string {
 }
 
 /** The bounds of a group; doing it again is harmless. One that is over its count is refused, one too many a second waits. */
-export function addLimits(owner: string, { index, ips, limits }: LimitedGroup): string {
+export function addLimits(owner: string, { id, ips, limits }: LimitedGroup): string {
   const table = limitsTable(owner);
   return [
     limitsRules(owner),
-    `add chain inet ${table} ${chainOf(index)}`,
-    `flush chain inet ${table} ${chainOf(index)}`,
-    ...rulesOf(limits).map((rule) => `add rule inet ${table} ${chainOf(index)} ${rule}`),
-    ...ips.map((ip) => `add element inet ${table} ${mapOf(ip)} { ${ip} : jump ${chainOf(index)} }`),
+    `add chain inet ${table} ${chainOf(id)}`,
+    `flush chain inet ${table} ${chainOf(id)}`,
+    ...rulesOf(limits).map((rule) => `add rule inet ${table} ${chainOf(id)} ${rule}`),
+    ...ips.map((ip) => `add element inet ${table} ${mapOf(ip)} { ${ip} : jump ${chainOf(id)} }`),
   ].join("\n");
 }
 
@@ -55,9 +55,9 @@ function rateRule(perSecond: number): string {
 }
 
 /** Takes them away, whatever of them there is: nft has no word for that, but adding what is there is no fault. */
-export function removeLimits(owner: string, index: number, ips: readonly string[]): string {
+export function removeLimits(owner: string, id: string, ips: readonly string[]): string {
   const table = limitsTable(owner);
-  const chain = chainOf(index);
+  const chain = chainOf(id);
   return [
     limitsRules(owner),
     `add chain inet ${table} ${chain}`,
@@ -75,18 +75,18 @@ export function limitsConnections({ limits }: LimitedGroup): boolean {
   return rulesOf(limits).length > 0;
 }
 
-/** What a table holds of groups: by index of the address, their addresses and how many rules they have. */
-export type PresentLimits = ReadonlyMap<number, { readonly ips: string[]; ruleCount: number }>;
+/** What a table holds of groups: by id, their addresses and how many rules they have. */
+export type PresentLimits = ReadonlyMap<string, { readonly ips: string[]; ruleCount: number }>;
 
 /** Reads `nft -j list table`; `hooked` is whether the rules that all groups share are there. */
 export function readLimits(json: string): { groups: PresentLimits; hooked: boolean } {
   const { nftables } = JSON.parse(json) as { nftables: readonly Listed[] };
-  const groups = new Map<number, { ips: string[]; ruleCount: number }>();
+  const groups = new Map<string, { ips: string[]; ruleCount: number }>();
   const group = (chain: string | undefined): { ips: string[]; ruleCount: number } | undefined => {
-    const [, number] = /^group(\d+)$/.exec(chain ?? "") ?? [];
-    if (number === undefined) return undefined;
-    const found = groups.get(Number(number)) ?? { ips: [], ruleCount: 0 };
-    groups.set(Number(number), found);
+    const [, id] = /^group-(.+)$/.exec(chain ?? "") ?? [];
+    if (id === undefined) return undefined;
+    const found = groups.get(id) ?? { ips: [], ruleCount: 0 };
+    groups.set(id, found);
     return found;
   };
   let sharedCount = 0;
@@ -102,8 +102,8 @@ export function readLimits(json: string): { groups: PresentLimits; hooked: boole
 }
 
 /** Whether a group's bounds are all there. */
-export function isWhole({ index, ips, limits }: LimitedGroup, present: PresentLimits): boolean {
-  const found = present.get(index);
+export function isWhole({ id, ips, limits }: LimitedGroup, present: PresentLimits): boolean {
+  const found = present.get(id);
   return found?.ruleCount === rulesOf(limits).length && ips.every((ip) => found.ips.includes(ip));
 }
 
@@ -116,8 +116,8 @@ interface Listed {
   readonly rule?: { readonly chain: string };
 }
 
-function chainOf(index: number): string {
-  return `group${index}`;
+function chainOf(id: string): string {
+  return `group-${id}`;
 }
 
 function mapOf(ip: string): string {

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { IpBatch } from "../kernel/ip-batch.ts";
 import type { NftBatch } from "../kernel/nft-batch.ts";
 import { runToEnd } from "../kernel/run-tool.ts";
@@ -11,7 +11,7 @@ import {
   readLimits,
   removeLimits,
 } from "./connections.ts";
-import { type LimitedGroup, shaperOf, shaperPrefix } from "./limits.ts";
+import { type LimitedGroup, shaperGroup, shaperOf, shaperPrefix } from "./limits.ts";
 import { disciplinesOf, rateLines, readDisciplines } from "./rates.ts";
 
 export interface GroupLimitsTools {
@@ -24,6 +24,8 @@ export interface GroupLimitsTools {
 export class GroupLimits {
   readonly #owner: string;
   readonly #tools: GroupLimitsTools;
+  /** Those that are set, by id. */
+  readonly #groups = new Map<string, LimitedGroup>();
   /** Whether there may be a table: an earlier life of the agent may have left one. */
   #hasTable = true;
 
@@ -35,6 +37,7 @@ export class GroupLimits {
   /** Sets them, or makes sure of them: doing it again is harmless. Its link must be there. */
   async set(group: LimitedGroup): Promise<void> {
     this.#hasTable ||= limitsConnections(group);
+    this.#groups.set(group.id, group);
     await Promise.all([
       this.#setRates(group),
       limitsConnections(group) ? this.#tools.nft.apply(addLimits(this.#owner, group)) : undefined,
@@ -42,20 +45,26 @@ export class GroupLimits {
   }
 
   /** Takes away what does not go with the group's link. Doing it again is harmless. */
-  async clear(group: LimitedGroup): Promise<void> {
-    if (limitsConnections(group)) await this.#tools.nft.apply(removeLimits(this.#owner, group.index, group.ips));
-    await this.#removeLinks([shaperOf(this.#owner, group.index)]);
+  async clear(id: string): Promise<void> {
+    // One that this life of the agent has not set is looked up.
+    const group = this.#groups.get(id);
+    const isCounted = !group || limitsConnections(group);
+    const ips = isCounted ? (group?.ips ?? (await this.#listed())?.groups.get(id)?.ips) : undefined;
+    this.#groups.delete(id);
+    if (ips) await this.#tools.nft.apply(removeLimits(this.#owner, id, ips));
+    await this.#removeLinks([shaperOf(this.#owner, id)]);
   }
 
-  /** Frees what belongs to none of the owned, and sets what one of the ready lacks. */
-  async reconcile(owned: () => readonly LimitedGroup[], ready: () => readonly LimitedGroup[]): Promise<void> {
-    const shapers = new Set(owned().map(({ index }) => shaperOf(this.#owner, index)));
+  /** Frees what belongs to none of the owned, and sets what one of those that are set and ready lacks. */
+  async reconcile(owned: () => readonly string[], readyIds: () => readonly string[]): Promise<void> {
+    const ready = (): LimitedGroup[] => readyIds().flatMap((id) => this.#groups.get(id) ?? []);
+    const shapers = new Set(owned().map((id) => shaperOf(this.#owner, id)));
     await this.#removeLinks(this.#shapers().filter((name) => !shapers.has(name)));
     const listed = await this.#listed();
     // What was listed was there before: who is owned now and was not then has nothing in it.
-    const indexes = new Set(owned().map(({ index }) => index));
-    for (const [index, { ips }] of listed?.groups ?? [])
-      if (!indexes.has(index)) await this.#tools.nft.apply(removeLimits(this.#owner, index, ips));
+    const ids = new Set(owned());
+    for (const [id, { ips }] of listed?.groups ?? [])
+      if (!ids.has(id)) await this.#tools.nft.apply(removeLimits(this.#owner, id, ips));
     if (ready().length === 0) return;
     const disciplines = readDisciplines((await runToEnd("tc", ["-j", "qdisc", "show"])).output);
     if (listed && !listed.hooked) await this.#tools.nft.apply(limitsRules(this.#owner));
@@ -75,15 +84,20 @@ export class GroupLimits {
   async #setRates(group: LimitedGroup): Promise<void> {
     const lines = rateLines(this.#owner, group);
     if (lines.length === 0) return;
-    const shaper = shaperOf(this.#owner, group.index);
+    const shaper = shaperOf(this.#owner, group.id);
     if (group.limits.upMbit !== undefined && !this.#shapers().includes(shaper))
-      await this.#tools.ip.run([`link add ${shaper} type ifb`, `link set ${shaper} up`]);
+      await this.#tools.ip.run([
+        `link add ${shaper} group ${shaperGroup(this.#owner)} type ifb`,
+        `link set ${shaper} up`,
+      ]);
     await this.#tools.tc.run(lines);
   }
 
   /** Links that carry what groups send. */
   #shapers(): string[] {
-    return readdirSync("/sys/class/net").filter((name) => name.startsWith(shaperPrefix(this.#owner)));
+    const own = String(shaperGroup(this.#owner));
+    const names = readdirSync("/sys/class/net").filter((name) => name.startsWith(shaperPrefix));
+    return names.filter((name) => groupOf(name) === own);
   }
 
   async #removeLinks(names: readonly string[]): Promise<void> {
@@ -97,5 +111,14 @@ export class GroupLimits {
     const { code, output } = await runToEnd("nft", ["-j", "list", "table", "inet", limitsTable(this.#owner)]);
     if (code !== 0) this.#hasTable = false;
     return code === 0 ? readLimits(output) : undefined;
+  }
+}
+
+/** The kernel's number of a link's group; empty: the link is gone. */
+function groupOf(name: string): string {
+  try {
+    return readFileSync(`/sys/class/net/${name}/netdev_group`, "utf8").trim();
+  } catch {
+    return "";
   }
 }

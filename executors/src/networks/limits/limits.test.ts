@@ -8,7 +8,7 @@ const owner = "0123abcd";
 const none = { downMbit: undefined, upMbit: undefined, connections: undefined, connectionsPerSecond: undefined };
 
 function aGroup(limits: Partial<LimitedGroup["limits"]>): LimitedGroup {
-  return { index: 3, link: "mv1", ips: ["10.78.0.4", "fd78::4"], limits: { ...none, ...limits } };
+  return { id: "k-1.0", link: "mv1", ips: ["10.78.0.4", "fd78::4"], limits: { ...none, ...limits } };
 }
 
 test("a network without bounds has none, and bounds out of range are named with their field", () => {
@@ -27,7 +27,7 @@ test("a bucket holds what comes in a tick of the kernel's clock, and a large pac
 
 test("each direction has disciplines of its own, by which it is known whether they are there", () => {
   const both = aGroup({ downMbit: 100, upMbit: 50 });
-  const shaper = shaperOf(owner, 3);
+  const shaper = shaperOf(owner, "k-1.0");
   expect(shaper.length).toBeLessThanOrEqual(15);
   expect(disciplinesOf(owner, both)).toEqual(["mv1 tbf", `${shaper} tbf`, "mv1 ingress"]);
   expect(rateLines(owner, aGroup({ upMbit: 50 })).some((line) => line.startsWith("qdisc replace dev mv1 root"))).toBe(
@@ -46,16 +46,16 @@ test("what is listed of a group is whole with all its rules and addresses, and n
   const group = aGroup({ connections: 10, connectionsPerSecond: 5 });
   expect(limitsConnections(group)).toBe(true);
   expect(limitsConnections(aGroup({ downMbit: 1 }))).toBe(false);
-  expect(addLimits(owner, group)).toContain("group3 ct count over 10 reject");
+  expect(addLimits(owner, group)).toContain("group-k-1.0 ct count over 10 reject");
   const shared = Array.from({ length: 8 }, () => ({ rule: { chain: "forward" } }));
   const listed = (ruleCount: number, ips: readonly string[]) =>
     readLimits(
       JSON.stringify({
         nftables: [
-          { chain: { name: "group3" } },
-          { map: { elem: ips.map((ip) => [ip, { jump: { target: "group3" } }]) } },
+          { chain: { name: "group-k-1.0" } },
+          { map: { elem: ips.map((ip) => [ip, { jump: { target: "group-k-1.0" } }]) } },
           ...shared,
-          ...Array.from({ length: ruleCount }, () => ({ rule: { chain: "group3" } })),
+          ...Array.from({ length: ruleCount }, () => ({ rule: { chain: "group-k-1.0" } })),
         ],
       }),
     );

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { GroupNetwork } from "@muster/proto";
+import type { NetSpec } from "../../world/nets.ts";
 
 /** What a group may do with its network, as far as it is bounded. */
 export interface NetLimits {
@@ -43,19 +45,27 @@ export function problemOfLimits(network: GroupNetwork): string {
 
 /** A group whose network is bounded, and what of the kernel's is its. */
 export interface LimitedGroup {
-  /** Of the group's address: what belongs to it has this in its name. */
-  readonly index: number;
+  /** Of one network of one group, and never used twice: what belongs to it has this in its name. */
+  readonly id: string;
   /** The host's end of its link. */
   readonly link: string;
   readonly ips: readonly string[];
   readonly limits: NetLimits;
 }
 
-/** The link that what a group sends is led through; names of links have at most 15 bytes. */
-export function shaperOf(owner: string, index: number): string {
-  return `${shaperPrefix(owner)}${index.toString(36)}`;
+/** What bounds of a network are called by. */
+export function limitsId({ key, index = 0 }: Pick<NetSpec, "key" | "index">): string {
+  return `${key}.${index}`;
 }
 
-export function shaperPrefix(owner: string): string {
-  return `mi${owner}`;
+/** The link that what a group sends is led through; names of links have at most 15 bytes. */
+export function shaperOf(owner: string, id: string): string {
+  return `${shaperPrefix}${createHash("sha256").update(`${owner}/${id}`).digest("hex").slice(0, 13)}`;
+}
+
+export const shaperPrefix = "mi";
+
+/** The kernel's number for all such links of one agent, by which it knows its own: names say nothing of owners. */
+export function shaperGroup(owner: string): number {
+  return (Number.parseInt(owner, 16) & 0x7fffffff) | 1;
 }

@@ -12,9 +12,9 @@ const burstBytesMin = 128 * 1024;
  * holds it to its rate. What comes from it arrives there, and can't be held: it is led through a link of its own, which
  * can. Rates are those of frames on the link.
  */
-export function rateLines(owner: string, { index, link, limits }: LimitedGroup): string[] {
+export function rateLines(owner: string, { id, link, limits }: LimitedGroup): string[] {
   const { downMbit, upMbit } = limits;
-  const shaper = shaperOf(owner, index);
+  const shaper = shaperOf(owner, id);
   return [
     ...(downMbit === undefined ? [] : [bucket(link, downMbit)]),
     ...(upMbit === undefined
@@ -29,11 +29,11 @@ export function rateLines(owner: string, { index, link, limits }: LimitedGroup):
 }
 
 /** Disciplines that the lines make, as "link kind". */
-export function disciplinesOf(owner: string, { index, link, limits }: LimitedGroup): string[] {
+export function disciplinesOf(owner: string, { id, link, limits }: LimitedGroup): string[] {
   const { downMbit, upMbit } = limits;
   return [
     ...(downMbit === undefined ? [] : [`${link} tbf`]),
-    ...(upMbit === undefined ? [] : [`${shaperOf(owner, index)} tbf`, `${link} ingress`]),
+    ...(upMbit === undefined ? [] : [`${shaperOf(owner, id)} tbf`, `${link} ingress`]),
   ];
 }
 

@@ -51,6 +51,7 @@ export function overlayBuilder({ owner, ip, host }: OverlayBuilderOptions): NetB
       await inside.pass(() => furnish(namespace, addresses, spec.index));
       return addresses.map(({ ip }) => ip);
     },
+    hostEnd: async (spec) => overlayLinkOf(owner, spec),
     remove: async () => {},
     async reconcile(groups: OwnedGroups) {
       const ofMode = groups.owned().filter(({ mode }) => mode.startsWith("overlay/"));

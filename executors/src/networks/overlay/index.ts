@@ -9,6 +9,6 @@ export const overlayNetwork: Network = {
   hasPorts: true,
   hasOwnPorts: true,
   mapsPorts: true,
-  takesLimits: false,
+  takesLimits: true,
   portInside: (port) => port.to,
 };
