@@ -18,6 +18,7 @@ export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from
 export { type NetworkedAgent, networkWarnings } from "./job/network-warnings.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
+export { isApart } from "./job/task-networks.ts";
 export { jobTemplate } from "./job/template.ts";
 export type {
   Check,
@@ -53,7 +54,7 @@ export type {
   TcpCheck,
   UpdateStrategy,
 } from "./job/types.ts";
-export { hasOwnPorts, jobSchema } from "./job/types.ts";
+export { hasOwnPorts, jobSchema, modeOfPort } from "./job/types.ts";
 export type { Verdict } from "./reference/reference.ts";
 export { askReference, crossCheck } from "./reference/reference.ts";
 export { type Completion, completionsAt } from "./schema/complete.ts";

@@ -20,7 +20,7 @@ import {
 import { testWith } from "./machine.ts";
 import { Lan, tools as overlayTools } from "./overlay.support.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const lan = Lan.use(afterEach);
 const { TASK_RUNNING, TASK_FAILED, TASK_KILLED } = TaskState;

@@ -20,7 +20,7 @@ import {
 import { testWith } from "./machine.ts";
 import { aSubnet, blue, type Host, Lan, tools as overlayTools } from "./overlay.support.ts";
 
-const undoing = leavesNothing(afterEach, () => fixture.dataFolder);
+const undoing = leavesNothing(afterEach, () => fixture);
 const fixture = AgentFixture.use(beforeEach, afterEach);
 const lan = Lan.use(afterEach);
 const tools = ["ip", "nft", "curl", "iptables"];
@@ -93,7 +93,7 @@ testWith(
     fixture.master.kill("t", 0);
     await fixture.master.untilState("t", TASK_KILLED);
     await expect
-      .poll(() => [pinsOf(fixture.dataFolder), taken("web"), taken("store"), rules()])
+      .poll(() => [pinsOf(fixture.dataFolder), taken("web"), taken("store"), rules()], { timeout: 10_000 })
       .toEqual([[], [], [], 0]);
   },
 );
@@ -107,7 +107,9 @@ testWith(tools, "when the last of several networks can't be made, nothing of the
   fixture.master.launch({ taskId: "t", networkMode: "cni/web", moreNetworks, spec: httpServer(8080) });
   await fixture.master.untilState("t", TASK_FAILED);
   expect(statusOf(fixture, "t")?.message).toMatch(/network cni\/web \+ bridge \+ cni\/store: .*no CNI network "store"/);
-  await expect.poll(() => [pinsOf(fixture.dataFolder), taken("web"), rules()]).toEqual([[], [], 0]);
+  await expect
+    .poll(() => [pinsOf(fixture.dataFolder), taken("web"), rules()], { timeout: 10_000 })
+    .toEqual([[], [], 0]);
 });
 
 testWith(
@@ -141,7 +143,9 @@ testWith(
       one.master.kill(taskId, 0);
       await one.master.untilState(taskId, TASK_KILLED);
     }
-    await expect.poll(() => one.run("ip", "-br", "link", "show", "type", "veth").match(/\b(mw|mv)\w+/g)).toBeNull();
+    await expect
+      .poll(() => one.run("ip", "-br", "link", "show", "type", "veth").match(/\b(mw|mv)\w+/g), { timeout: 10_000 })
+      .toBeNull();
   },
 );
 

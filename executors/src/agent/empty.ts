@@ -31,5 +31,6 @@ export function emptySpec(): TaskSpec {
     sidecar: false,
     leader: false,
     shutdownDelayMs: 0,
+    networkMode: "",
   };
 }

@@ -33,6 +33,11 @@ export function netFolder(dataFolder: string, group: string): string {
   return `${dataFolder}/tasks/${group}/net`;
 }
 
+/** What the tasks see that share the network of one task; `folder` is that of the group's networks. */
+export function apartFolder(folder: string, index: number): string {
+  return `${folder}/${index}`;
+}
+
 export function groupOf(id: string): string {
   return id.slice(0, id.lastIndexOf("."));
 }

@@ -18,6 +18,7 @@ import { cpuMillisMaxMin } from "../cgroups/limits.ts";
 import { problemOfLimits } from "../networks/limits/limits.ts";
 import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
+import { problemOfTaskNetworks } from "./core/task-networks.ts";
 import { emptySpec } from "./empty.ts";
 import { copyFurther, moreNetworksMax, problemOfNetworks } from "./wire-networks.ts";
 
@@ -51,11 +52,23 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     moreNetworks: group.moreNetworks.slice(0, moreNetworksMax).map(copyFurther),
     ports: group.ports.slice(0, portsMax).map(copyPort),
     executor: executorFromWire(group),
-    tasks: group.tasks.slice(0, tasksPerGroupMax).map((task) => {
-      const { spec, problem } = specFromBytes(task.spec);
-      return { info: infoFromWire(task), spec, problem: groupProblem || problem };
-    }),
+    tasks: withTaskNetworks(
+      group.tasks.slice(0, tasksPerGroupMax).map((task) => {
+        const { spec, problem } = specFromBytes(task.spec);
+        return { info: infoFromWire(task), spec, problem: groupProblem || problem };
+      }),
+    ),
   };
+}
+
+/** Notes what is wrong with networks of single tasks, for which all tasks of the group must be known. */
+function withTaskNetworks(tasks: LaunchRequest["tasks"]): LaunchRequest["tasks"] {
+  const wishes = tasks.map(({ info, spec }) => ({ name: info.name, networkMode: spec.networkMode }));
+  const wrong = problemOfTaskNetworks(wishes);
+  if (!wrong) return tasks;
+  return tasks.map((task, at) =>
+    at === wrong.index && task.problem === "" ? { ...task, problem: wrong.problem } : task,
+  );
 }
 
 function problemOfGroup(tasks: readonly TaskInfo[], ports: readonly PortRequest[]): string {
@@ -175,6 +188,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     sidecar: spec.sidecar,
     leader: spec.leader,
     shutdownDelayMs: spec.shutdownDelayMs,
+    networkMode: spec.networkMode,
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
   };
 }

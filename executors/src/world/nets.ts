@@ -4,7 +4,7 @@ import type { AssignedPort, GroupNetwork, OverlayNetwork, OverlaySubnet } from "
 export interface NetSpec {
   /** The group's key: never used twice on this agent. */
   readonly key: string;
-  /** "none", "bridge", "cni/NAME" and so on; never "host", for which nothing is built. */
+  /** "none", "bridge", "cni/NAME" and so on; "host" only if tasks have networks apart, for nothing else is built then. */
   readonly mode: string;
   /** Which of the agent's addresses it has, counted from 1; 0: none of them. */
   readonly addressIndex: number;
@@ -12,15 +12,19 @@ export interface NetSpec {
   readonly subnets?: readonly string[];
   readonly ports: readonly AssignedPort[];
   readonly settings: GroupNetwork;
+  /** Tasks with networks of their own, which are loopback alone: by the index in their group. Absent: none. */
+  readonly apart?: readonly { readonly index: number; readonly hostname: string }[];
   /** Which of the group's networks it is: its link inside is eth0, eth1 and so on. Absent: the first. */
   readonly index?: number;
   /** Networks that the group has beside this one, in their order. Absent: none. */
-  readonly more?: readonly Omit<NetSpec, "key" | "index" | "more">[];
+  readonly more?: readonly Omit<NetSpec, "key" | "index" | "apart" | "more">[];
 }
 
 export interface NetReady {
-  /** Path of the pinned network namespace. */
+  /** Path of the pinned network namespace; empty: the group has the host's. */
   readonly namespace: string;
+  /** Those of tasks that have one of their own, by the index in their group. Absent: there are none. */
+  readonly apart?: readonly { readonly index: number; readonly namespace: string }[];
   /** Addresses under which the host reaches the group; the first is the group's own. */
   readonly ips: readonly string[];
   /** Addresses in the networks beside the first, in their order. Absent: there are none. */

@@ -157,6 +157,7 @@ function commandSpec(run: Command): TaskSpec {
     instanceIndex: 0,
     meta: {},
     memoryMiBMax: 0,
+    networkMode: "",
     ...taskLife(),
   };
 }

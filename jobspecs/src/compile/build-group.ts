@@ -1,3 +1,4 @@
+import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.ts";
 import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
@@ -29,6 +30,7 @@ export function buildGroup(
   }
   refuseTaskNames(tasks);
   refuseRoles(tasks);
+  refuseTaskNetworks(tasks);
   const count = block?.number("count") ?? 1;
   const isSystem = context.type === "system" || context.type === "sysbatch";
   if (isSystem && count > 1) {
@@ -80,6 +82,18 @@ function refuseTaskNames(tasks: readonly DecodedBlock[]): void {
       task.error(undefined, { code: "job/repeated", summary: `two tasks are named "${task.label}"` });
     }
     seen.add(task.label);
+  }
+}
+
+/** Who has another task's network names one of its group, and not in a circle. */
+function refuseTaskNetworks(tasks: readonly DecodedBlock[]): void {
+  const networked = tasks.map((task): NetworkedTask => {
+    const mode = task.first("network")?.text("mode");
+    return { name: task.label, ...(mode === undefined ? {} : { network: { mode } }) };
+  });
+  for (const [index, task] of tasks.entries()) {
+    const summary = problemOfTaskNetwork(networked, index);
+    if (summary !== "") task.first("network")?.error("mode", { code: "job/task-network", summary });
   }
 }
 

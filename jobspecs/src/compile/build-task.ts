@@ -3,6 +3,7 @@ import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job
 import {
   type Driver,
   drivers,
+  isTaskNetworkMode,
   type JobType,
   type LifecycleHook,
   type Task,
@@ -54,8 +55,22 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     logs: buildLogs(block.first("logs")),
     meta: { ...context.meta, ...block.textMap("meta") },
     leader: block.bool("leader") ?? false,
+    ...buildTaskNetwork(block),
     ...buildLifecycle(block),
   };
+}
+
+function buildTaskNetwork(block: DecodedBlock): Pick<Task, "network"> {
+  const written = block.first("network");
+  const mode = written?.text("mode");
+  if (!written || mode === undefined) return {};
+  if (isTaskNetworkMode(mode)) return { network: { mode } };
+  written.error("mode", {
+    code: "job/network-mode",
+    summary: `network mode "${mode}" is none of a task`,
+    hint: 'use mode = "none" or "container:TASK"; other modes are those of the group',
+  });
+  return {};
 }
 
 function buildLifecycle(block: DecodedBlock): Pick<Task, "lifecycle"> {

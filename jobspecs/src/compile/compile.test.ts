@@ -529,3 +529,20 @@ test.each([
 ])("networks that can't be together are refused where they stand: %s", (group, error) => {
   expect(errors(aJob({ group }))).toEqual([error]);
 });
+
+test("a task may have a network of its own or another task's, which survives the wire; others are refused", () => {
+  const task = (name: string, mode: string): string =>
+    `task "${name}" {\n driver = "process"\n network {\n  mode = "${mode}"\n }\n config {\n  command = "true"\n }\n}`;
+  const text = (...modes: string[]): string =>
+    `job "j" {\n group "g" {\n${modes.map((mode, at) => task(`t${at}`, mode)).join("\n")}\n }\n}`;
+  const job = compiled(text("none", "container:t0"));
+  const networks = (from: Job) => from.groups[0]?.tasks.map(({ network }) => network?.mode);
+  expect(networks(job)).toEqual(["none", "container:t0"]);
+  expect(networks(decodeJob(canonicalJson(job)))).toEqual(["none", "container:t0"]);
+  expect(errors(text("container:t1", "container:t0")).map((line) => line.replace(/^\S+ /, ""))).toEqual([
+    "error job/task-network",
+    "error job/task-network",
+  ]);
+  expect(errors(text("container:web"))[0]).toContain("error job/task-network");
+  expect(errors(text("bridge"))[0]).toContain("error job/network-mode");
+});

@@ -94,6 +94,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     groupName: group.name,
     instanceIndex,
     meta: { ...task.meta },
+    networkMode: task.network?.mode ?? "",
   };
 }
 

@@ -3,11 +3,13 @@ import { decodeConstraints, decodeReschedule, decodeRestart, decodeUpdate } from
 import { decodeServices } from "./decode-services.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
+import { problemOfTaskNetwork } from "./task-networks.ts";
 import {
   type ContainerConfig,
   drivers,
   hasImage,
   type ImageConfig,
+  isTaskNetworkMode,
   type Job,
   jobSchema,
   type Lifecycle,
@@ -18,6 +20,7 @@ import {
   type Task,
   type TaskConfig,
   type TaskGroup,
+  type TaskNetwork,
 } from "./types.ts";
 
 /** Characters of a job's JSON. */
@@ -106,6 +109,10 @@ const readGroup = typed((reader): TaskGroup => {
     reader.at("tasks"),
   );
   refuseWrongRoles(reader, tasks);
+  for (const index of tasks.keys()) {
+    const problem = problemOfTaskNetwork(tasks, index);
+    if (problem !== "") reader.fail("tasks", problem);
+  }
   return {
     name: reader.name("name"),
     count: reader.integer("count", 0, 50_000),
@@ -180,6 +187,11 @@ const readLogs = typed((reader) => ({
   fileSizeMiB: reader.integer("fileSizeMiB", 1, 1_000_000),
 }));
 
+const readTaskNetwork = typed((reader): TaskNetwork => {
+  const mode = reader.text("mode");
+  return isTaskNetworkMode(mode) ? { mode } : reader.fail("mode", "must be none or container:TASK");
+});
+
 const readLifecycle = typed((reader): Lifecycle => {
   const hook = reader.oneOf("hook", lifecycleHooks);
   const sidecar = reader.bool("sidecar");
@@ -222,6 +234,7 @@ const readTask = (network: Network) =>
       logs: readLogs(reader.raw("logs"), reader.at("logs")),
       meta: reader.textMap("meta"),
       leader: reader.bool("leader"),
+      ...(reader.has("network") ? { network: readTaskNetwork(reader.raw("network"), reader.at("network")) } : {}),
       ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),
     };
   });

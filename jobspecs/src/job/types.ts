@@ -96,8 +96,19 @@ export interface Task {
   readonly meta: Readonly<Record<string, string>>;
   /** When a leader ends, the other tasks of its group are stopped. A main task; at most one of a group. */
   readonly leader: boolean;
+  /** Absent: its group's. */
+  readonly network?: TaskNetwork;
   /** Absent: a main task, of which each group has at least one. */
   readonly lifecycle?: Lifecycle;
+}
+
+/** A network of the task's own: loopback alone, or what another task of its group has. */
+export interface TaskNetwork {
+  readonly mode: "none" | `container:${string}`;
+}
+
+export function isTaskNetworkMode(text: string): text is TaskNetwork["mode"] {
+  return text === "none" || /^container:[\x21-\x7e]{1,63}$/.test(text);
 }
 
 export type LifecycleHook = "prestart" | "poststart" | "poststop";

@@ -248,6 +248,12 @@ const lifecycleBlock: BlockSchema = block("Not a main task of its group, but one
   },
 });
 
+const taskNetworkBlock: BlockSchema = block("A network of the task's own, in place of its group's.", {
+  attributes: {
+    mode: works("string", "none: loopback alone; container:TASK: what that task of the group has.", { required: true }),
+  },
+});
+
 export const taskBlock: BlockSchema = block("A program.", {
   labels: 1,
   repeats: true,
@@ -281,6 +287,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     artifact: refusedBlock("Files fetched before the start.", later, artifactParts),
     volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
     lifecycle: lifecycleBlock,
+    network: taskNetworkBlock,
     dispatch_payload: refusedBlock("File of a dispatch.", later, dispatchPayloadParts),
     affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it", taskScalingParts),

@@ -77,7 +77,7 @@ export class HostNets {
     });
   }
 
-  #build(life: Life, { key, addressIndex, more }: NetSpec): void {
+  #build(life: Life, { key, mode, addressIndex, more, apart }: NetSpec): void {
     const isThere = this.#made.has(key);
     this.#world.after(life, 0.5 + this.#random.next() * 20, "net", () => {
       if (!isThere && this.#random.next() * failureOdds < 1) {
@@ -88,7 +88,12 @@ export class HostNets {
         this.clashes.push(key);
       this.#made.set(key, addressIndex);
       const ips = ipsOfPlace({ addressIndex });
-      const ready = { namespace: `/run/netns/${key}`, ips, ...(more ? { more: more.map(ipsOfPlace) } : {}) };
+      const ready = {
+        namespace: mode === "host" ? "" : `/run/netns/${key}`,
+        ips,
+        ...(more ? { more: more.map(ipsOfPlace) } : {}),
+        ...(apart ? { apart: apart.map(({ index }) => ({ index, namespace: `/run/netns/${key}.${index}` })) } : {}),
+      };
       this.#tell(life, (events) => events.ready(key, ready));
     });
   }

@@ -69,6 +69,8 @@ function wrong(message: string): ExecutorFault {
 function servedFault(group: Group, self: Task): ExecutorFault | undefined {
   if (group.networkMode !== "host" || group.more.length > 0)
     return wrong("network_mode: must be empty, the tasks have the network of their executor");
+  if (group.tasks.some(({ spec }) => spec.networkMode !== ""))
+    return wrong("spec.network_mode: must be empty, the tasks have the network of their executor");
   if (limitsOf(group.network))
     return wrong("network: the tasks share the network of their executor, whose limits stand in executor.network");
   if (group.ports.length > 0 && self.group.networkMode !== "host")

@@ -10,6 +10,7 @@ import { pairKey } from "./model.ts";
 import { lackingMode } from "./overlays.ts";
 import { modeOfPort, networkOfPort, placesOf, settingsAt } from "./places.ts";
 import { unsupportedCheck } from "./probe-target.ts";
+import { networkOwners } from "./task-networks.ts";
 
 /** How a launch ends that is not begun. */
 export interface Refusal {
@@ -64,14 +65,17 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
       `ports: "${elsewhere.label}" is to be open on host network ${elsewhere.hostNetwork}, which this agent lacks; it has ` +
         ([...state.hostNetworks.keys()].join(", ") || "none with a name"),
     );
+  if (networkOwners(group).length > 0 && !config.networkModes.has("none"))
+    return unsupported("networks of single tasks can't be made on this agent; `muster agent status` says why");
   const unlimited = whyNoLimits(state, group);
   if (unlimited) return unlimited;
-  for (const [culprit, { spec }] of group.tasks.entries()) {
+  for (const [culprit, task] of group.tasks.entries()) {
+    const { spec } = task;
     const driver = config.drivers.has(spec.driver) ? findDriver(spec.driver) : undefined;
     if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
     const wrong = driver.validate(spec, config);
     if (wrong !== undefined) return { state: stateOf(wrong.reason), ...wrong, culprit };
-    const check = unsupportedCheck(group, spec.healthChecks);
+    const check = unsupportedCheck(task);
     if (check !== undefined) return { ...check, culprit };
   }
   return undefined;

@@ -21,6 +21,7 @@ import { netSpec } from "./net.ts";
 import { networkOf, poolOf, takeSubnets } from "./overlays.ts";
 import { hostPorts, modesText, placesOf } from "./places.ts";
 import { type Context, report, sendHead } from "./status.ts";
+import { needsNets } from "./task-networks.ts";
 import { advance } from "./turns.ts";
 
 /** How often dynamic ports are chosen anew when the kernel has those that were chosen. */
@@ -205,7 +206,7 @@ export function imageReady(context: Context, id: string, ready: ImageReady): voi
 
 /** Gives a group its network, and then its tasks their beginning. */
 function connect(context: Context, group: Group): void {
-  if (findNetwork(group.networkMode)?.hasNamespace) {
+  if (needsNets(group)) {
     group.phase = "network";
     buildNet(context, group);
   } else spawnAll(context, group);

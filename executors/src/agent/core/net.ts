@@ -1,9 +1,10 @@
 import type { AssignedPort } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import type { ProcNetwork } from "../../world/proc.ts";
-import { netFolder } from "../folders.ts";
-import type { Group } from "./model.ts";
+import { apartFolder, netFolder } from "../folders.ts";
+import type { Group, Task } from "./model.ts";
 import { settingsAt } from "./places.ts";
+import { namespaceOf, networkOwner, networkOwners } from "./task-networks.ts";
 
 /** Characters of a host name, by its definition. */
 const hostnameLengthMax = 63;
@@ -11,8 +12,12 @@ const hostnameLengthMax = 63;
 /** What is to be made for a group; the same after every restart. */
 export function netSpec(group: Group): NetSpec {
   const { key, networkMode: mode, addressIndex, subnets, assigned, network, more } = group;
-  const settings = { ...network, hostname: network.hostname || hostnameOf(group) };
-  if (more.length === 0) return { key, mode, addressIndex, subnets, ports: assigned, settings };
+  const [first] = group.tasks;
+  const settings = { ...network, hostname: network.hostname || (first ? hostnameOf(first) : "") };
+  const owners = networkOwners(group);
+  const apart = owners.map((at) => ({ index: at, hostname: hostnameOf(group.tasks[at] as Task) }));
+  const own = { key, mode, addressIndex, subnets, settings, ...(apart.length > 0 ? { apart } : {}) };
+  if (more.length === 0) return { ...own, ports: assigned };
   const portsAt = (index: number): AssignedPort[] => assigned.filter((port) => (port.network ?? 0) === index);
   const further = more.map((place, at) => ({
     mode: place.mode,
@@ -21,12 +26,12 @@ export function netSpec(group: Group): NetSpec {
     ports: portsAt(at + 1),
     settings: settingsAt(settings, place),
   }));
-  return { key, mode, addressIndex, subnets, ports: portsAt(0), settings, more: further };
+  return { ...own, ports: portsAt(0), more: further };
 }
 
-/** The id of the first task, as far as it can be a host name. */
-function hostnameOf(group: Group): string {
-  const text = (group.tasks[0]?.info.taskId ?? "").replace(/[^A-Za-z0-9]+/g, "-").slice(0, hostnameLengthMax);
+/** The id of a task, as far as it can be a host name. */
+function hostnameOf({ info, group }: Task): string {
+  const text = info.taskId.replace(/[^A-Za-z0-9]+/g, "-").slice(0, hostnameLengthMax);
   return text.replace(/^-+|-+$/g, "") || `group-${group.key}`;
 }
 
@@ -35,12 +40,13 @@ export function ownIps(group: Group): readonly string[] {
   return group.net.name === "ready" ? group.net.ips : [];
 }
 
-/** What a task of the group is to join; undefined: the host's network. */
-export function procNetwork(group: Group, dataFolder: string): ProcNetwork | undefined {
-  if (group.net.name !== "ready") return undefined;
-  return {
-    namespace: group.net.namespace,
-    hostname: netSpec(group).settings.hostname,
-    filesFolder: netFolder(dataFolder, group.key),
-  };
+/** What a task is to join; undefined: the host's network. */
+export function procNetwork(task: Task, dataFolder: string): ProcNetwork | undefined {
+  const { group } = task;
+  const namespace = namespaceOf(task);
+  if (namespace === undefined) return undefined;
+  const owner = networkOwner(task);
+  const filesFolder = netFolder(dataFolder, group.key);
+  if (!owner) return { namespace, hostname: netSpec(group).settings.hostname, filesFolder };
+  return { namespace, hostname: hostnameOf(owner), filesFolder: apartFolder(filesFolder, group.tasks.indexOf(owner)) };
 }

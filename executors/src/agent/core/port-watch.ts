@@ -1,9 +1,9 @@
 import { StatusReason, TaskState } from "@muster/proto";
-import { findNetwork } from "../../networks/networks.ts";
 import type { HostTask, TaskListener } from "../../world/host-ports.ts";
 import { beginKill } from "./kill.ts";
 import type { AgentState, Task } from "./model.ts";
 import { type Context, report } from "./status.ts";
+import { hasNamespace } from "./task-networks.ts";
 
 /** What becomes of a task in the host's network that listens on a port which its group was not given. */
 export type PortEnforcement = "off" | "warn" | "kill";
@@ -53,7 +53,7 @@ export function listenersFound(context: Context, found: readonly TaskListener[])
 }
 
 function isWatched(task: Task): boolean {
-  return task.phase === "running" && findNetwork(task.group.networkMode)?.hasNamespace === false;
+  return task.phase === "running" && !hasNamespace(task);
 }
 
 /** A custom executor listens for the groups that it serves. */

@@ -4,8 +4,9 @@ import type { ProbePlace, ProbeTarget, ProbeTls } from "../../world/prober.ts";
 import { taskEnvironment } from "../environment/environment.ts";
 import { createInterpolation } from "../environment/interpolation.ts";
 import { procId } from "./attempts.ts";
-import type { CoreConfig, Group, Task } from "./model.ts";
+import type { CoreConfig, Task } from "./model.ts";
 import { ipsAt, networkOfPort } from "./places.ts";
+import { hasNamespace, namespaceOf, networkOwner } from "./task-networks.ts";
 
 export interface CheckRefusal {
   readonly state: TaskState;
@@ -14,9 +15,9 @@ export interface CheckRefusal {
 }
 
 /** What of a task's checks can never be made. */
-export function unsupportedCheck(group: Group, checks: readonly HealthCheck[]): CheckRefusal | undefined {
-  for (const [index, check] of checks.entries()) {
-    const wrong = problemOf(check, group);
+export function unsupportedCheck(task: Task): CheckRefusal | undefined {
+  for (const [index, check] of task.spec.healthChecks.entries()) {
+    const wrong = problemOf(check, task);
     if (wrong === undefined) continue;
     const message = `health_checks[${index}]${wrong}`;
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message };
@@ -24,16 +25,20 @@ export function unsupportedCheck(group: Group, checks: readonly HealthCheck[]): 
   return undefined;
 }
 
-function problemOf({ http, tcp, grpc, script, loopbackPort }: HealthCheck, group: Group): string | undefined {
+function problemOf({ http, tcp, grpc, script, loopbackPort }: HealthCheck, task: Task): string | undefined {
+  const { group } = task;
   if (script) return script.command === "" ? ".script.command: must not be empty" : undefined;
   const label = (http ?? tcp ?? grpc)?.portLabel;
   if (label === undefined) return ": has no probe";
   if (loopbackPort !== undefined) {
     if (loopbackPort < 1 || loopbackPort > 65_535) return `.loopback_port: ${loopbackPort} is no port`;
-    const hasNamespace = findNetwork(group.networkMode)?.hasNamespace === true;
-    return hasNamespace ? undefined : `.loopback_port: network mode ${group.networkMode} has no loopback of its own`;
+    return hasNamespace(task)
+      ? undefined
+      : `.loopback_port: network mode ${group.networkMode} has no loopback of its own`;
   }
-  return group.ports.some((port) => port.label === label) ? undefined : `: its group has no port "${label}"`;
+  if (!group.ports.some((port) => port.label === label)) return `: its group has no port "${label}"`;
+  const owner = networkOwner(task);
+  return owner && `: port "${label}" is not in the network of task ${owner.info.name}; ask it at loopback_port`;
 }
 
 /** Whether a check takes processes beside the agent's own. */
@@ -59,7 +64,7 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
       environment,
     };
   }
-  const place = placeOf(group, check);
+  const place = placeOf(task, check);
   if (!place) return undefined;
   if (grpc) return { type: "grpc", ...place, service: grpc.service, ...(grpc.tls ? { tls: tlsOf(grpc) } : {}) };
   if (!http) return { type: "tcp", ...place };
@@ -76,10 +81,11 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
 }
 
 /** A group with an address of its own is asked there: the host reaches it, and no map of ports stands in between. */
-function placeOf(group: Group, { http, tcp, grpc, loopbackPort }: HealthCheck): ProbePlace | undefined {
+function placeOf(task: Task, { http, tcp, grpc, loopbackPort }: HealthCheck): ProbePlace | undefined {
+  const { group } = task;
   if (loopbackPort !== undefined) {
-    const { net } = group;
-    return net.name === "ready" ? { ip: "127.0.0.1", port: loopbackPort, namespace: net.namespace } : undefined;
+    const namespace = namespaceOf(task);
+    return namespace === undefined ? undefined : { ip: "127.0.0.1", port: loopbackPort, namespace };
   }
   const port = group.assigned.find(({ label }) => label === (http ?? tcp ?? grpc)?.portLabel);
   if (!port) return undefined;

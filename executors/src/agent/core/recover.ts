@@ -1,6 +1,5 @@
 import { findDriver } from "../../drivers/drivers.ts";
 import { takeThisAddress } from "../../networks/address-pool.ts";
-import { findNetwork } from "../../networks/networks.ts";
 import { takePort } from "../../ports/allocator.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { endOrphans } from "./executor-end.ts";
@@ -21,6 +20,7 @@ import { netSpec } from "./net.ts";
 import { placesOf } from "./places.ts";
 import { restartDelayMsMax } from "./restart.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
+import { needsNets } from "./task-networks.ts";
 
 /**
  * Takes up what an earlier life of the agent has left on its disk. Tasks that had not ended are looked for by `adopt`.
@@ -56,10 +56,10 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
   for (const group of open) if (isServed(group)) rebind(context, group, states.get(group));
   const withImages = open.flatMap(({ tasks }) => tasks.filter(({ image }) => image.name === "kept"));
   context.effects.push({ type: "keep-images", ids: withImages.map(({ id }) => id) });
-  const specs = open.filter(({ networkMode }) => findNetwork(networkMode)?.hasNamespace).map(netSpec);
+  const specs = open.filter(needsNets).map(netSpec);
   context.effects.push({ type: "keep-nets", specs });
   for (const group of open)
-    if (findNetwork(group.networkMode)?.hasNamespace) buildNet(context, group);
+    if (needsNets(group)) buildNet(context, group);
     else adoptAll(context, group);
 }
 

@@ -37,7 +37,7 @@ export const execDriver: Driver = {
       environment,
       user: interpolate(spec.user) || userDefault,
       ...logLimits(spec),
-      network: procNetwork(task.group, config.dataFolder),
+      network: procNetwork(task, config.dataFolder),
       container: {
         rootfs: interpolate(rootfs),
         workFolder: interpolate(workFolder) || "/",

@@ -65,7 +65,7 @@ export function imageDriver(name: "oci" | "docker"): Driver {
         environment,
         user: interpolate(spec.user) || imageConfig.user || userDefault,
         ...logLimits(spec),
-        network: procNetwork(task.group, config.dataFolder),
+        network: procNetwork(task, config.dataFolder),
         container: {
           rootfs: "",
           ...(name === "docker" ? { engineImage: ready.digest } : { layers: ready.layers }),

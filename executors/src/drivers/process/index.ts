@@ -27,7 +27,7 @@ export const processDriver: Driver = {
       environment,
       user: interpolate(task.spec.user),
       ...logLimits(task.spec),
-      network: procNetwork(task.group, config.dataFolder),
+      network: procNetwork(task, config.dataFolder),
     };
   },
 };

@@ -1,16 +1,17 @@
 import { rmSync } from "node:fs";
 import type { Log } from "@muster/foundation";
-import { netFolder } from "../../agent/folders.ts";
+import { apartFolder, netFolder } from "../../agent/folders.ts";
 import type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "../../world/nets.ts";
 import { GroupLimits } from "../limits/group-limits.ts";
 import { limitsId, limitsOf } from "../limits/limits.ts";
 import type { OverlayHost } from "../overlay/overlay-host.ts";
-import { attachmentsOf } from "./attachments.ts";
+import { apartKey, attachmentsOf, namespaceKeys } from "./attachments.ts";
 import { resolverFilesOfHost, writeGroupFiles } from "./group-files.ts";
 import { IpBatch } from "./ip-batch.ts";
 import { Namespaces } from "./namespaces.ts";
 import type { NetBuilder, OwnedGroups } from "./net-builder.ts";
 import { NftBatch } from "./nft-batch.ts";
+import { runTool } from "./run-tool.ts";
 
 /** So often it is tried at short intervals to remove what resists; then as often as networks are compared. */
 const removeTriesMax = 5;
@@ -164,6 +165,26 @@ class KernelNets implements Nets {
   }
 
   async #make(spec: NetSpec): Promise<NetReady> {
+    const apart = await this.#makeApart(spec);
+    const own = spec.mode === "host" ? { namespace: "", ips: [] } : await this.#makeOwn(spec);
+    return apart.length === 0 ? own : { ...own, apart };
+  }
+
+  /** Loopback alone, for tasks that don't have their group's network. */
+  async #makeApart({ key, apart = [], settings }: NetSpec): Promise<NonNullable<NetReady["apart"]>> {
+    const made: { index: number; namespace: string }[] = [];
+    const folder = netFolder(this.#dataFolder, key);
+    for (const { index, hostname } of apart) {
+      const ownKey = apartKey(key, index);
+      await this.#namespaces.ensure(ownKey);
+      await runTool("ip", ["-n", this.#namespaces.nameOf(ownKey), "link", "set", "lo", "up"]);
+      await writeGroupFiles(apartFolder(folder, index), { ...settings, hostname }, [], this.#resolverFiles);
+      made.push({ index, namespace: this.#namespaces.pathOf(ownKey) });
+    }
+    return made;
+  }
+
+  async #makeOwn(spec: NetSpec): Promise<NetReady> {
     const name = this.#namespaces.nameOf(spec.key);
     const attachments = attachmentsOf(spec).map((one) => ({ one, builder: this.#builderOf(one.mode) }));
     const lines: string[] = [];
@@ -197,7 +218,10 @@ class KernelNets implements Nets {
       else removals.push(removal);
     }
     // All come to their ends before anything is tried again.
-    const outcomes = await Promise.allSettled([...removals, ...(fault ? [] : [this.#namespaces.remove(spec.key)])]);
+    const outcomes = await Promise.allSettled([
+      ...removals,
+      ...(fault ? [] : namespaceKeys(spec).map((key) => this.#namespaces.remove(key))),
+    ]);
     if (fault) throw fault;
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     rmSync(netFolder(this.#dataFolder, spec.key), { recursive: true, force: true });
@@ -221,7 +245,9 @@ class KernelNets implements Nets {
   /** What is there becomes what should be, whatever has happened in between. False: it could not be done. */
   async #reconcile(isEnd: boolean): Promise<boolean> {
     try {
-      for (const key of await this.#namespaces.keys()) if (!this.#owned.has(key)) await this.#namespaces.remove(key);
+      const keys = await this.#namespaces.keys();
+      const owned = new Set([...this.#owned.values()].flatMap(namespaceKeys));
+      for (const key of keys) if (!owned.has(key)) await this.#namespaces.remove(key);
       if (this.#owned.size === 0) await this.#close(isEnd);
       else await this.#reconcileOwned();
       return true;

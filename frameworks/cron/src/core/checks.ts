@@ -1,5 +1,5 @@
 import { CheckAction, type HealthCheck } from "@muster/framework-sdk";
-import type { Check, Service, TaskGroup } from "@muster/jobspecs";
+import { type Check, isApart, type Service, type TaskGroup } from "@muster/jobspecs";
 
 /** The group's task whose services are the group's: its leader, else its first main task. */
 export function mainTask(group: TaskGroup): number {
@@ -15,10 +15,10 @@ export function healthChecks(group: TaskGroup, ordinal: number): HealthCheck[] {
   const shared = group.services.flatMap((service) =>
     service.checks
       .filter((check) => (check.task ?? main) === task?.name)
-      .map((check) => healthCheck(check, service, group)),
+      .map((check) => healthCheck(check, service, group, ordinal)),
   );
   const own = (task?.services ?? []).flatMap((service) =>
-    service.checks.map((check) => healthCheck(check, service, group)),
+    service.checks.map((check) => healthCheck(check, service, group, ordinal)),
   );
   return [...shared, ...own];
 }
@@ -28,7 +28,7 @@ export function portLabelOf(service: Pick<Service, "portLabel" | "port">, group:
   return group.network.ports.find((port) => port.static !== undefined && port.static === service.port)?.label ?? "";
 }
 
-function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCheck {
+function healthCheck(check: Check, service: Service, group: TaskGroup, ordinal: number): HealthCheck {
   const kills = check.checkRestart !== undefined && check.checkRestart.limit > 0;
   const made: HealthCheck = {
     name: check.name,
@@ -39,9 +39,9 @@ function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCh
   };
   if (check.checkRestart) made.graceMs = check.checkRestart.graceMs;
   const asked = check.portLabel === undefined && check.port === undefined ? service : check;
-  // Where a group can have no ports, a check's number is one inside its network, which the agent asks from there.
-  if (check.type !== "script" && group.network.mode === "none" && check.port !== undefined)
-    made.loopbackPort = check.port;
+  // Where a task can have no ports, a check's number is one inside its network, which the agent asks from there.
+  const hasPorts = group.network.mode !== "none" && !isApart(group, ordinal);
+  if (check.type !== "script" && !hasPorts && check.port !== undefined) made.loopbackPort = check.port;
   return { ...made, ...probe(check, portLabelOf(asked, group)) };
 }
 

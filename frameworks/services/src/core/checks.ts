@@ -1,5 +1,5 @@
 import { CheckAction, type HealthCheck, invalid } from "@muster/framework-sdk";
-import type { Check, Service, TaskGroup } from "@muster/jobspecs";
+import { type Check, isApart, type Service, type TaskGroup } from "@muster/jobspecs";
 
 /** The group's task whose services are the group's: its leader, else its first main task. */
 export function mainTask(group: TaskGroup): number {
@@ -15,13 +15,13 @@ export function healthChecks(group: TaskGroup, ordinal: number): HealthCheck[] {
   const made: HealthCheck[] = [];
   for (const service of group.services)
     for (const check of service.checks)
-      if ((check.task ?? main) === task?.name) made.push(healthCheck(check, service, group));
+      if ((check.task ?? main) === task?.name) made.push(healthCheck(check, service, group, ordinal));
   for (const service of task?.services ?? [])
-    for (const check of service.checks) made.push(healthCheck(check, service, group));
+    for (const check of service.checks) made.push(healthCheck(check, service, group, ordinal));
   return made;
 }
 
-function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCheck {
+function healthCheck(check: Check, service: Service, group: TaskGroup, ordinal: number): HealthCheck {
   const restart = check.checkRestart;
   const kills = restart !== undefined && restart.limit > 0;
   const made: HealthCheck = {
@@ -33,7 +33,7 @@ function healthCheck(check: Check, service: Service, group: TaskGroup): HealthCh
   };
   if (kills) made.graceMs = restart.graceMs;
   const portLabel = checkPortLabel(check, service, group);
-  const loopbackPort = loopbackPortOf(check, group);
+  const loopbackPort = loopbackPortOf(check, group, ordinal);
   if (loopbackPort !== undefined) made.loopbackPort = loopbackPort;
   return { ...made, ...probe(check, portLabel ?? "") };
 }
@@ -57,9 +57,10 @@ function probe(check: Check, portLabel: string): Pick<HealthCheck, "http" | "tcp
   }
 }
 
-/** Where a group can have no ports, a check's number is one inside its network, which the agent asks from there. */
-function loopbackPortOf(check: Check, group: TaskGroup): number | undefined {
-  return check.type === "script" || group.network.mode !== "none" ? undefined : check.port;
+/** Where a task can have no ports, a check's number is one inside its network, which the agent asks from there. */
+function loopbackPortOf(check: Check, group: TaskGroup, ordinal: number): number | undefined {
+  const hasPorts = group.network.mode !== "none" && !isApart(group, ordinal);
+  return check.type === "script" || hasPorts ? undefined : check.port;
 }
 
 /** The label of the group's port that a check asks. */
@@ -79,8 +80,13 @@ function labelOfNumber(number: number, group: TaskGroup): string | undefined {
   return group.network.ports.find((port) => port.static === number)?.label;
 }
 
+/** Which task a check is of. */
+function ordinalOf({ task }: Check, group: TaskGroup, ordinal: number): number {
+  return task === undefined ? ordinal : group.tasks.findIndex(({ name }) => name === task);
+}
+
 /** Throws `invalid` for a service or check whose port is none of its group's. */
-export function checkPorts(service: Service, group: TaskGroup, path: string): void {
+export function checkPorts(service: Service, group: TaskGroup, ordinal: number, path: string): void {
   const labels = new Set(group.network.ports.map((port) => port.label));
   const label = servicePortLabel(service, group);
   if (service.port !== undefined && label === undefined)
@@ -89,7 +95,7 @@ export function checkPorts(service: Service, group: TaskGroup, path: string): vo
     throw invalid(`${path}.portLabel`, `"${label}" is no port of the group`);
   for (const [index, check] of service.checks.entries()) {
     if (check.type === "script") continue;
-    if (loopbackPortOf(check, group) !== undefined) continue;
+    if (loopbackPortOf(check, group, ordinalOf(check, group, ordinal)) !== undefined) continue;
     const checked = checkPortLabel(check, service, group);
     if (checked === undefined || !labels.has(checked))
       throw invalid(`${path}.checks[${index}]`, "needs a port of the group to ask");

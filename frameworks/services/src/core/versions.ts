@@ -1,7 +1,7 @@
 import { invalid, MusterError } from "@muster/framework-sdk";
-import { decodeJob, hasOwnPorts, type Job, JobInvalid, type TaskGroup } from "@muster/jobspecs";
+import { decodeJob, hasOwnPorts, type Job, JobInvalid, modeOfPort, type TaskGroup } from "@muster/jobspecs";
 import { checkedTasks, needOf } from "./build.ts";
-import { checkPorts } from "./checks.ts";
+import { checkPorts, mainTask } from "./checks.ts";
 import type { JobVersionEntry, VersionRecord } from "./model.ts";
 
 /** Versions that are kept beside the current one. Those that still have instances are kept beyond. */
@@ -38,10 +38,11 @@ export function checkJob(job: Job, roles: readonly string[]): void {
 function checkGroup(group: TaskGroup, path: string, job: Job): void {
   if (group.count > countMax) throw invalid(`${path}.count`, `must be at most ${countMax}`);
   if (job.type === "system" && group.count > 1) throw invalid(`${path}.count`, "must be at most 1 in a system job");
-  for (const [index, service] of group.services.entries()) checkPorts(service, group, `${path}.services[${index}]`);
+  for (const [index, service] of group.services.entries())
+    checkPorts(service, group, mainTask(group), `${path}.services[${index}]`);
   for (const [taskIndex, task] of group.tasks.entries())
     for (const [index, service] of task.services.entries())
-      checkPorts(service, group, `${path}.tasks[${taskIndex}].services[${index}]`);
+      checkPorts(service, group, taskIndex, `${path}.tasks[${taskIndex}].services[${index}]`);
   const { method } = group.update;
   if (method.kind === "surge" && method.minHealthyPercent === 100 && method.surgePercent === 0)
     throw invalid(
@@ -54,15 +55,15 @@ function checkGroup(group: TaskGroup, path: string, job: Job): void {
 
 /** Remarks on a job that is taken in all the same. */
 export function jobWarnings(job: Job): string[] {
-  return job.groups.flatMap(({ name, count, network: { mode, ports } }) => [
-    ...ports
-      .filter((port) => port.static !== undefined && count > 1 && !hasOwnPorts(mode))
+  return job.groups.flatMap(({ name, count, network }) => [
+    ...network.ports
+      .filter((port) => port.static !== undefined && count > 1 && !hasOwnPorts(modeOfPort(network, port)))
       .map(
         (port) =>
           `group ${name}: port ${port.static} is fixed, so each of its ${count} instances needs an agent of its own`,
       ),
-    ...ports
-      .filter(({ to = 0 }) => mode === "host" && to > 0)
+    ...network.ports
+      .filter(({ to = 0 }) => network.mode === "host" && to > 0)
       .map(
         ({ label, to }) =>
           `group ${name}: port ${label}: to = ${to} has no meaning in network mode host; listen on MUSTER_PORT_${label}, or use mode = "bridge"`,
