@@ -80,6 +80,8 @@ export {
   memoryStoreData,
   type StoreFault,
 } from "./store/memory.ts";
+export { compilePattern, type Pattern, patternDepthMax, patternStepsMax } from "./text/pattern.ts";
+export { PatternFault } from "./text/pattern-syntax.ts";
 export { editDistance, suggest } from "./text/suggest.ts";
 export type { Cancel, Clock } from "./time/clock.ts";
 export { systemClock } from "./time/system-clock.ts";

@@ -83,7 +83,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
     deps.failed?.(error);
   };
   const handlers: MasterHandlers = {
-    "Scheduling.Subscribe": serveScheduling(serving, sessions),
+    "Scheduling.Subscribe": serveScheduling(serving, sessions, clock),
     "Agents.Connect": serveAgents(serving, sessions),
     ...serveJobs(owners, config.relayTimeoutMs),
     ...serveTasks(serving, transport, config.relayTimeoutMs),

@@ -10,6 +10,10 @@ export const limits = {
   regexpLength: 128,
   /** Characters of an attribute's value that a regular expression is tried on. */
   regexpSubjectLength: 1_024,
+  /** Values of an attribute whose answers an expression remembers. */
+  answersPerConstraint: 1_024,
+  /** Messages of one framework in one second. Beyond, its session is ended. */
+  messagesPerSecond: 10_000,
   /** Offers in one accept or decline. */
   offersPerCall: 1_024,
   /** Operations in one accept or claim. */

@@ -1,4 +1,12 @@
-import { invalid, isEmptyResources, MusterError, type Resources, resources } from "@muster/foundation";
+import {
+  compilePattern,
+  invalid,
+  isEmptyResources,
+  MusterError,
+  PatternFault,
+  type Resources,
+  resources,
+} from "@muster/foundation";
 import type { FrameworkInfo, OfferConstraint, Registration, TaskGroup, TaskInfo } from "@muster/proto";
 import ipaddr from "ipaddr.js";
 import { limits } from "./limits.ts";
@@ -108,16 +116,25 @@ function readOperator(path: string, operator: string, value: string): Constraint
   if (operator !== "regexp") return invalid(`${path}.operator`, "must be =, !=, regexp, is_set or is_not_set");
   if (value.length > limits.regexpLength)
     return invalid(`${path}.value`, `must have at most ${limits.regexpLength} characters`);
-  // A repeated part that itself repeats, and references back, can take time without end.
-  if (/\([^)]*[+*}][^)]*\)\s*[+*{]|\\[1-9]|\(\?[=!<]/.test(value))
-    return invalid(`${path}.value`, "must not repeat what repeats, look around or refer back");
-  let expression: RegExp;
-  try {
-    expression = new RegExp(`^(?:${value})$`);
-  } catch {
-    return invalid(`${path}.value`, "must be a regular expression");
-  }
-  return (present) => present !== undefined && expression.test(present.slice(0, limits.regexpSubjectLength));
+  const pattern = compilePattern(value);
+  if (pattern instanceof PatternFault)
+    return invalid(`${path}.value`, `is no regular expression: it ${pattern.message}`);
+  return remembering(
+    (present) => present !== undefined && pattern.matches(present.slice(0, limits.regexpSubjectLength)),
+  );
+}
+
+/** Many agents have the same value: each is asked about once. */
+function remembering(holds: Constraint["holds"]): Constraint["holds"] {
+  const answers = new Map<string | undefined, boolean>();
+  return (present) => {
+    const known = answers.get(present);
+    if (known !== undefined) return known;
+    if (answers.size >= limits.answersPerConstraint) answers.clear();
+    const answer = holds(present);
+    answers.set(present, answer);
+    return answer;
+  };
 }
 
 export function registrationFault(registration: Registration): MusterError | undefined {
