@@ -334,6 +334,8 @@ function roundsOf(collection: Expression, scope: Scope): (readonly [Value, Value
     fail(scope, collection, { code: "evaluate/too-long", summary: `a loop of more than ${roundsMax} rounds` });
     return undefined;
   }
+  // Each makes names of its own, whatever it computes with them.
+  if (rounds) spend(scope, rounds.length * 2, collection);
   return rounds;
 }
 

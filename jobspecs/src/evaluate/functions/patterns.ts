@@ -9,7 +9,7 @@ import { FunctionFailure, type FunctionTable, textLengthMax, textOf } from "./ki
 export const searchStepsMax = 1_000_000;
 
 /** A search is so much cheaper than an evaluated expression. */
-const searchStepsPerStep = 10;
+const searchStepsPerStep = 6;
 
 export const patternFunctions: FunctionTable = {
   regex: {
