@@ -5,6 +5,7 @@ export { readSettings } from "./compile/settings.ts";
 export type { VariableInputs } from "./compile/variables.ts";
 export { type ConvertedJob, convertDocument, type Origin, originOf } from "./convert/convert.ts";
 export type { Loss } from "./convert/nomad.ts";
+export { renderAnnotations } from "./diagnostics/annotations.ts";
 export type { Diagnostic, RelatedPlace } from "./diagnostics/diagnostic.ts";
 export { renderDiagnostics } from "./diagnostics/render.ts";
 export type { FileReader } from "./evaluate/scope.ts";

@@ -35,8 +35,18 @@ const writing: readonly CommandSpec[] = [
     path: "job validate",
     summary: "check jobspecs without a cluster",
     arguments: [{ name: "<files...>", help: "jobspecs in HCL" }],
-    options: variables,
-    examples: ["job validate web.hcl", "job validate *.hcl", "job validate --var image=v2 web.hcl --json"],
+    options: [
+      {
+        flags: "--annotations",
+        help: "print what is wrong as GitHub's workflows read it, and show it beside the lines",
+      },
+      ...variables,
+    ],
+    examples: [
+      "job validate web.hcl",
+      "job validate --annotations *.hcl",
+      "job validate --var image=v2 web.hcl --json",
+    ],
     capability: "none",
     exits: localExits,
     schema: "muster.job.validate/1",

@@ -45,6 +45,14 @@ test("old HCL1 habits are named", () => {
     'text is written in double quotes: "..."',
     "names of attributes and blocks are written without quotes",
   ]);
+  const values = read('driver "exec"\ndatacenters ["dc1"]\ncount 3\nname : "x"\nx = "${A:-b}"\n').diagnostics;
+  expect(values.map((d) => d.hint)).toEqual([
+    'write driver = "exec" if it is no block',
+    "write datacenters = ... with an equals sign",
+    "write count = ... with an equals sign",
+    "write name = ... with an equals sign",
+    "write $${ for a plain ${ in the text",
+  ]);
 });
 
 test.each([

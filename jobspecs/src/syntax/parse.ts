@@ -5,7 +5,7 @@ import { sourceBytesMax } from "./limits.ts";
 import { scan, scanTemplate } from "./scanner.ts";
 import type { Report, Source } from "./source.ts";
 import { parseLabelText, parseWholeTemplate } from "./templates.ts";
-import { token } from "./tokens.ts";
+import { type TokenKind, token } from "./tokens.ts";
 import type { Attribute, Block, Body, BodyItem, Expression, Label, TemplatePart } from "./tree.ts";
 
 /**
@@ -164,9 +164,14 @@ function parseItem(cursor: Cursor): BodyItem {
       return cursor.fail(cursor.span, {
         code: "syntax/expected-item",
         summary: `expected "=" or a block after "${name}", found ${describe(cursor)}`,
-        ...(cursor.peek() === token.colon ? { hint: `write "${name} = ..." with an equals sign` } : {}),
+        ...(beginsValue(cursor.peek()) ? { hint: `write ${name} = ... with an equals sign` } : {}),
       });
   }
+}
+
+/** After a name: what was meant as its value, as older job files may have it. */
+function beginsValue(kind: TokenKind): boolean {
+  return kind === token.colon || kind === token.openBracket || kind === token.number || kind === token.minus;
 }
 
 function parseAttribute(cursor: Cursor, name: string, nameSpan: { start: number; end: number }): Attribute {
@@ -201,6 +206,10 @@ function parseBlock(cursor: Cursor, type: string, typeSpan: { start: number; end
           kind === token.equal
             ? `"${type}" has a label, so it is a block and takes no "="`
             : `expected a label or "{" of block "${type}", found ${describe(cursor)}`,
+        // Older job files leave out the sign between name and text.
+        ...(labels.length === 1 && kind === token.newline
+          ? { hint: `write ${type} = ${cursor.source.text.slice(labels[0]?.start, labels[0]?.end)} if it is no block` }
+          : {}),
       });
     }
   }

@@ -1,4 +1,4 @@
-import { crossCheck, type Diagnostic, renderDiagnostics } from "@muster/jobspecs";
+import { crossCheck, type Diagnostic, renderAnnotations, renderDiagnostics } from "@muster/jobspecs";
 import type { CommandModule, Invocation } from "../../command.ts";
 import { exitCode } from "../../exit-codes.ts";
 import { compileSource, readSource } from "./compile.ts";
@@ -13,19 +13,26 @@ export const run: CommandModule["run"] = async (invocation) => {
     results.map(({ file, diagnostics }) => ({
       file,
       valid: isValid(diagnostics),
-      diagnostics: diagnostics.map(({ severity, code, file, line, column, summary, detail, hint }) => ({
-        severity,
-        code,
-        file,
-        line,
-        column,
-        summary,
-        detail: [detail, hint].filter((text) => text !== undefined && text !== "").join("; "),
-      })),
+      diagnostics: diagnostics.map(
+        ({ severity, code, file, line, column, endLine, endColumn, summary, detail, hint, related }) => ({
+          severity,
+          code,
+          file,
+          line,
+          column,
+          endLine,
+          endColumn,
+          summary,
+          detail: [detail, hint].filter((text) => text !== undefined && text !== "").join("; "),
+          related: related ?? [],
+        }),
+      ),
     })),
   );
   for (const { file, diagnostics, omittedCount } of results) {
-    if (!out.json && diagnostics.length > 0) process.stderr.write(renderDiagnostics(diagnostics));
+    // Annotations are read on standard output.
+    if (!out.json && invocation.options.flag("annotations")) out.raw(renderAnnotations(diagnostics));
+    else if (!out.json && diagnostics.length > 0) process.stderr.write(renderDiagnostics(diagnostics));
     if (omittedCount > 0) out.say(`and ${omittedCount} more in ${file}`);
     if (isValid(diagnostics)) out.line(`${file}: valid`);
   }
