@@ -39,7 +39,7 @@ export function buildGroup(
       summary: `a ${context.type} job runs once on each agent: count is 0 or 1`,
     });
   }
-  const network = buildNetwork(block);
+  const network = buildNetwork(block, tasks);
   const meta = { ...context.meta, ...block?.textMap("meta") };
   const env = { ...context.env, ...(block ? buildEnvironment(block) : {}) };
   const serviceName = context.groupCount === 1 ? context.jobId : `${context.jobId}-${name}`;

@@ -16,8 +16,10 @@ import {
 import type { DecodedBlock } from "./decoded.ts";
 
 /** The networks of a group: the first block is its own, further ones are beside it. */
-export function buildNetwork(group: DecodedBlock | undefined): Network {
+export function buildNetwork(group: DecodedBlock | undefined, tasks: readonly DecodedBlock[]): Network {
   const blocks = group?.all("network") ?? [];
+  const old = tasks.flatMap((task) => task.first("resources")?.all("network") ?? []);
+  if (old.length > 0) return buildOldNetwork(old, blocks[0]);
   const [first, ...others] = blocks;
   if (!first) return { mode: "host", ports: [] };
   const modes = blocks.map(modeOf);
@@ -38,6 +40,20 @@ export function buildNetwork(group: DecodedBlock | undefined): Network {
     ports,
     ...(more.length > 0 ? { more } : {}),
   };
+}
+
+/** Ports that tasks ask for in their resources, as jobs for Nomad before 0.12 do, are the group's. */
+function buildOldNetwork(old: readonly DecodedBlock[], own: DecodedBlock | undefined): Network {
+  const place = { code: "job/old-network", hint: "move it out of resources, into the group" };
+  const [first] = old;
+  if (own)
+    first?.error(undefined, { ...place, summary: "the group has a network of its own, where these ports belong" });
+  for (const block of old)
+    block.warning(undefined, { ...place, summary: "network stands in the group now, and is taken as that" });
+  const mode = first ? modeOf(first) : "host";
+  const ports: NetworkPort[] = [];
+  for (const block of old) addPorts(block, 0, [mode], ports);
+  return { mode, ports };
 }
 
 function modeOf(block: DecodedBlock): NetworkMode {

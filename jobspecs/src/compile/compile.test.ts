@@ -546,3 +546,15 @@ test("a task may have a network of its own or another task's, which survives the
   expect(errors(text("container:web"))[0]).toContain("error job/task-network");
   expect(errors(text("bridge"))[0]).toContain("error job/network-mode");
 });
+
+test("the network of a task's resources is taken as the group's, with a warning", () => {
+  const resources =
+    'resources {\n network {\n mbits = 10\n port "http" {\n static = 8080\n }\n }\n }\n service {\n port = "http"\n }';
+  expect(errors(aJob({ task: resources }))).toEqual([
+    "9:2 warning job/old-network (move it out of resources, into the group)",
+  ]);
+  const group = compiled(aJob({ task: resources })).groups[0];
+  expect(group?.network).toEqual({ mode: "host", ports: [{ label: "http", static: 8080 }] });
+  expect(group?.tasks[0]?.services[0]?.portLabel).toBe("http");
+  expect(errors(aJob({ task: resources, group: "network {}" }))[0]).toContain("error job/old-network");
+});

@@ -22,18 +22,9 @@ import {
   updateBlock,
 } from "./parts.ts";
 
-const later = "not available in this release";
+import { portBlock } from "./port.ts";
 
-const portBlock: BlockSchema = block("A port of the group.", {
-  labels: 1,
-  repeats: true,
-  attributes: {
-    static: works("integer", "Fixed host port; without it the agent chooses.", { min: 1, max: 65_535 }),
-    to: works("integer", "Port inside; -1 = the host's.", { min: -1, max: 65_535 }),
-    host_network: works("string", "Network of the host that the port is open on; all."),
-    ignore_collision: refused("Share a static port.", later),
-  },
-});
+const later = "not available in this release";
 
 const dnsBlock: BlockSchema = block("Resolver of the group; the host's.", {
   attributes: {

@@ -313,9 +313,3 @@ export const weightsParts: BlockParts = {
 export const cniParts: BlockParts = {
   attributes: { args: works("string-map", "For the plugins.") },
 };
-
-export const oldNetworkParts: BlockParts = {
-  repeats: true,
-  attributes: { mbits: works("integer", "Old.") },
-  blocks: { port: openBlock("A port.") },
-};

@@ -21,7 +21,6 @@ import {
   dispatchPayloadParts,
   identityParts,
   numaParts,
-  oldNetworkParts,
   scheduleParts,
   secretParts,
   taskScalingParts,
@@ -30,6 +29,7 @@ import {
   volumeMountParts,
   weightsParts,
 } from "./outside.ts";
+import { oldNetworkBlock } from "./port.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";
@@ -223,7 +223,7 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     secrets: warned("Size of the secrets folder.", "has no effect"),
   },
   blocks: {
-    network: refusedBlock("Old place of network.", "write network in the group", oldNetworkParts),
+    network: oldNetworkBlock,
     device: refusedBlock("GPUs and such.", later, deviceParts),
     numa: warnedBlock("Memory close to cores.", "has no effect in this release", numaParts),
   },
