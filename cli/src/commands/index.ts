@@ -3,6 +3,7 @@ import { clusterCommands } from "./cluster-commands.ts";
 import { daemonCommands } from "./daemon-commands.ts";
 import { jobCommands } from "./job-commands.ts";
 import { operatorCommands } from "./operator-commands.ts";
+import { roleCommands } from "./role-commands.ts";
 import { taskCommands } from "./task-commands.ts";
 
 /** Commands that only group others: name, what they are about, and whether the short help leaves them out. */
@@ -13,6 +14,7 @@ export const nouns: readonly (readonly [string, string, boolean?])[] = [
   ["network", "networks over all agents"],
   ["operator", "look into the master"],
   ["framework", "who places tasks on the cluster"],
+  ["role", "who shares the cluster, and how much of it"],
   ["task", "tasks of all frameworks"],
   ["daemon", "run one component of a cluster in the foreground", true],
 ];
@@ -23,5 +25,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...taskCommands,
   ...clusterCommands,
   ...operatorCommands,
+  ...roleCommands,
   ...daemonCommands,
 ];
