@@ -72,7 +72,7 @@ export class Watching {
             if (task) tasks.push(task);
             if (offer) offers.push(offer);
           }
-          if (message.snapshotComplete) done({ agents, tasks, offers, overlays: [] });
+          if (message.snapshotComplete) done({ agents, tasks, offers, overlays: [], roles: [] });
         },
         drained: () => {},
         closed: () => done(undefined),

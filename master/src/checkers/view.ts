@@ -1,4 +1,4 @@
-import type { AgentRecord, OfferRecord, OverlayRecord, TaskRecord } from "@muster/proto";
+import type { AgentRecord, OfferRecord, OverlayRecord, RoleRecord, TaskRecord } from "@muster/proto";
 
 /** Something that must never be, and is. */
 export interface Violation {
@@ -16,6 +16,7 @@ export interface MasterView {
   readonly tasks: readonly TaskRecord[];
   readonly offers: readonly OfferRecord[];
   readonly overlays: readonly OverlayRecord[];
+  readonly roles: readonly RoleRecord[];
 }
 
 /** A checker of one moment: reads, never changes. */

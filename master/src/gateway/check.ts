@@ -76,5 +76,6 @@ function viewOf(agent: Agent): MasterView {
     tasks: [...agent.tasks].map((task) => taskRecord(task)),
     offers: [...agent.offers].map(offerRecord),
     overlays: [],
+    roles: [],
   };
 }

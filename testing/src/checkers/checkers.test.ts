@@ -1,5 +1,13 @@
 import { emptyMessage, noResources, type Resources } from "@muster/foundation";
-import { type MasterView, noOverCommit, noPortTwice, resourcesConserved, standingsKept } from "@muster/master";
+import {
+  guaranteesCanBeKept,
+  limitsKept,
+  type MasterView,
+  noOverCommit,
+  noPortTwice,
+  resourcesConserved,
+  standingsKept,
+} from "@muster/master";
 import { type AgentRecord, AgentStanding, type TaskRecord, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { noInstantTwice } from "./cron.ts";
@@ -23,7 +31,7 @@ function aTask(taskId: string, state: TaskState, port: number, launchId = taskId
 }
 
 function aView(parts: Partial<MasterView>): MasterView {
-  return { agents: [], tasks: [], offers: [], overlays: [], ...parts };
+  return { agents: [], tasks: [], offers: [], overlays: [], roles: [], ...parts };
 }
 
 const rules = (violations: readonly { rule: string }[]): string[] => violations.map(({ rule }) => rule);
@@ -152,4 +160,29 @@ test("two runs for one instant of one job are found", () => {
   const run = (job: string, plannedAt: number, runId: string) => ({ job, plannedAt, runId });
   expect(noInstantTwice([run("a", 1, "r1"), run("a", 2, "r2"), run("b", 1, "r3")])).toEqual([]);
   expect(rules(noInstantTwice([run("a", 1, "r1"), run("a", 1, "r2")]))).toEqual(["instant-twice"]);
+});
+
+test("a role that is offered more than its limit leaves it is found; tasks alone may be above it", () => {
+  const role = (allocated: number, offered: number, limit: number, limitedToNone: string[] = []) => ({
+    ...emptyMessage("RoleRecord"),
+    role: "eng",
+    allocated: cpus(allocated),
+    offered: cpus(offered),
+    limit: cpus(limit),
+    limitedToNone,
+  });
+  const rules = (record: ReturnType<typeof role>) => limitsKept(aView({ roles: [record] })).map(({ rule }) => rule);
+  expect(rules(role(1_000, 1_000, 2_000))).toEqual([]);
+  expect(rules(role(1_000, 1_001, 2_000))).toEqual(["limit-exceeded"]);
+  expect(rules(role(3_000, 0, 2_000))).toEqual([]);
+  expect(rules(role(3_000, 5, 0))).toEqual([]);
+  expect(rules(role(0, 5, 0, ["cpu"]))).toEqual(["limit-exceeded"]);
+});
+
+test("a guarantee that could not be kept out of what is free is found", () => {
+  const agents = [{ ...emptyMessage("AgentRecord"), agentId: "a", total: cpus(4_000) }];
+  const role = { ...emptyMessage("RoleRecord"), role: "eng", guarantee: cpus(5_000) };
+  const found = (used: number) => guaranteesCanBeKept(aView({ agents, roles: [{ ...role, allocated: cpus(used) }] }));
+  expect(found(1_000)).toEqual([]);
+  expect(found(999)).toMatchObject([{ rule: "guarantee-at-risk", subject: "cpu" }]);
 });

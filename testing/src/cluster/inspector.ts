@@ -1,4 +1,5 @@
 import {
+  limitsKept,
   noOverCommit,
   noPortTwice,
   resourcesConserved,
@@ -89,7 +90,9 @@ export class Inspector {
   inspect(): Violation[] {
     const view = this.#cluster.master.view();
     const found =
-      view === undefined ? [] : [noOverCommit, resourcesConserved, standingsKept].flatMap((check) => check(view));
+      view === undefined
+        ? []
+        : [noOverCommit, resourcesConserved, standingsKept, limitsKept].flatMap((check) => check(view));
     if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [
       ...found,

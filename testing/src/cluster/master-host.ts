@@ -38,7 +38,8 @@ export class MasterHost {
     const offers = ask(handlers, "Operator.ListOffers", {});
     const tasks = ask(handlers, "Tasks.List", { framework: "", agent: "", includeTerminal: true, prefix: "" });
     const overlays = ask(handlers, "Operator.ListOverlays", {});
-    const parts = [agents, offers, tasks, overlays];
+    const roles = ask(handlers, "Operator.ListRoles", {});
+    const parts = [agents, offers, tasks, overlays, roles];
     return parts.includes(undefined) ? undefined : (Object.assign({}, ...parts) as MasterView);
   }
 
@@ -94,7 +95,7 @@ type Handler = (request: object, peer: object, respond: (result: Result<unknown>
 /** These calls are answered at once. */
 function ask(
   handlers: Handlers,
-  method: "Operator.ListAgents" | "Operator.ListOffers" | "Operator.ListOverlays" | "Tasks.List",
+  method: "Operator.ListAgents" | "Operator.ListOffers" | "Operator.ListOverlays" | "Operator.ListRoles" | "Tasks.List",
   request: object,
 ): unknown {
   const handler = handlers[method] as unknown as Handler | undefined;
