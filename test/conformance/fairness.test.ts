@@ -259,6 +259,9 @@ test("a role that got nothing is told why, agent by agent", async () => {
   expect(offers.reasons).toContainEqual(expect.objectContaining({ reason: "offered", agentCount: 3 }));
   expect(offers.ahead).toEqual([]);
   expect((await cluster.call("Operator.ExplainRole", { role: "other" })).ahead).toMatchObject([{ role: "picky" }]);
+  await cluster.call("Operator.Deactivate", { agentId: "r1" });
+  const closed = await cluster.call("Operator.ExplainRole", { role: "picky" });
+  expect(closed.reasons).toContainEqual(expect.objectContaining({ reason: "agent-inactive", agentCount: 1 }));
   await other.drop();
   await expect(cluster.call("Operator.ExplainRole", { role: "nobody" })).rejects.toMatchObject({ kind: "not-found" });
 });
