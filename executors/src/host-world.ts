@@ -124,7 +124,7 @@ function realNets(
   const owner = ownerOf(dataFolder);
   const ip = new IpBatch();
   const namespaces = new Namespaces(dataFolder, ip);
-  const plugins = { dataFolder, settings: cni, nameOf: (key: string) => namespaces.nameOf(key) };
+  const plugins = { dataFolder, settings: cni, log, nameOf: (key: string) => namespaces.nameOf(key) };
   const bridge =
     settings.driver === "cni"
       ? cniBuilder({ ...plugins, fixed: bridgeChain(dataFolder, settings) })

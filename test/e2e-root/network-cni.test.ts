@@ -352,3 +352,55 @@ testWith(tools, "mode bridge by plugins: both addresses and a port of the host, 
   expect(existsSync(`/sys/class/net/${bridgeOf(fixture.dataFolder)}`)).toBe(false);
   expect(readdirSync(addresses).filter((name) => /^[0-9a-f]+[.:]/.test(name))).toEqual([]);
 });
+
+testWith(
+  ["ip"],
+  "at its start an agent tells the plugins of networks that it owns alone what is valid there, and no others",
+  async () => {
+    const program = (name: string): string => `case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}';;
+ADD) cat > ${here(`${name}.add`)}; echo '{"cniVersion":"1.1.0","ips":[]}';;
+GC) cat > ${here(`${name}.gc`)};;
+esac`;
+    const old = `case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.1.0","supportedVersions":["1.1.0"]}';; ADD) echo '{"cniVersion":"1.1.0","ips":[]}';; esac`;
+    const settings = {
+      ...prepare({ own: program("own"), other: program("other"), old }),
+      ownedNetworks: ["web", "off"],
+    };
+    writeList([{ type: "own", size: 3 }], "1.1.0");
+    writeList([{ type: "other" }], "1.1.0", "shared");
+    writeFileSync(
+      here("net.d/off.conflist"),
+      JSON.stringify({ name: "off", cniVersion: "1.1.0", disableGC: true, plugins: [{ type: "other" }] }),
+    );
+    const start = () => fixture.agentWithNets(["host", "cni/web", "cni/shared"], {}, bridgeDefaults, { cni: settings });
+    const first = await start();
+    const gc = (name: string) => JSON.parse(readFileSync(here(`${name}.gc`), "utf8"));
+    await expect.poll(() => existsSync(here("own.gc"))).toBe(true);
+    await expect.poll(() => gc("own")["cni.dev/valid-attachments"]).toEqual([]);
+    const spec = { command: "sleep", arguments: ["600"] };
+    fixture.master.launch(
+      { taskId: "a", networkMode: "cni/web", spec },
+      { taskId: "b", networkMode: "cni/shared", moreNetworks: [{ mode: "cni/web" }], spec },
+      { taskId: "c", networkMode: "cni/shared", spec },
+    );
+    for (const taskId of ["a", "b", "c"]) await fixture.master.untilState(taskId, TaskState.TASK_RUNNING);
+    await fixture.stop(first, "leave");
+    await start();
+    const keyOf = (taskId: string): string => statusOf(fixture, taskId)?.updateId.split(".")[0] ?? "";
+    const nameOf = (taskId: string): string => `muster-${ownerOf(fixture.dataFolder)}-${keyOf(taskId)}`;
+    await expect.poll(() => gc("own")["cni.dev/valid-attachments"]).toHaveLength(2);
+    expect(gc("own")).toMatchObject({ name: "web", cniVersion: "1.1.0", type: "own", size: 3 });
+    expect(new Set(gc("own")["cni.dev/valid-attachments"])).toEqual(
+      new Set([
+        { containerID: nameOf("a"), ifname: "eth0" },
+        { containerID: nameOf("b"), ifname: "eth1" },
+      ]),
+    );
+    expect(existsSync(here("other.gc"))).toBe(false);
+    for (const taskId of ["a", "b", "c"]) fixture.master.kill(taskId, 0);
+    for (const taskId of ["a", "b", "c"]) await fixture.master.untilState(taskId, TASK_KILLED);
+    await expect.poll(() => pinsOf(fixture.dataFolder), { timeout: 10_000 }).toEqual([]);
+  },
+);

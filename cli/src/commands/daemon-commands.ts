@@ -70,6 +70,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--bridge-mtu <bytes>", help: "size of their packets; the host's if absent" },
       { flags: "--bridge-driver <own|cni>", help: "who makes the bridge: the agent (default), or CNI's plugins" },
       { flags: "--cni-config <folder>", help: "networks of modes cni/NAME (default: /etc/cni/net.d)" },
+      { flags: "--cni-owned <names>", help: "CNI networks that nobody else of the host uses: strays there are freed" },
       { flags: "--cni-path <folders>", help: "their plugins (default: /opt/cni/bin:/usr/lib/cni:/usr/libexec/cni)" },
       {
         flags: "--overlay-ip <address>",

@@ -48,6 +48,7 @@ export const run: CommandModule["run"] = (invocation) => {
       ...cniDefaults,
       configFolder: resolve(settings.cniConfig),
       pluginFolders: settings.cniPath.split(":").filter((folder) => folder !== ""),
+      ownedNetworks: settings.cniOwned.split(",").filter((name) => name !== ""),
     };
     const hostNetworks = hostNetworksOf(settings.hostNetworks);
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));

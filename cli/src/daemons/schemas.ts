@@ -42,6 +42,7 @@ export const schemas = {
       "cni",
     ]),
     cniConfig: textOption("/etc/cni/net.d", "folder of the networks of modes cni/NAME"),
+    cniOwned: textOption("", "CNI networks that nobody else of the host uses, with commas between: strays are freed"),
     cniPath: textOption(
       "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni",
       "folders of their plugins, with colons in between",

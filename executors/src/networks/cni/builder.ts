@@ -1,3 +1,4 @@
+import type { Log } from "@muster/foundation";
 import type { GroupNetwork } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import { UdpFlows } from "../bridge/conntrack.ts";
@@ -8,6 +9,7 @@ import { hasLink } from "../kernel/host.ts";
 import type { NetBuilder, OwnedGroups } from "../kernel/net-builder.ts";
 import { runTool } from "../kernel/run-tool.ts";
 import { yieldWayOut } from "../kernel/ways-back.ts";
+import { collectGarbage, type ValidAttachment } from "./collect.ts";
 import { ConfigFolder, type FoundNetwork } from "./config-folder.ts";
 import { findHostEnd } from "./host-end.ts";
 import { removeLeftovers } from "./leftovers.ts";
@@ -34,6 +36,7 @@ export interface CniBuilderOptions {
   readonly settings: CniSettings;
   /** Absent: networks of the operator, mode "cni/NAME". */
   readonly fixed?: FixedNetwork;
+  readonly log: Log;
   /** The name of a group's namespace; see `Namespaces`. */
   nameOf(key: string): string;
 }
@@ -51,6 +54,9 @@ class CniBuilder implements NetBuilder {
   readonly #link: string | undefined;
   readonly #nameOf: (key: string) => string;
   readonly #find: (mode: string) => Promise<FoundNetwork> | FoundNetwork;
+  /** Absent: one network makes the whole mode. */
+  readonly #configs: ConfigFolder | undefined;
+  readonly #log: Log;
   readonly #records: NetRecords;
   readonly #flows = new UdpFlows();
   readonly #gate = new Gate(chainsMax);
@@ -58,10 +64,14 @@ class CniBuilder implements NetBuilder {
   readonly #mine = new Set<string>();
   readonly #dns = new Map<string, CniResult["dns"]>();
 
-  constructor({ dataFolder, settings, fixed, nameOf }: CniBuilderOptions) {
+  #hasCollected = false;
+
+  constructor({ dataFolder, settings, fixed, nameOf, log }: CniBuilderOptions) {
     const configs = new ConfigFolder(settings.configFolder);
     this.mode = fixed?.mode ?? "cni";
     this.#link = fixed?.link;
+    this.#configs = fixed ? undefined : configs;
+    this.#log = log;
     this.#settings = settings;
     this.#nameOf = nameOf;
     this.#find = fixed ? () => fixed.network : (mode) => configs.find(nameOfMode(mode));
@@ -116,16 +126,29 @@ class CniBuilder implements NetBuilder {
 
   async reconcile(groups: OwnedGroups): Promise<void> {
     await this.#cleanAll((key) => !groups.isOwned(key));
+    await this.#collect(groups.owned());
   }
 
   /** What an earlier life has left is done with here, too: with no group of any mode, nothing is reconciled. */
   async close(): Promise<void> {
     await this.#cleanAll(() => true);
+    await this.#collect([]);
     if (this.#link !== undefined && hasLink(this.#link)) await runTool("ip", ["link", "del", this.#link]);
   }
 
   leave(): Promise<void> {
     return this.#flows.settled();
+  }
+
+  /** Once, before the first network of this life is made: later, one that is being made might be taken for stray. */
+  async #collect(owned: readonly NetSpec[]): Promise<void> {
+    if (this.#hasCollected) return;
+    this.#hasCollected = true;
+    const valid = (name: string): ValidAttachment[] =>
+      owned
+        .filter(({ mode }) => mode === `cni/${name}`)
+        .map((spec) => ({ containerID: this.#nameOf(spec.key), ifname: linkInside(spec) }));
+    if (this.#configs) await collectGarbage(this.#configs, this.#settings, valid, this.#log);
   }
 
   async #cleanAll(isStray: (key: string) => boolean): Promise<void> {

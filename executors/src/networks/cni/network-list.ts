@@ -12,6 +12,8 @@ export interface NetworkList {
   readonly name: string;
   readonly cniVersion: string;
   readonly plugins: readonly PluginConfig[];
+  /** Its author does not want what is not valid to be freed. */
+  readonly disablesGc: boolean;
 }
 
 export interface PluginConfig {
@@ -38,6 +40,7 @@ export function parseNetworkList(text: string, what: string): NetworkList {
   return {
     name,
     cniVersion,
+    disablesGc: root["disableGC"] === true,
     plugins: plugins.map((plugin, index) =>
       readPlugin(asObject(plugin, `${what}: plugins[${index}]`), isSingle ? what : `${what}: plugins[${index}]`),
     ),

@@ -4,6 +4,11 @@ export interface CniSettings {
   readonly configFolder: string;
   /** Folders of the plugins, searched in this order. */
   readonly pluginFolders: readonly string[];
+  /**
+   * Names of networks to which nobody else of this host attaches anything, no other agent and no other runtime: their plugins
+   * are told at the agent's start which attachments are valid, and free all others.
+   */
+  readonly ownedNetworks: readonly string[];
   /** A plugin that runs longer is killed. Milliseconds. */
   readonly pluginTimeoutMs: number;
 }
@@ -11,6 +16,7 @@ export interface CniSettings {
 export const cniDefaults: CniSettings = {
   configFolder: "/etc/cni/net.d",
   pluginFolders: ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"],
+  ownedNetworks: [],
   pluginTimeoutMs: 60_000,
 };
 
