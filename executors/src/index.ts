@@ -15,7 +15,7 @@ export { type HostNetworkRule, parseHostNetworks } from "./ports/host-networks.t
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostNetwork, HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
 export type { ImageConfig, ImageEvents, ImageReady, Images, ImageWish } from "./world/images.ts";
-export type { NetEvents, NetReady, NetSpec, Nets } from "./world/nets.ts";
+export type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "./world/nets.ts";
 export type {
   GrpcTarget,
   HttpTarget,

@@ -271,7 +271,7 @@ class RunningAgent implements Agent {
       unavailable: [...host.unavailable, ...unavailable],
       bootId: this.#deps.proc.bootId,
       networkModes: modes,
-      underlay: host.underlay ?? null,
+      underlay: host.underlay ? { ...host.underlay, knownDigest: this.#deps.nets?.overlaysKnown() ?? "" } : null,
     };
   }
 

@@ -22,11 +22,12 @@ export function overlayNewsFromWire(
 }
 
 function newsOf(change: OverlayChange, field: string): OverlayNews | MusterError | undefined {
-  const { network, subnet, removal, refusal, complete } = change;
+  const { network, subnet, removal, refusal, complete, unchanged } = change;
   if (network) return networkFault(network, `${field}.network`) ?? { type: "network", network: copyNetwork(network) };
   if (subnet) return subnetFault(subnet, `${field}.subnet`) ?? { type: "subnet", subnet: copySubnet(subnet) };
   if (removal) return { type: "removal", network: removal.network, agentId: removal.agentId };
   if (refusal) return { type: "refusal", network: refusal.network, reason: refusal.reason };
+  if (unchanged) return { type: "unchanged" };
   return complete ? { type: "complete" } : undefined;
 }
 

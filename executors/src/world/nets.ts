@@ -53,7 +53,9 @@ export type OverlayNews =
   | { readonly type: "removal"; readonly network: string; readonly agentId: string }
   | { readonly type: "refusal"; readonly network: string; readonly reason: string }
   /** What was told of an earlier session and not since this one began is no more. */
-  | { readonly type: "complete" };
+  | { readonly type: "complete" }
+  /** In place of all that: what was told of an earlier session is what there is. */
+  | { readonly type: "unchanged" };
 
 /** The networks of groups on one host. They outlive the agent, like the tasks in them. */
 export interface Nets {
@@ -65,7 +67,9 @@ export interface Nets {
   build(spec: NetSpec): void;
   /** Removes it, whatever of it there is. `gone` follows. Every process in it has ended. */
   remove(spec: NetSpec): void;
-  /** A master has registered this agent: it is going to tell all of overlay networks anew. */
+  /** Names all that has been told of overlay networks in earlier sessions; empty: nothing. See `overlayDigest`. */
+  overlaysKnown(): string;
+  /** A master has registered this agent: it is going to tell all of overlay networks anew, or that nothing has changed. */
   beginOverlays(agentId: string): void;
   /** `overlay` follows for what changes on this host. */
   tellOverlays(news: readonly OverlayNews[]): void;

@@ -100,8 +100,7 @@ function describeAgent(core: Core, agent: Agent, registration: Registration): vo
   agent.networkModes = registration.networkModes;
   agent.unavailable = unavailableTexts(registration.unavailable);
   const { underlay } = registration;
-  agent.underlay =
-    underlay === null ? undefined : { ip: underlay.ip, ip6: underlay.ip6, backends: [...underlay.backends] };
+  agent.underlay = underlay === null ? undefined : { ...underlay, backends: [...underlay.backends] };
   agent.dynamicPortFirst = registration.dynamicPortFirst;
   agent.dynamicPortLast = registration.dynamicPortLast;
   agent.foreignPorts = new Set();

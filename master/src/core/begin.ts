@@ -41,6 +41,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     withheld: new Set(),
     roleCalls: [],
     overlays: createOverlays(settings.overlays, registry.leases),
+    overlaysDigest: undefined,
     timers: new IndexedHeap(timerBefore),
     changedAgents: new Set(),
     changedFrameworks: new Set(),

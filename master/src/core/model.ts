@@ -90,6 +90,8 @@ export interface MasterState {
   readonly roleCalls: RoleCall[];
   /** By name. */
   readonly overlays: Map<string, Overlay>;
+  /** Of all that agents are told of overlay networks; undefined: not known since something changed. */
+  overlaysDigest: string | undefined;
   /** What is to happen by itself, soonest first. */
   readonly timers: IndexedHeap<Timer>;
   /** Records whose figures have changed since the feed was told. */
@@ -114,7 +116,15 @@ export class Agent {
   networkModes: readonly string[] = [];
   unavailable: readonly string[] = [];
   /** How its host takes part in overlay networks; undefined: it can't. */
-  underlay: { readonly ip: string; readonly ip6: string; readonly backends: readonly string[] } | undefined = undefined;
+  underlay:
+    | {
+        readonly ip: string;
+        readonly ip6: string;
+        readonly backends: readonly string[];
+        /** What it had been told of overlay networks when it registered. */
+        readonly knownDigest: string;
+      }
+    | undefined = undefined;
   state: AgentStateName;
   /** The connection whose word counts; 0 if there is none. */
   connection = 0;

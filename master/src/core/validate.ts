@@ -152,6 +152,8 @@ export function registrationFault(registration: Registration): MusterError | und
     return invalid(`${field}.underlay.ip`, `"${underlay.ip}" is no address`);
   if (underlay !== null && underlay.ip6 !== "" && !ipaddr.IPv6.isValid(underlay.ip6))
     return invalid(`${field}.underlay.ip6`, `"${underlay.ip6}" is no IPv6 address`);
+  if ((underlay?.knownDigest.length ?? 0) > limits.nameLength)
+    return invalid(`${field}.underlay.known_digest`, `must have at most ${limits.nameLength} characters`);
   if ((underlay?.backends.length ?? 0) > limits.backendsPerAgent)
     return invalid(`${field}.underlay.backends`, `must be at most ${limits.backendsPerAgent}`);
   const { dynamicPortFirst: first, dynamicPortLast: last } = registration;

@@ -109,7 +109,7 @@ export class AgentHost {
       unavailable: [],
       hostNetworks: this.processes.networks,
       mayChangeUser: false,
-      underlay: { ip: this.ip, ip6: "", backends: ["vxlan"] },
+      underlay: { ip: this.ip, ip6: "", backends: ["vxlan"], knownDigest: "" },
     };
   }
 }

@@ -3,6 +3,7 @@ import type { Random } from "@muster/foundation";
 import type { OverlaySubnet } from "@muster/proto";
 import type { HostProcesses } from "./host-processes.ts";
 import type { Life } from "./life.ts";
+import { ToldOverlays } from "./told-overlays.ts";
 import type { World } from "./world.ts";
 
 /** One making in so many fails, as that of a network whose subnet is taken would. */
@@ -39,13 +40,18 @@ export class HostNets {
 
   openFor(life: Life): Nets {
     let agentId = "";
+    const told = new ToldOverlays();
     return {
+      overlaysKnown: () => told.digest(),
       beginOverlays: (id) => {
         agentId = id;
+        told.begin();
       },
       tellOverlays: (news) => {
-        for (const one of news)
+        for (const one of news) {
+          told.tell(one);
           if (one.type === "subnet" && one.subnet.agentId === agentId) this.#lease(life, one.subnet);
+        }
       },
       start: (events) => {
         this.#watcher = { life, events };

@@ -31,7 +31,7 @@ export async function findOverlayBackends(probe: string, ip: string, ip6: string
   }
   if (findBird() !== undefined) backends.push("bgp");
   else unavailable.push({ name: "backend/bgp", reason: "bird was not found: apt-get install bird2" });
-  return { underlay: { ip, ip6, backends }, unavailable };
+  return { underlay: { ip, ip6, backends, knownDigest: "" }, unavailable };
 }
 
 /** The program that speaks BGP; undefined: it is not here. */

@@ -80,6 +80,10 @@ class KernelNets implements Nets {
     this.#overlays?.start((name, state) => setImmediate(() => this.#events?.overlay(name, state)), this.#groups);
   }
 
+  overlaysKnown(): string {
+    return this.#overlays?.known() ?? "";
+  }
+
   beginOverlays(agentId: string): void {
     this.#overlays?.begin(agentId);
   }

@@ -1,4 +1,4 @@
-import type { Log } from "@muster/foundation";
+import { type Log, overlayDigest } from "@muster/foundation";
 import type { OverlayNetwork, OverlaySubnet } from "@muster/proto";
 import type { NetSpec, OverlayNews, OverlayState } from "../../world/nets.ts";
 import type { IpBatch } from "../kernel/ip-batch.ts";
@@ -71,9 +71,20 @@ export class OverlayHost {
     this.#coming = new Map();
   }
 
+  /** Names what counts now. */
+  known(): string {
+    const told = [...this.#told.values()];
+    return overlayDigest(
+      told.map(({ network }) => network),
+      told.flatMap(({ subnets }) => [...subnets.values()]),
+    );
+  }
+
   tell(news: readonly OverlayNews[]): void {
     for (const one of news) {
       if (one.type === "complete") this.#completed();
+      // Devices, entries and records are as they should be already.
+      else if (one.type === "unchanged") this.#coming = undefined;
       else if (this.#coming) note(this.#coming, one);
       else this.#change(one);
     }
@@ -208,7 +219,7 @@ function nameOfMode(mode: string): string {
 }
 
 function note(told: Map<string, Told>, one: OverlayNews): void {
-  if (one.type === "complete") return;
+  if (one.type === "complete" || one.type === "unchanged") return;
   if (one.type === "network") {
     const { network } = one;
     const { subnets = new Map(), refusal = "" } = told.get(network.name) ?? {};

@@ -1,4 +1,4 @@
-import { MusterError } from "@muster/foundation";
+import { MusterError, overlayDigest } from "@muster/foundation";
 import type { ListOverlaysResponse, OverlayChange, Registration } from "@muster/proto";
 import { expect, test } from "vitest";
 import { type AgentWire, aGroup, aTask, World } from "../../world.test.fixture.ts";
@@ -7,15 +7,18 @@ import { parseOverlays } from "./network.ts";
 const blue = parseOverlays(["blue 10.244.0.0/22 fd44::/48"]);
 const settings = { overlays: blue, subnetReuseMs: 60_000 };
 
-const at = (ip: string, backends = ["vxlan"]): Partial<Registration> => ({ underlay: { ip, ip6: "", backends } });
+const at = (ip: string, backends = ["vxlan"], knownDigest = ""): Partial<Registration> => ({
+  underlay: { ip, ip6: "", backends, knownDigest },
+});
 
 const newsOf = (agent: AgentWire): OverlayChange[] => agent.all("overlayChanges");
 /** In words: who has what, who has no more, that all is told, and what was refused. */
 const told = (agent: AgentWire): string[] =>
-  newsOf(agent).map(({ network, subnet, removal, refusal, complete }) => {
+  newsOf(agent).map(({ network, subnet, removal, refusal, complete, unchanged }) => {
     if (network) return `network ${network.name}`;
     if (subnet) return `${subnet.agentId} ${subnet.subnet} ${subnet.subnet6} ${subnet.underlayIp}`;
     if (removal) return `without ${removal.agentId}`;
+    if (unchanged) return "unchanged";
     return complete ? "complete" : `refused: ${refusal?.reason}`;
   });
 
@@ -158,4 +161,45 @@ test("what an agent says of its networks later counts", () => {
   agent.say({ update: { resources: null, attributes: [], foreignPorts: [], networks } });
   const known = world.master.state?.agents.get("a-1");
   expect([known?.networkModes, known?.unavailable]).toEqual([["host", "overlay/blue"], ["backend/bgp: no bird"]]);
+});
+
+/** The digest of what an agent has been told so far, as it would say it in its next session. */
+const digestOf = (agent: AgentWire): string => {
+  const subnets = newsOf(agent).flatMap(({ subnet }) => subnet ?? []);
+  const byAgent = new Map(subnets.map((subnet) => [subnet.agentId, subnet]));
+  for (const { removal } of newsOf(agent)) if (removal) byAgent.delete(removal.agentId);
+  return overlayDigest(
+    newsOf(agent).flatMap(({ network }) => network ?? []),
+    byAgent.values(),
+  );
+};
+
+test("after a restart of the master an agent that knows all is told so in one word, and one that does not everything", () => {
+  const world = new World(settings);
+  const one = world.agent("a-1", at("192.0.2.1"));
+  world.agent("a-2", at("192.0.2.2"));
+  const known = digestOf(one);
+  const next = world.restart(settings);
+  const again = next.agent("a-1", at("192.0.2.1", ["vxlan"], known));
+  expect(told(again)).toEqual(["unchanged"]);
+  expect(told(next.agent("a-2", at("192.0.2.2", ["vxlan"], "other")))).toHaveLength(4);
+  // What comes after it is told as ever, and counts from then on.
+  next.agent("a-3", at("192.0.2.3"));
+  expect(told(again)).toEqual(["unchanged", "a-3 10.244.2.0/24 fd44:0:0:2::/64 192.0.2.3"]);
+  again.close();
+  expect(told(next.agent("a-1", at("192.0.2.1", ["vxlan"], known)))).toHaveLength(5);
+});
+
+test("a subnet that is given back, and a network that is set otherwise, are no longer what was known", () => {
+  const world = new World(settings);
+  const one = world.agent("a-1", at("192.0.2.1"));
+  const two = world.agent("a-2", at("192.0.2.2"));
+  const known = digestOf(one);
+  two.say({ leaving: true });
+  const now = digestOf(one);
+  one.close();
+  expect(told(world.agent("a-1", at("192.0.2.1", ["vxlan"], known)))).toHaveLength(3);
+  expect(told(world.agent("a-1", at("192.0.2.1", ["vxlan"], now)))).toEqual(["unchanged"]);
+  const wider = world.restart({ ...settings, overlays: parseOverlays(["blue 10.244.0.0/22 fd44::/48 port=4790"]) });
+  expect(told(wider.agent("a-1", at("192.0.2.1", ["vxlan"], now)))).toHaveLength(3);
 });

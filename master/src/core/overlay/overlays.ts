@@ -1,4 +1,4 @@
-import type { MusterError } from "@muster/foundation";
+import { type MusterError, overlayDigest } from "@muster/foundation";
 import type { OverlayChange, OverlayNetwork, OverlayRecord, OverlaySubnet } from "@muster/proto";
 import { encodeLease, leaseKey, type StoredLease } from "../../registry/records.ts";
 import type { Core } from "../core.ts";
@@ -50,13 +50,33 @@ export function releaseForgotten(core: Core): void {
 export function joinOverlays(core: Core, agent: Agent, session: AgentSession): void {
   if (agent.underlay === undefined || core.state.agentSessions.get(session.connection) !== session) return;
   session.hearsOverlays = true;
+  const { knownDigest } = agent.underlay;
+  if (knownDigest !== "" && knownDigest === presentDigest(core.state)) tell(core, agent, { unchanged: true });
+  else tellEverything(core, agent);
+  for (const overlay of core.state.overlays.values()) lease(core, overlay, agent);
+}
+
+function tellEverything(core: Core, agent: Agent): void {
   for (const overlay of core.state.overlays.values()) {
     tell(core, agent, { network: networkOf(overlay.settings) });
-    for (const lease of overlay.leases.byIndex.values())
-      if (lease.releasedAt === 0 && lease.durable) tell(core, agent, { subnet: subnetOf(overlay, lease) });
+    for (const subnet of toldSubnets(overlay)) tell(core, agent, { subnet });
   }
   tell(core, agent, { complete: true });
-  for (const overlay of core.state.overlays.values()) lease(core, overlay, agent);
+}
+
+function* toldSubnets(overlay: Overlay): Generator<OverlaySubnet> {
+  for (const lease of overlay.leases.byIndex.values())
+    if (lease.releasedAt === 0 && lease.durable) yield subnetOf(overlay, lease);
+}
+
+/** Of all that agents are told. After a restart all of them ask for it, and mostly nothing has changed in between. */
+function presentDigest(state: MasterState): string {
+  const overlays = [...state.overlays.values()];
+  state.overlaysDigest ??= overlayDigest(
+    overlays.map(({ settings }) => networkOf(settings)),
+    overlays.flatMap((overlay) => [...toldSubnets(overlay)]),
+  );
+  return state.overlaysDigest;
 }
 
 /** An agent is gone for good: its subnets are taken back, and given to others last. */
@@ -156,6 +176,7 @@ function store(core: Core, overlay: Overlay, lease: Lease): void {
   const { subnet } = subnetsAt(overlay.settings, lease.index);
   const { index, agentId, underlay, releasedAt, changes } = lease;
   const underlayIps = { underlayIp: underlay.ip, underlayIp6: underlay.ip6 };
+  core.state.overlaysDigest = undefined;
   core.effects.push({
     type: "store",
     key: leaseKey(name, lease.index),
@@ -171,6 +192,7 @@ function refuse(core: Core, agent: Agent, network: string, reason: string): void
 /** O(agents). */
 function tellAll(core: Core, change: Partial<OverlayChange>): void {
   const whole = changeOf(change);
+  core.state.overlaysDigest = undefined;
   for (const session of core.state.agentSessions.values())
     if (session.hearsOverlays && session.agent?.connection === session.connection)
       core.toAgent(session.connection, "overlayChanges", whole, changeBytes);
@@ -182,7 +204,7 @@ function tell(core: Core, agent: Agent, change: Partial<OverlayChange>): void {
 }
 
 function changeOf(change: Partial<OverlayChange>): OverlayChange {
-  return { network: null, subnet: null, removal: null, refusal: null, complete: false, ...change };
+  return { network: null, subnet: null, removal: null, refusal: null, complete: false, unchanged: false, ...change };
 }
 
 function networkOf(settings: OverlaySettings): OverlayNetwork {
