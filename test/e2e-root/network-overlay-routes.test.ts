@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { TaskState } from "@muster/proto";
 import { afterEach, expect } from "vitest";
 import { holdSeconds } from "../../executors/src/networks/overlay/bird-config.ts";
@@ -53,7 +54,7 @@ testWith([...tools, "curl"], "with direct routing, peers on one link need no tun
 
 testWith(
   [...tools, "curl", "bird", "birdc"],
-  "case 48: with BGP the routes come from the peers, and go with a peer that is killed within the hold time",
+  "case 48: with BGP the routes come from the peers, and go with a peer that is killed, or falls silent, within the hold time",
   async () => {
     const [one, two] = await twoHosts({ ...blue, backend: "bgp", port: 1790 });
     const pid = String(two.statusOf("web")?.container?.pid);
@@ -62,6 +63,13 @@ testWith(
     await expect.poll(routes, { timeout: 10_000 }).toEqual(["10.244.2.0/24", "fd44:0:0:2::/64"]);
     expect(curl(one, "10.244.2.2")).toBe(pid);
     expect(curl(one, "[fd44:0:0:2::2]")).toBe(pid);
+    // A peer that falls silent, with nothing that would break its session, is believed until the hold time is over.
+    const cable = (state: "up" | "down"): void => void execFileSync("ip", ["link", "set", two.cable, state]);
+    cable("down");
+    expect(routes()).toEqual(["10.244.2.0/24", "fd44:0:0:2::/64"]);
+    await expect.poll(routes, { timeout: (holdSeconds + 5) * 1_000, interval: 100 }).toEqual(["", ""]);
+    cable("up");
+    await expect.poll(routes, { timeout: 20_000, interval: 100 }).toEqual(["10.244.2.0/24", "fd44:0:0:2::/64"]);
     // BIRD outlives the agent, as tasks do.
     await one.stop("SIGKILL");
     expect(curl(one, "10.244.2.2")).toBe(pid);
@@ -71,5 +79,5 @@ testWith(
     await one.stop("SIGTERM");
     expect(one.processes("bird")).toEqual([]);
   },
-  60_000,
+  90_000,
 );

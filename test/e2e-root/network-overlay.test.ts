@@ -1,3 +1,4 @@
+import { overlayDigest } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { afterAll, afterEach, expect } from "vitest";
 import { httpServer } from "./bridge.support.ts";
@@ -68,6 +69,36 @@ testWith([...tools, "curl"], "case 42: a task reaches one of another host by its
   expect(curl(one, "asks", `[${ip6}]:8080`)).toBe(answer);
   expect(two.statusOf("web")?.container?.ports).toEqual([{ label: "http", number: 0, to: 8080, protocol: "", ip }]);
 });
+
+testWith(
+  tools,
+  "an agent that registers again says what it knows; told that nothing has changed, it leaves all as it is",
+  async () => {
+    const host = lan.host();
+    await host.start();
+    const known = (): string =>
+      host.master.requests.findLast(({ registration }) => registration)?.registration?.underlay?.knownDigest ?? "";
+    expect(known()).toBe("");
+    const peers = [aSubnet(2, "peer-2", "192.0.2.2"), aSubnet(3, "peer-3", "192.0.2.3")];
+    const own = await host.join(1, peers);
+    await expect.poll(() => entriesAbout(host, 3).length, { timeout: 2_000 }).toBeGreaterThan(0);
+    const before = host.entries();
+    const registrations = host.master.registrations;
+    host.master.hangUp();
+    await host.master.until(() => host.master.registrations > registrations, "another registration", 20_000);
+    expect(known()).toBe(overlayDigest([blue], [own, ...peers]));
+    host.master.say(news({ unchanged: true }));
+    // What comes then counts on: a peer more, and one less.
+    host.master.say(
+      news({ subnet: aSubnet(4, "peer-4", "192.0.2.4") }, { removal: { network: "blue", agentId: "peer-3" } }),
+    );
+    await expect.poll(() => entriesAbout(host, 4).length, { timeout: 2_000 }).toBeGreaterThan(0);
+    await expect.poll(() => entriesAbout(host, 3), { timeout: 2_000 }).toEqual([]);
+    const rest = host.entries().filter((line) => !entriesAbout(host, 4).includes(line));
+    expect(rest).toEqual(before.filter((line) => !/10\.244\.3\.|fd44:0:0:3:|:f4:03:/.test(line)));
+    await launchSleeper(host, "still");
+  },
+);
 
 testWith(tools, "case 43: a peer that comes later is known to the kernel within a second", async () => {
   const { one } = await commonGround();

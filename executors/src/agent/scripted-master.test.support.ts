@@ -87,6 +87,11 @@ export class ScriptedMaster {
     return new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve()));
   }
 
+  /** Breaks the agent's session; it comes back by itself. */
+  hangUp(): void {
+    this.#outlet?.end();
+  }
+
   say(fields: Partial<ConnectResponse>): void {
     const header = { epoch: this.epoch, connection: this.sessions, sequence: ++this.#sequence };
     this.#outlet?.send({ ...emptyMessage("ConnectResponse"), header, ...fields });
