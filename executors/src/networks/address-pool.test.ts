@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createAddressPool, releaseAddress, takeAddress, takeThisAddress } from "./address-pool.ts";
+import { createAddressPool, releaseAddress, restoreAddresses, takeAddress, takeThisAddress } from "./address-pool.ts";
 
 test("case 28: an address that was given back is the last to be given again", () => {
   const pool = createAddressPool(4);
@@ -50,4 +50,19 @@ test("no address has two holders, none is lost, and every free one can be had", 
       expect(takeAddress(pool, "one more")).toBeUndefined();
     }),
   );
+});
+
+test("after a restart the address that was given back last comes last, as before", () => {
+  const pool = createAddressPool(6);
+  takeThisAddress(pool, 2, "lives");
+  restoreAddresses(pool, [4, 1]);
+  const order = ["a", "b", "c", "d", "e", "f"].map((taker) => takeAddress(pool, taker));
+  // First what was never given, then what nobody remembers, then in the order of release.
+  expect(order).toEqual([5, 6, 3, 4, 1, undefined]);
+});
+
+test("numbers beyond a pool that has become smaller are left out", () => {
+  const pool = createAddressPool(2);
+  restoreAddresses(pool, [9, 1]);
+  expect(["a", "b", "c"].map((taker) => takeAddress(pool, taker))).toEqual([2, 1, undefined]);
 });

@@ -49,3 +49,18 @@ export function releaseAddress(pool: AddressPool, index: number, taker: string):
   pool.held.delete(index);
   if (index < pool.next) pool.released.add(index);
 }
+
+/**
+ * Goes on where an earlier life of the agent stopped, when all that are held are taken: `released` are numbers that were given
+ * back, the one that has been free for longest first. What is not known of numbers below them has been free for longer.
+ * O(the highest number).
+ */
+export function restoreAddresses(pool: AddressPool, released: readonly number[]): void {
+  let highest = 0;
+  for (const index of [...pool.held.keys(), ...released]) if (index <= pool.count) highest = Math.max(highest, index);
+  pool.next = highest + 1;
+  const known = new Set(released);
+  for (let index = 1; index <= highest; index++)
+    if (!pool.held.has(index) && !known.has(index)) pool.released.add(index);
+  for (const index of released) if (index > 0 && index <= highest && !pool.held.has(index)) pool.released.add(index);
+}

@@ -1,5 +1,5 @@
 import type { AssignedPort, PortRequest, Unavailable } from "@muster/proto";
-import { type AddressPool, createAddressPool, takeThisAddress } from "../../networks/address-pool.ts";
+import { type AddressPool, createAddressPool, restoreAddresses, takeThisAddress } from "../../networks/address-pool.ts";
 import { groupAddress, groupsIn, parseSubnet } from "../../networks/subnets.ts";
 import type { OverlayState } from "../../world/nets.ts";
 import type { AgentState, Group } from "./model.ts";
@@ -28,9 +28,29 @@ export function overlayChanged(context: Context, name: string, overlay: OverlayS
         for (const { mode, subnets, addressIndex } of placesOf(group))
           if (mode === `${family}${name}` && sameSubnets(subnets, overlay.subnets))
             takeThisAddress(pool, addressIndex, group.key);
+    restoreAddresses(pool, releasedAddresses(state, `${family}${name}`, overlay.subnets));
     state.overlays.set(name, { subnets: overlay.subnets, pool, reason: "" });
   }
   effects.push({ type: "tell-networks" });
+}
+
+/**
+ * Numbers of addresses in a network that groups had which have ended since, the one that has been free for longest first; as
+ * far back as there are records of them. Without subnets: of all networks that share the agent's own addresses. O(groups).
+ */
+export function releasedAddresses(state: AgentState, mode: string, subnets: readonly string[]): number[] {
+  const found: { index: number; at: number }[] = [];
+  for (const group of state.groups.values()) {
+    if (!group.released) continue;
+    const at = Math.max(0, ...group.tasks.map(({ latest }) => latest?.at ?? 0));
+    for (const place of placesOf(group))
+      if (place.addressIndex > 0 && (mode === "" || place.mode === mode) && sameSubnets(place.subnets, subnets))
+        found.push({ index: place.addressIndex, at });
+  }
+  // Of a number that several had, the latest end counts.
+  const latest = new Map<number, number>();
+  for (const { index, at } of found) latest.set(index, Math.max(at, latest.get(index) ?? 0));
+  return [...latest].sort(([, one], [, other]) => one - other).map(([index]) => index);
 }
 
 /** Where an address in one of a group's networks comes from; undefined: from nowhere, now. */

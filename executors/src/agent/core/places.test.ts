@@ -8,6 +8,7 @@ import { createState } from "./create-state.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
 import { type AgentState, plainNetwork } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { stateRecord } from "./recover.ts";
 import { step } from "./step.ts";
 
 const config = {
@@ -120,4 +121,30 @@ test("statuses tell the addresses of all networks, and checks go to the one that
       { mode: "overlay/blue", link: "eth1", ips: ["10.244.1.2", "fd44:0:0:1::2"] },
     ],
   });
+});
+
+test("an agent that starts again remembers which addresses were given back last, in each network", () => {
+  const before = aState();
+  const groups = ["a", "b"].map((id) => launch(before, id));
+  act(before, { type: "kill", frameworkId: "f", taskId: "a", graceMs: 0, reason: 11 });
+  const found = groups.flatMap((group) =>
+    group
+      ? [
+          {
+            key: group.key,
+            intent: JSON.parse(JSON.stringify(intentRecord(before, group))),
+            damaged: false,
+            states: new Map(group.tasks.map((task, index) => [index, JSON.parse(JSON.stringify(stateRecord(task)))])),
+          },
+        ]
+      : [],
+  );
+  const state = createState(config, { first: 20_000, last: 20_019, reuseAfterMs: 60_000 }, seededRandom("core"), 0);
+  act(state, { type: "recovered", groups: found });
+  act(state, { type: "overlay", name: "blue", state: { subnets } });
+  const next = ["c", "d"].map((id) => launch(state, id));
+  expect(next.map((group) => [group?.addressIndex, group?.more[0]?.addressIndex])).toEqual([
+    [3, 3],
+    [1, 1],
+  ]);
 });

@@ -1,5 +1,5 @@
 import { findDriver } from "../../drivers/drivers.ts";
-import { takeThisAddress } from "../../networks/address-pool.ts";
+import { restoreAddresses, takeThisAddress } from "../../networks/address-pool.ts";
 import { takePort } from "../../ports/allocator.ts";
 import { emptySpec, emptyTaskInfo } from "../empty.ts";
 import { endOrphans } from "./executor-end.ts";
@@ -17,6 +17,7 @@ import {
   type Task,
 } from "./model.ts";
 import { netSpec } from "./net.ts";
+import { releasedAddresses } from "./overlays.ts";
 import { placesOf } from "./places.ts";
 import { restartDelayMsMax } from "./restart.ts";
 import { type Context, resendDelayMsFirst } from "./status.ts";
@@ -53,6 +54,7 @@ export function recover(context: Context, found: readonly FoundGroup[]): void {
       if (group.damaged || findDriver(task.spec.driver)?.image) task.image = { name: "kept" };
     }
   }
+  restoreAddresses(state.addresses, releasedAddresses(state, "", []));
   for (const group of open) if (isServed(group)) rebind(context, group, states.get(group));
   const withImages = open.flatMap(({ tasks }) => tasks.filter(({ image }) => image.name === "kept"));
   context.effects.push({ type: "keep-images", ids: withImages.map(({ id }) => id) });
