@@ -113,7 +113,7 @@ async function failure(taskId: string): Promise<string> {
 
 async function gone(): Promise<void> {
   await expect
-    .poll(() => ({ pins: pinsOf(fixture.dataFolder), rules: rules(), addresses: addresses() }))
+    .poll(() => ({ pins: pinsOf(fixture.dataFolder), rules: rules(), addresses: addresses() }), { timeout: 10_000 })
     .toEqual(nothing);
 }
 
