@@ -178,6 +178,10 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   await run(write("shown", { script: "echo hello; exec sleep 300" }));
   const periodic = { type: "batch", script: "true", job: 'periodic { cron = "0 4 * * *" }' };
   await run(write("nightly", periodic));
+  const canary = { script: "exec sleep 300", group: `update {\n canary = 1\n min_healthy_time = "0s"\n }` };
+  await run(write("canaried", canary));
+  await run(write("canaried", { ...canary, script: "exec sleep 301" }));
+  await cluster.muster("job", "run", "--detach", write("huge", { script: "true", memory: 900_000_000 }));
   const file = "shown.hcl";
   const { instances } = await cluster.job("shown");
   const task = instances[0]?.id ?? "";
@@ -195,6 +199,12 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "job scale": ["shown=1"],
     "job stop": ["shown", "--yes"],
     "job history": ["shown"],
+    "job deployments": ["shown"],
+    "job promote": ["canaried"],
+    "job pause": ["huge"],
+    "job resume": ["huge"],
+    "job cancel": ["huge"],
+    "job revert": ["shown", "1", "--detach"],
     "job logs": ["shown"],
     "job exec": ["shown", "--", "echo", "hi"],
     "job force": ["nightly"],

@@ -7,7 +7,8 @@ import type { SubscribeRequest, SubscribeResponse, TaskRecord } from "@muster/pr
 import { createServices } from "@muster/services";
 import { Inspector, masterAddress, type Program, SimCluster } from "@muster/testing";
 
-type Unary = "Jobs.Run" | "Jobs.Get" | "Jobs.Stop" | "Jobs.Scale" | "Jobs.Runs" | "Jobs.Force" | "Jobs.History";
+type Unary =
+  `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
 
 export interface LabOptions {
   readonly seed?: number;

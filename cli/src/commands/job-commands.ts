@@ -1,18 +1,15 @@
 import type { CommandSpec, OptionSpec } from "../command.ts";
 import { exitCode } from "../exit-codes.ts";
+import { deploymentCommands } from "./deployment-commands.ts";
 import { callExits, localExits, waitExits } from "./exits.ts";
+import { nameArgument, waiting } from "./job-arguments.ts";
 import { execDetails, execExitNotes, execExits, execOptions, logDetails, logOptions } from "./task-commands.ts";
 
 const variables: readonly OptionSpec[] = [
   { flags: "--var <name=value>", help: "set a variable of the jobspec; may be repeated", repeat: true },
   { flags: "--var-file <file>", help: "read variables from a file; may be repeated", repeat: true },
 ];
-const waiting: readonly OptionSpec[] = [
-  { flags: "--detach", help: "do not wait until it is healthy" },
-  { flags: "--timeout <duration>", help: "stop waiting after so long, for instance 90s or 5m; the job goes on" },
-];
 const yes: OptionSpec = { flags: "-y, --yes", help: "do not ask" };
-const nameArgument = { name: "<name>", help: "name of the job, or a beginning that only it has" };
 const fileArgument = { name: "<file>", help: "jobspec in HCL or JSON; - reads standard input" };
 const checkVersion: readonly OptionSpec[] = [
   { flags: "--check-version <version>", help: "refuse unless this is the job's version now; 0: it must be new" },
@@ -261,4 +258,4 @@ const inspecting: readonly CommandSpec[] = [
 ];
 
 /** `muster job …` */
-export const jobCommands: readonly CommandSpec[] = [...writing, ...running, ...inspecting];
+export const jobCommands: readonly CommandSpec[] = [...writing, ...running, ...deploymentCommands, ...inspecting];

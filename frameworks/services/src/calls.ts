@@ -9,7 +9,8 @@ import {
   type StateWrite,
 } from "@muster/framework-sdk";
 import { canonicalJson } from "@muster/jobspecs";
-import type { JobEntry, Now, ServicesState } from "./core/model.ts";
+import { type Change, JobChanges } from "./changes.ts";
+import type { JobEntry, JobVersionEntry, Now, ServicesState } from "./core/model.ts";
 import { planRun } from "./core/plan.ts";
 import {
   checkVersion,
@@ -22,9 +23,7 @@ import {
 } from "./core/proposals.ts";
 import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/report.ts";
 import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
-
-/** Changes of one job that may wait for one another. */
-const queuedChangesMax = 100;
+import { DeploymentCalls } from "./deployment-calls.ts";
 
 /** What calls need of the framework that they are made to. */
 export interface CallContext {
@@ -42,11 +41,23 @@ export interface CallContext {
 /** The framework's side of `Jobs`. Changes are durable before they are answered, and one after another for each job. */
 export class JobCalls {
   readonly #context: CallContext;
-  readonly #queues = new Map<string, (() => void)[]>();
+  readonly #changes: JobChanges;
   readonly #takingBack = new Set<string>();
+  readonly deployments: DeploymentCalls;
 
   constructor(context: CallContext) {
     this.#context = context;
+    this.#changes = new JobChanges(context);
+    this.deployments = new DeploymentCalls({
+      state: context.state,
+      changes: this.#changes,
+      now: () => context.now(),
+      find: (name) => this.#find(name),
+      goBack: (entry, good) => {
+        const proposal = this.#goBack(entry, good);
+        return { change: this.#proposed(proposal), version: proposal.current.record.version };
+      },
+    });
   }
 
   handlers(): JobHandlers {
@@ -63,7 +74,7 @@ export class JobCalls {
         const { source = "", checkVersion: wanted } = request.job ?? {};
         const answer = (version: number, changed: boolean): void =>
           reply.send({ version, changed, warnings: jobWarnings(job) });
-        this.#change(job.id, reply, (apply) => {
+        this.#changes.change(job.id, reply, (apply) => {
           const present = state.jobs.get(job.id);
           checkVersion(present, wanted);
           if (present && !present.isStopped && present.current.record.definition === definition) {
@@ -77,11 +88,11 @@ export class JobCalls {
             { job, definition, source, cause: "run" },
             this.#context.now(),
           );
-          apply(proposal, () => answer(proposal.current.record.version, true));
+          apply(this.#proposed(proposal), () => answer(proposal.current.record.version, true));
         });
       },
       Stop: (request, reply) => {
-        this.#change(request.name, reply, (apply) => {
+        this.#changes.change(request.name, reply, (apply) => {
           const entry = this.#find(request.name);
           const taskCount = [...entry.instances.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
           if (entry.isStopped && (entry.isPurged || !request.purge)) {
@@ -91,11 +102,12 @@ export class JobCalls {
           const { job, record } = entry.current;
           const made = { job, definition: record.definition, source: record.source, cause: "stop" } as const;
           const ends = { isStopped: true, isPurged: request.purge };
-          apply(proposeVersion(state, entry.name, made, this.#context.now(), ends), () => reply.send({ taskCount }));
+          const proposal = proposeVersion(state, entry.name, made, this.#context.now(), ends);
+          apply(this.#proposed(proposal), () => reply.send({ taskCount }));
         });
       },
       Scale: (request, reply) => {
-        this.#change(request.name, reply, (apply) => {
+        this.#changes.change(request.name, reply, (apply) => {
           const entry = this.#find(request.name);
           if (entry.isStopped) throw new MusterError("wrong-state", `job ${entry.name} is stopped: run it first`);
           const { job, before } = scaledJob(entry, request.group, request.count);
@@ -108,26 +120,20 @@ export class JobCalls {
           const { source } = entry.current.record;
           const made = { job, definition: canonicalJson(job), source, cause: "scale" } as const;
           const proposal = proposeVersion(state, entry.name, made, this.#context.now());
-          apply(proposal, () => answer(proposal.current.record.version));
+          apply(this.#proposed(proposal), () => answer(proposal.current.record.version));
         });
       },
       Revert: (request, reply) => {
-        this.#change(request.name, reply, (apply) => {
+        this.#changes.change(request.name, reply, (apply) => {
           const entry = this.#find(request.name);
           const old = [entry.current, ...entry.history].find(({ record }) => record.version === request.version);
           if (old === undefined)
             throw new MusterError("not-found", `job ${entry.name} has no version ${request.version}`, {
               field: "version",
             });
-          const { definition, source } = old.record;
           checkJob(old.job, roles);
-          const proposal = proposeVersion(
-            state,
-            entry.name,
-            { job: old.job, definition, source, cause: "revert" },
-            this.#context.now(),
-          );
-          apply(proposal, () => reply.send({ version: proposal.current.record.version }));
+          const proposal = this.#goBack(entry, old);
+          apply(this.#proposed(proposal), () => reply.send({ version: proposal.current.record.version }));
         });
       },
       List: (request, reply) => {
@@ -146,6 +152,7 @@ export class JobCalls {
         const entry = this.#find(request.name);
         reply.send({ versions: [entry.current, ...entry.history].map(jobVersion) });
       },
+      ...this.deployments.handlers(),
       Watch: (request, reply) => {
         const entry = this.#find(request.name);
         reply.send({ job: this.#status(entry) });
@@ -165,17 +172,28 @@ export class JobCalls {
     this.#takingBack.add(name);
     const over = (): void => void this.#takingBack.delete(name);
     const nobody: Replier<never> = { send: () => {}, end: () => {}, refuse: over };
-    this.#change(name, nobody, (apply) => {
+    this.#changes.change(name, nobody, (apply) => {
       const entry = this.#find(name);
       const good = entry.isOverdue ? lastGood(entry) : undefined;
       if (good === undefined) {
         apply(undefined, over);
         return;
       }
-      const { definition, source } = good.record;
-      const made = { job: good.job, definition, source, cause: "revert" } as const;
-      apply(proposeVersion(this.#context.state, name, made, this.#context.now()), over);
+      apply(this.#proposed(this.#goBack(entry, good)), over);
     });
+  }
+
+  #goBack(entry: JobEntry, { record, job }: JobVersionEntry): Proposal {
+    const { definition, source } = record;
+    const made = { job, definition, source, cause: "revert" } as const;
+    return proposeVersion(this.#context.state, entry.name, made, this.#context.now());
+  }
+
+  #proposed(proposal: Proposal): Change {
+    return {
+      writes: proposal.writes,
+      made: (stateVersion) => void commit(this.#context.state, proposal, stateVersion),
+    };
   }
 
   #find(name: string): JobEntry {
@@ -197,53 +215,5 @@ export class JobCalls {
     this.#context.state.restartsChanged.add(entry.name);
     this.#context.state.dirty.add(entry.name);
     this.#context.changed();
-  }
-
-  /** One change of a job after another: each sees what the one before it has made. */
-  #change<T>(
-    name: string,
-    reply: Replier<T>,
-    decide: (apply: (proposal: Proposal | undefined, answer: () => void) => void) => void,
-  ): void {
-    const queue = this.#queues.get(name);
-    const run = (): void => {
-      try {
-        decide((proposal, answer) => this.#apply(name, proposal, reply, answer));
-      } catch (error) {
-        reply.refuse(MusterError.from(error));
-        this.#next(name);
-      }
-    };
-    if (queue === undefined) {
-      this.#queues.set(name, []);
-      run();
-    } else if (queue.length < queuedChangesMax) queue.push(run);
-    else
-      reply.refuse(
-        new MusterError("too-many", `${queuedChangesMax} changes of job ${name} wait`, { retryAfterMs: 1_000 }),
-      );
-  }
-
-  #apply<T>(name: string, proposal: Proposal | undefined, reply: Replier<T>, answer: () => void): void {
-    if (proposal === undefined) {
-      answer();
-      this.#next(name);
-      return;
-    }
-    this.#context.transact(proposal.writes, (result) => {
-      if (result.ok) {
-        commit(this.#context.state, proposal, result.value[0] ?? 0);
-        this.#context.changed();
-        answer();
-      } else reply.refuse(result.error);
-      this.#next(name);
-    });
-  }
-
-  #next(name: string): void {
-    const queue = this.#queues.get(name);
-    const next = queue?.shift();
-    if (next) next();
-    else this.#queues.delete(name);
   }
 }

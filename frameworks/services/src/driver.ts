@@ -20,6 +20,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import { JobCalls } from "./calls.ts";
+import { awaitsPromotion, isHeld, noteEnd } from "./core/deployments.ts";
 import { launchWants } from "./core/launching.ts";
 import { jobsToMove, leavingAgents } from "./core/leaving.ts";
 import { emptyState, type JobEntry, type Now, type ServicesState, type Want } from "./core/model.ts";
@@ -289,11 +290,10 @@ class Framework implements Services {
     }
     if (plan.wants.length > 0) this.#wants.set(name, plan.wants);
     if (plan.wakeAtMs !== undefined) this.#wakes.set(name, plan.wakeAtMs);
-    if (plan.isStable && !entry.current.record.stable) {
-      entry.current.record.stable = true;
-      this.#keep(name, [versionWrite(name, entry.current.record)]);
-    }
+    if (noteEnd(entry, plan.isStable, now)) this.#keep(name, [versionWrite(name, entry.current.record)]);
     if (entry.isOverdue && lastGood(entry)) this.#calls.takeBack(name);
+    if (plan.promotesItself && awaitsPromotion(entry) && !isHeld(entry.current))
+      this.#calls.deployments.promoteByItself(name);
     if (entry.isPurged && entry.instances.size === 0 && this.state.isReconciled) this.#purge(entry);
   }
 

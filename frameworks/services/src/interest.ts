@@ -23,8 +23,8 @@ export class RoleInterest {
     const wanting = new Set<string>();
     const fresh = new Set<string>();
     const seen = new Set<string>();
-    for (const { entry, group, slot, role } of wants) {
-      const key = `${entry.name}/${entry.current.record.version}/${slotKey(group.name, slot.index)}`;
+    for (const { entry, version, group, slot, role } of wants) {
+      const key = `${entry.name}/${version.record.version}/${slotKey(group.name, slot.index)}`;
       wanting.add(role);
       seen.add(key);
       if (!this.#seen.has(key)) fresh.add(role);

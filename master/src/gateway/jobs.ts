@@ -24,6 +24,8 @@ type ByName =
   | "Jobs.Force"
   | "Jobs.Revert"
   | "Jobs.Promote"
+  | "Jobs.Deployments"
+  | "Jobs.Steer"
   | "Jobs.Dispatch";
 
 /** Relays each call to the framework that takes care of the job. The master keeps nothing about jobs. */
@@ -42,11 +44,18 @@ export function serveJobs(owners: Owners, timeoutMs: number): JobHandlers {
     "Jobs.Force": byName("Jobs.Force"),
     "Jobs.Revert": byName("Jobs.Revert"),
     "Jobs.Promote": byName("Jobs.Promote"),
+    "Jobs.Deployments": byName("Jobs.Deployments"),
+    "Jobs.Steer": byName("Jobs.Steer"),
     "Jobs.Dispatch": byName("Jobs.Dispatch"),
     "Jobs.List": relay.list(),
     "Jobs.Watch": relay.watch(),
     "Jobs.Serve": (outlet) => owners.serve(outlet),
   };
+}
+
+/** Its owner may also lack a part of a job that it has: a group, a version. */
+function isNobodysJob({ kind, field }: MusterError): boolean {
+  return kind === "not-found" && (field === undefined || field === "" || field === "name");
 }
 
 class JobRelay {
@@ -162,7 +171,7 @@ class JobRelay {
           this.#ask(owner, method as "Jobs.Get", request, peer, (result) => {
             if (over) return;
             if (result.ok) return finish(result);
-            if (result.error.kind !== "not-found") worst ??= result.error;
+            if (!isNobodysJob(result.error)) worst ??= result.error;
             if (--open === 0) finish({ ok: false, error: worst ?? this.#nobodyHas(request.name) });
           }),
         );

@@ -25,6 +25,8 @@ export const methodRules: Readonly<Record<ServedMethod, MethodRule>> = {
   "Jobs.Force": { right: "job:dispatch" },
   "Jobs.Revert": { right: "job:submit" },
   "Jobs.Promote": { right: "job:promote" },
+  "Jobs.Deployments": { right: "job:read" },
+  "Jobs.Steer": { right: "job:promote" },
   "Jobs.Dispatch": { right: "job:dispatch" },
   "Jobs.Serve": { right: "framework:register" },
   "Tasks.List": { right: "task:read" },

@@ -1,6 +1,7 @@
 import { Health, type JobInstance, JobState, type JobStatus, type JobSummary, TaskState } from "@muster/proto";
 import { enumName, enumWord } from "../../output/states.ts";
 import { rfc3339 } from "../../output/times.ts";
+import { deploymentJson } from "./deployment-words.ts";
 
 /** A job as `job status --json` prints it. Scripts rely on these names. */
 export interface JobJson {
@@ -16,6 +17,8 @@ export interface JobJson {
   /** What stands in the way; empty if nothing does. */
   readonly message: string;
   readonly rejections: readonly RejectionJson[];
+  /** The roll-out of its version; null where there is none. */
+  readonly deployment: ReturnType<typeof deploymentJson> | null;
 }
 
 export interface InstanceJson {
@@ -57,6 +60,7 @@ export function jobJson(job: JobStatus): JobJson {
       agent: agentName || agentId,
       reason,
     })),
+    deployment: job.deployment ? deploymentJson(job.deployment) : null,
   };
 }
 

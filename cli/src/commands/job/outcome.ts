@@ -2,12 +2,17 @@ import type { JobStatus } from "@muster/proto";
 import type { Output } from "../../output/output.ts";
 import { groupsOfSeveral, instanceName, summaryOf } from "./describe.ts";
 import { obstacleLines, reasonText } from "./show.ts";
-import type { Outcome } from "./wait.ts";
+import { awaitsPromotion, type Outcome } from "./wait.ts";
 
 /** The last words of a command that waited. */
 export function showOutcome(out: Output, name: string, outcome: Outcome, job: JobStatus | undefined): void {
   const summary = job === undefined ? undefined : summaryOf(job);
   const part = summary === undefined ? "" : ` ${summary.healthy}/${summary.desired} healthy`;
+  if (outcome === "reached" && job && awaitsPromotion(job, 0)) {
+    out.line(`${out.style.paint("green", "ok")} ${name}${part}: its canaries are healthy and wait to be promoted`);
+    out.next(`muster job promote ${name}`);
+    return;
+  }
   if (outcome === "reached") {
     const word = summary?.type === "batch" || summary?.type === "sysbatch" ? " complete" : part;
     out.line(`${out.style.paint("green", "ok")} ${name}${word}${addresses(job)}`);

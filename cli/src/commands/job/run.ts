@@ -7,7 +7,7 @@ import { compileOrFail, readSource } from "./compile.ts";
 import { jobJson, summaryOf } from "./describe.ts";
 import { showOutcome } from "./outcome.ts";
 import { submissionOf } from "./submission.ts";
-import { hasFailed, isSettled, outcomeCodes, type WaitResult, waitForJob } from "./wait.ts";
+import { awaitsPromotion, hasFailed, isSettled, outcomeCodes, type WaitResult, waitForJob } from "./wait.ts";
 
 export const run: CommandModule["run"] = async (invocation) => {
   const { out, options } = invocation;
@@ -37,7 +37,7 @@ export const run: CommandModule["run"] = async (invocation) => {
   });
 };
 
-/** Follows a job that was taken in, until this version is healthy or complete. */
+/** Follows a job that was taken in, until this version is healthy or complete, or its canaries wait for people. */
 export function waitUntilHealthy(
   client: Client,
   out: Output,
@@ -48,7 +48,7 @@ export function waitUntilHealthy(
   return waitForJob(client, out, {
     name,
     timeoutMs,
-    reached: (job) => isSettled(job, version),
+    reached: (job) => isSettled(job, version) || awaitsPromotion(job, version),
     failed: (job) => summaryOf(job).version >= version && hasFailed(job),
   });
 }

@@ -1,8 +1,16 @@
-import { type AgentRejection, type JobInstance, JobState, type JobStatus, TaskState } from "@muster/proto";
+import {
+  type AgentRejection,
+  DeploymentState,
+  type JobInstance,
+  JobState,
+  type JobStatus,
+  TaskState,
+} from "@muster/proto";
 import type { Output } from "../../output/output.ts";
 import { enumWord, stateText } from "../../output/states.ts";
 import { table } from "../../output/table.ts";
 import { spanText, timeText } from "../../output/times.ts";
+import { deploymentWord, groupText } from "./deployment-words.ts";
 import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy, summaryOf } from "./describe.ts";
 
 /** Prints a job for people: a head, its instances, and what stands in the way. */
@@ -16,6 +24,12 @@ export function showJob(job: JobStatus, out: Output, nowMs: number): void {
       `submitted ${timeText(summary.submittedAt, nowMs, out.isTerminal)}`,
   );
   if (summary.nextRunAt !== 0) out.line(`next run ${timeText(summary.nextRunAt, nowMs, out.isTerminal)}`);
+  const { deployment } = job;
+  if (deployment && deployment.state !== DeploymentState.DEPLOYMENT_STATE_SUCCESSFUL) {
+    const reason = deployment.reason === "" ? "" : `  ${deployment.reason}`;
+    const word = stateText(deploymentWord(deployment), style);
+    out.line(`deployment  ${word}  ${deployment.groups.map(groupText).join("; ")}${reason}`);
+  }
   if (job.instances.length > 0) {
     out.line();
     out.line(instancesTable(job, out, nowMs));

@@ -1,4 +1,4 @@
-import { JobState, type JobStatus, TaskState } from "@muster/proto";
+import { DeploymentState, JobState, type JobStatus, TaskState } from "@muster/proto";
 import { toCliError } from "../../cli-error.ts";
 import { type Client, message } from "../../connect/client.ts";
 import { deadline, onInterrupt } from "../../connect/interrupt.ts";
@@ -117,6 +117,15 @@ export function isSettled({ summary }: JobStatus, version: number): boolean {
     (summary.type === "service" || summary.type === "system") &&
     summary.updated >= summary.desired &&
     summary.running <= summary.desired
+  );
+}
+
+/** Its canaries are healthy, and nothing goes on before somebody promotes them. */
+export function awaitsPromotion({ deployment }: JobStatus, version: number): boolean {
+  return (
+    deployment !== null &&
+    deployment.version >= version &&
+    deployment.state === DeploymentState.DEPLOYMENT_STATE_AWAITING_PROMOTION
   );
 }
 

@@ -14,6 +14,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import { canonicalJson, compileJob } from "@muster/jobspecs";
+import { noteEnd } from "./deployments.ts";
 import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
 import { commit, proposeVersion } from "./proposals.ts";
@@ -121,6 +122,7 @@ export class SmallWorld {
   settle(): void {
     for (const entry of this.state.jobs.values()) {
       const plan = planJob(this.state, entry, this.now, this.agents);
+      noteEnd(entry, plan.isStable, this.now);
       for (const instance of plan.kills) this.#kill(instance);
       for (const instance of plan.ends) {
         instance.isEnding = true;

@@ -18,7 +18,7 @@ import { isPassing } from "@muster/jobspecs";
 import { buildLaunch } from "./build.ts";
 import { makeInstanceId, makeLaunchId } from "./ids.ts";
 import { isLeavingOffer } from "./leaving.ts";
-import { type Instance, type JobEntry, type Now, type ServicesState, slotKey, type Want } from "./model.ts";
+import { type Instance, type JobEntry, type Now, type ServicesState, slotKeyOf, type Want } from "./model.ts";
 
 /** What to do with the offers of one agent and role. */
 export interface Answer {
@@ -142,11 +142,11 @@ export function pinnedNeed({ need, slot }: Want): Need {
 /** Books a new instance and builds its launch. */
 function launch(state: ServicesState, want: Want, agentId: string, agentName: string, now: Now): LaunchGroup {
   const { entry, group, slot } = want;
-  const version = entry.current.record.version;
+  const { version } = want.version.record;
   const instanceId = makeInstanceId(state.epoch, ++state.launchCount);
   const launchId = makeLaunchId(version, instanceId);
-  const made = buildLaunch(entry.current.job, group, { index: slot.index, version, instanceId, launchId });
-  const checked = entry.current.checked.get(group.name) ?? [];
+  const made = buildLaunch(want.version.job, group, { index: slot.index, version, instanceId, launchId });
+  const checked = want.version.checked.get(group.name) ?? [];
   const instance: Instance = {
     id: instanceId,
     launchId,
@@ -189,6 +189,6 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     state.byTask.set(taskId, instance);
   }
   entry.instances.set(instance.id, instance);
-  entry.waiting.delete(slotKey(group.name, slot.index));
+  entry.waiting.delete(slotKeyOf(entry, want.version, group.name, slot.index));
   return made;
 }

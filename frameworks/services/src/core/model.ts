@@ -10,6 +10,19 @@ export interface Now {
 /** What was done to a job to make a version. */
 export type VersionCause = "run" | "scale" | "stop" | "revert";
 
+export type DeploymentStatus = "running" | "paused" | "failed" | "cancelled" | "successful";
+
+/** How the roll-out of a version stands, as it is kept with it. */
+export interface DeploymentRecord {
+  readonly status: DeploymentStatus;
+  /** For people. */
+  readonly reason: string;
+  /** Groups whose canaries were accepted. */
+  readonly promoted: readonly string[];
+  /** Milliseconds since the epoch; 0: it goes on, or that is not known. */
+  readonly endedAt: number;
+}
+
 /** One version of a job, as it is kept. */
 export interface VersionRecord {
   readonly version: number;
@@ -22,6 +35,8 @@ export interface VersionRecord {
   readonly source: string;
   /** All its instances were healthy once. */
   stable: boolean;
+  /** Absent: nobody has said anything of its roll-out yet. */
+  deployment?: DeploymentRecord;
 }
 
 /** One version, ready to be worked with. */
@@ -143,6 +158,8 @@ export interface JobEntry {
   progress: { settledCount: number; sinceMs: number } | undefined;
   /** The current version came no further for as long as it may. */
   isOverdue: boolean;
+  /** Of the current version: canaries that come first in all groups together, and how many of them have proved themselves. */
+  canaries: { readonly wanted: number; readonly settled: number };
   /** Made by this process: no task of an earlier one can exist. */
   isNew: boolean;
   readonly instances: Map<string, Instance>;
@@ -157,6 +174,8 @@ export interface JobEntry {
 /** An instance that is to be launched as soon as an offer fits. */
 export interface Want {
   readonly entry: JobEntry;
+  /** Which it is to be made of: the current one, or the one that serves while canaries prove themselves. */
+  readonly version: JobVersionEntry;
   readonly group: TaskGroup;
   readonly slot: Slot;
   readonly need: Need;
@@ -205,6 +224,14 @@ export function emptyState(): ServicesState {
 export function slotKey(group: string, index: number): string {
   return `${group}/${index}`;
 }
+
+/** What of one slot waits and fails is told apart by the version that it is made of. */
+export function slotKeyOf(entry: JobEntry, version: JobVersionEntry, group: string, index: number): string {
+  return slotKey(version === entry.current ? group : `${group}${servingMark}`, index);
+}
+
+/** No group's name holds it. */
+export const servingMark = "~serving";
 
 /** The version of a job that an instance was launched with, if it is still kept. */
 export function versionOf(entry: JobEntry, version: number): JobVersionEntry | undefined {

@@ -12,7 +12,7 @@ import { networkWarnings } from "@muster/jobspecs";
 import { agentsOf, pinnedNeed } from "./launching.ts";
 import { type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { rejectionsMax, rooms, type Surroundings } from "./report.ts";
-import { slotsOf } from "./rollout.ts";
+import { slotsOf } from "./slots.ts";
 import { jobWarnings } from "./versions.ts";
 
 /** Differences that one answer lists. */
@@ -58,6 +58,7 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     waiting: new Map(),
     systemIndexes: new Map(present?.systemIndexes ?? []),
     progress: undefined,
+    canaries: { wanted: 0, settled: 0 },
     isOverdue: false,
   };
 }
@@ -84,7 +85,15 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
     if (base && keeps(base, future.current, group.name))
       for (const instance of base.instances.values())
         if (instance.group === group.name && !instance.isKilling) stays.add(slotKey(group.name, instance.index));
-    const want = (slot: Want["slot"]): Want => ({ entry: future, group, slot, need, role: "", sinceMs: 0 });
+    const want = (slot: Want["slot"]): Want => ({
+      entry: future,
+      version: future.current,
+      group,
+      slot,
+      need,
+      role: "",
+      sinceMs: 0,
+    });
     const first = want({ index: 0, agentId: undefined });
     const occupants = matcher.occupants(stays.size > 0 ? agentsOf(first) : []);
     let rejections = matcher.explain(need, occupants);

@@ -1,6 +1,16 @@
 import { invalid, type JobSubmission, MusterError, type StateWrite } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
-import type { JobEntry, JobVersionEntry, Now, ServicesState, VersionCause } from "./model.ts";
+import { deploymentOf, stillPromoted } from "./deployments.ts";
+import {
+  type DeploymentRecord,
+  type JobEntry,
+  type JobVersionEntry,
+  type Now,
+  type ServicesState,
+  servingMark,
+  type VersionCause,
+  type VersionRecord,
+} from "./model.ts";
 import { jobWrite, registerPrefixes, versionKey, versionWrite } from "./records.ts";
 import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
 
@@ -14,6 +24,8 @@ export interface Proposal {
   readonly isPurged: boolean;
   readonly current: JobVersionEntry;
   readonly writes: readonly StateWrite[];
+  /** What becomes of the deployment that it overtakes, if one goes on. */
+  readonly overtaken: DeploymentRecord | undefined;
   /** Versions that go with it. */
   readonly forgotten: readonly JobVersionEntry[];
 }
@@ -62,22 +74,35 @@ export function proposeVersion(
   const present = state.jobs.get(name);
   const version = (present?.current.record.version ?? 0) + 1;
   const { definition, source, cause } = made;
-  const record = { version, submittedAt: now.epochMs, cause, definition, source, stable: false };
+  const record: VersionRecord = { version, submittedAt: now.epochMs, cause, definition, source, stable: false };
   const isStopped = ends.isStopped ?? false;
   const isPurged = ends.isPurged ?? false;
   const forgotten = present && state.isReconciled ? outlived(present) : [];
+  const current = versionEntry(record, made.job);
+  const promoted = present ? stillPromoted(present.current, current.templates) : [];
+  if (promoted.length > 0) record.deployment = { ...deploymentOf(record), promoted };
+  const overtaken = present && overtakenBy(present.current.record, version, now);
   return {
     name,
     isStopped,
     isPurged,
-    current: versionEntry(record, made.job),
+    current,
+    overtaken,
     forgotten,
     writes: [
       jobWrite(name, present?.stateVersion ?? 0, { version, isStopped, isPurged }),
       versionWrite(name, record),
+      ...(present && overtaken ? [versionWrite(name, { ...present.current.record, deployment: overtaken })] : []),
       ...forgotten.map((one) => ({ key: versionKey(name, one.record.version), delete: true }) as const),
     ],
   };
+}
+
+/** A deployment that goes on ends with the next version. */
+function overtakenBy(record: VersionRecord, version: number, now: Now): DeploymentRecord | undefined {
+  const present = deploymentOf(record);
+  if (present.endedAt > 0 || record.stable || record.cause === "stop") return undefined;
+  return { ...present, status: "cancelled", reason: `overtaken by version ${version}`, endedAt: now.epochMs };
 }
 
 /** The same job with another count of one group. Throws `invalid`, `not-found`. */
@@ -116,10 +141,15 @@ function outlived(present: JobEntry): JobVersionEntry[] {
  * made of the same, or if going back is what makes no progress.
  */
 export function lastGood(entry: JobEntry): JobVersionEntry | undefined {
-  const { record, templates, job } = entry.current;
+  return entry.current.job.groups.some((group) => group.update.autoRevert) ? goodBefore(entry) : undefined;
+}
+
+/** The last version that was healthy as a whole, if the present one is on its way to something else. */
+export function goodBefore(entry: JobEntry): JobVersionEntry | undefined {
+  const { record, templates } = entry.current;
   if (entry.isStopped || record.stable || record.cause === "revert") return undefined;
   const good = entry.history.find((one) => one.record.stable);
-  if (good === undefined || !job.groups.some((group) => group.update.autoRevert)) return undefined;
+  if (good === undefined) return undefined;
   const isSame = [...templates].every(([group, template]) => good.templates.get(group) === template);
   return isSame && good.templates.size === templates.size ? undefined : good;
 }
@@ -142,6 +172,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       waiting: new Map(),
       systemIndexes: new Map(),
       progress: undefined,
+      canaries: { wanted: 0, settled: 0 },
       isOverdue: false,
     };
     state.jobs.set(name, entry);
@@ -153,10 +184,13 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
     entry.isStopped = isStopped;
     entry.isPurged = isPurged;
     entry.progress = undefined;
+    entry.canaries = { wanted: 0, settled: 0 };
     entry.isOverdue = false;
+    if (proposal.overtaken) before.record.deployment = proposal.overtaken;
     for (const key of [...entry.restarts.keys()]) {
       const group = key.slice(0, key.lastIndexOf("/"));
-      if (current.templates.get(group) !== before.templates.get(group) || isStopped) entry.restarts.delete(key);
+      if (current.templates.get(group) !== before.templates.get(group) || isStopped || group.endsWith(servingMark))
+        entry.restarts.delete(key);
     }
     entry.waiting.clear();
     state.restartsChanged.add(name);

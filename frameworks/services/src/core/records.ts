@@ -113,6 +113,7 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     waiting: new Map(),
     systemIndexes: new Map(),
     progress: undefined,
+    canaries: { wanted: 0, settled: 0 },
     isOverdue: false,
   };
   state.jobs.set(name, entry);

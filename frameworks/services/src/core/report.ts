@@ -14,6 +14,14 @@ import {
   subtractResources,
   TaskState,
 } from "@muster/framework-sdk";
+import {
+  awaitsPromotion,
+  canaryBase,
+  deploymentOf,
+  describeDeployment,
+  isHeld,
+  versionServing,
+} from "./deployments.ts";
 import { agentsOf, pinnedNeed } from "./launching.ts";
 import {
   groupOf,
@@ -23,10 +31,12 @@ import {
   type JobVersionEntry,
   type Now,
   type ServicesState,
+  servingMark,
   slotKey,
+  slotKeyOf,
   type Want,
 } from "./model.ts";
-import { slotsOf } from "./rollout.ts";
+import { slotsOf } from "./slots.ts";
 
 /** Rejections that one answer lists. */
 export const rejectionsMax = 1_000;
@@ -105,6 +115,9 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
   if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
+  const { status, reason } = deploymentOf(entry.current.record);
+  if (isHeld(entry.current)) lines.push(`its deployment is ${status}${reason === "" ? "" : `: ${reason}`}`);
+  else if (awaitsPromotion(entry)) lines.push("its canaries are healthy and wait to be promoted");
   lines.push(...restartMessages(entry, now));
   return {
     summary: jobSummary(entry, around.agents),
@@ -113,6 +126,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     message: lines.join("; "),
     definition: Buffer.from(entry.current.record.definition),
     source: entry.current.record.source,
+    deployment: describeDeployment(entry, entry.current),
   };
 }
 
@@ -136,17 +150,26 @@ function restartMessages(entry: JobEntry, now: Now): string[] {
   for (const [key, restarts] of entry.restarts) {
     if (lines.length >= 5) break;
     if (hasLive(entry, key)) continue;
-    if (restarts.givenUp !== undefined) lines.push(`${key}: ${restarts.givenUp}: ${restarts.lastEnd}`);
+    const slot = key.replace(servingMark, "");
+    if (restarts.givenUp !== undefined) lines.push(`${slot}: ${restarts.givenUp}: ${restarts.lastEnd}`);
     else if (restarts.nextTryAt > now.epochMs)
-      lines.push(`${key}: ${restarts.lastEnd}; next try in ${Math.ceil((restarts.nextTryAt - now.epochMs) / 1_000)} s`);
+      lines.push(
+        `${slot}: ${restarts.lastEnd}; next try in ${Math.ceil((restarts.nextTryAt - now.epochMs) / 1_000)} s`,
+      );
   }
   return lines;
 }
 
 function hasLive(entry: JobEntry, key: string): boolean {
   for (const instance of entry.instances.values())
-    if (!instance.isKilling && slotKey(instance.group, instance.index) === key) return true;
+    if (!instance.isKilling && keyOf(entry, instance) === key) return true;
   return false;
+}
+
+/** Under which key the restarts of an instance stand. */
+function keyOf(entry: JobEntry, instance: Instance): string {
+  const version = versionServing(entry, instance) ?? entry.current;
+  return slotKeyOf(entry, version, instance.group, instance.index);
 }
 
 /** Why slots that wait for an agent wait: per group and agent the first reason. */
@@ -154,15 +177,19 @@ function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: Ag
   const rejections: AgentRejection[] = [];
   let waitCount = 0;
   for (const group of entry.current.job.groups) {
-    const need = entry.current.needs.get(group.name);
-    const keys = [...entry.waiting.keys()].filter((key) => key.startsWith(`${group.name}/`));
-    if (need === undefined || keys.length === 0) continue;
-    waitCount += keys.length;
+    const all = [...entry.waiting.keys()];
+    const serving = all.filter((key) => key.startsWith(`${group.name}${servingMark}/`));
+    const keys = all.filter((key) => key.startsWith(`${group.name}/`));
+    const version = (keys.length > 0 ? undefined : canaryBase(entry, group)) ?? entry.current;
+    const need = version.needs.get(group.name);
+    const first = [...keys, ...serving][0];
+    if (need === undefined || first === undefined) continue;
+    waitCount += keys.length + serving.length;
     const matcher = new Matcher(rooms(around.agents), around.random);
-    const index = Number(keys[0]?.slice(group.name.length + 1));
+    const index = Number(first.slice(first.lastIndexOf("/") + 1));
     const slots = slotsOf(entry, group, around.agents, []);
     const slot = slots.find((one) => one.index === index) ?? { index, agentId: undefined };
-    const want: Want = { entry, group, slot, need, role: entry.current.job.role, sinceMs: 0 };
+    const want: Want = { entry, version, group, slot, need, role: entry.current.job.role, sinceMs: 0 };
     for (const { agentId, agentName, reason } of matcher.explain(pinnedNeed(want), matcher.occupants(agentsOf(want))))
       if (rejections.length < rejectionsMax && (slot.agentId === undefined || slot.agentId === agentId))
         rejections.push({ group: group.name, agentId, agentName, reason });

@@ -1,14 +1,14 @@
 import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@muster/framework-sdk";
 import { isPassing, restartOf, restartsInPlace } from "@muster/jobspecs";
+import { versionServing } from "./deployments.ts";
 import { readTaskId, versionOfLaunch } from "./ids.ts";
 import {
   groupOf,
   type Instance,
-  isCurrent,
   type JobEntry,
   type Now,
   type ServicesState,
-  slotKey,
+  slotKeyOf,
   type TaskEnd,
   type TaskView,
   versionOf,
@@ -41,8 +41,8 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   updateView(view, status);
   if (status.agentId !== "") instance.agentId = status.agentId;
   settleTimes(instance, now);
-  const restarts =
-    instance.runningSinceMs === undefined ? undefined : entry.restarts.get(slotKey(instance.group, instance.index));
+  const serving = instance.runningSinceMs === undefined ? undefined : versionServing(entry, instance);
+  const restarts = serving && entry.restarts.get(slotKeyOf(entry, serving, instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;
   state.dirty.add(entry.name);
   if (!isOver || (hasPassed(view) && !allOver(instance))) return;
@@ -172,11 +172,11 @@ export function systemKey(group: string, agentId: string): string {
 
 function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, status: TaskEnd, now: Now): void {
   forgetInstance(state, entry, instance);
-  if (instance.isKilling || !isCurrent(entry, instance)) return;
-  const group = groupOf(entry.current, instance.group);
-  if (group === undefined) return;
-  const key = slotKey(instance.group, instance.index);
-  const version = entry.current.record.version;
+  const serving = instance.isKilling ? undefined : versionServing(entry, instance);
+  const group = serving && groupOf(serving, instance.group);
+  if (serving === undefined || group === undefined) return;
+  const key = slotKeyOf(entry, serving, instance.group, instance.index);
+  const { version } = serving.record;
   let restarts = entry.restarts.get(key);
   if (restarts === undefined) {
     restarts = freshRestarts(version);

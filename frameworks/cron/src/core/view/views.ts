@@ -59,6 +59,7 @@ export function statusOf(entry: JobEntry): JobStatus {
     message: messageOf(entry),
     definition: Buffer.from(entry.current.definition),
     source: entry.current.source,
+    deployment: null,
   };
 }
 

@@ -1,0 +1,166 @@
+import { DeploymentState, Health } from "@muster/framework-sdk";
+import { expect, test } from "vitest";
+import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
+import { awaitsPromotion, deploymentOf, describeDeployment } from "./deployments.ts";
+import { jobStatus } from "./report.ts";
+
+const { HEALTH_HEALTHY } = Health;
+const update = (canary: number, more = "") => `update {
+      max_parallel     = 1
+      canary           = ${canary}
+      min_healthy_time = "2s"
+      ${more}
+    }`;
+
+/** Three healthy instances of version 1, and a version 2 with canaries. */
+function inCanaries(canary: number, more = ""): SmallWorld {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3, group: update(canary, more) }));
+  world.settle();
+  world.startAll();
+  world.advance(3_000, 500);
+  expect(world.entry("web").current.record.stable).toBe(true);
+  world.run(changedText(canary, more));
+  world.settle();
+  return world;
+}
+
+const changedText = (canary: number, more = "", count = 3): string =>
+  jobText("web", { count, group: update(canary, more), task: 'user = "nobody"' });
+
+const versions = (world: SmallWorld): number[] =>
+  world
+    .live("web")
+    .map(({ version }) => version)
+    .sort();
+
+function promote(world: SmallWorld): void {
+  const { record } = world.entry("web").current;
+  record.deployment = { ...deploymentOf(record), promoted: ["g"] };
+}
+
+test("canaries run beside what serves, and nothing ends before they are promoted, however long that takes", () => {
+  const world = inCanaries(1);
+  world.advance(3_600_000, 60_000, () => world.startAll());
+  expect(versions(world)).toEqual([1, 1, 1, 2]);
+  expect(world.killed).toEqual([]);
+  const entry = world.entry("web");
+  expect(awaitsPromotion(entry)).toBe(true);
+  expect(entry.isOverdue).toBe(false);
+  expect(describeDeployment(entry, entry.current)).toMatchObject({
+    state: DeploymentState.DEPLOYMENT_STATE_AWAITING_PROMOTION,
+    groups: [{ desired: 3, healthy: 1, outdated: 3, canaries: 1, promoted: false }],
+  });
+});
+
+test("what is promoted goes on step by step until all is new", () => {
+  const world = inCanaries(1);
+  world.advance(10_000, 500, () => world.startAll());
+  promote(world);
+  world.advance(30_000, 500, () => {
+    world.startAll();
+    expect(versions(world).length).toBeGreaterThanOrEqual(2);
+  });
+  expect(versions(world)).toEqual([2, 2, 2]);
+  const { record } = world.entry("web").current;
+  expect(record.deployment).toMatchObject({ status: "successful", promoted: ["g"] });
+});
+
+test("with as many canaries as instances all of the old end at once when the new are promoted", () => {
+  const world = inCanaries(3);
+  world.advance(10_000, 500, () => world.startAll());
+  expect(versions(world)).toEqual([1, 1, 1, 2, 2, 2]);
+  promote(world);
+  world.settle();
+  expect(versions(world)).toEqual([2, 2, 2]);
+});
+
+test("what serves beside canaries and dies is made again as it was, after a delay of its own", () => {
+  const world = inCanaries(1);
+  world.advance(5_000, 500, () => world.startAll());
+  for (let round = 0; round < 2; round++) {
+    const last = world.live("web").find(({ index, version }) => index === 2 && version === 1);
+    world.fail([...(last?.tasks.keys() ?? [])][0] ?? "");
+    world.settle();
+    expect(versions(world)).toEqual([1, 1, 2]);
+    world.advance(2_500, 500, () => world.startAll());
+    expect(versions(world)).toEqual([1, 1, 1, 2]);
+  }
+  expect(world.entry("web").restarts.get("g~serving/2")?.failureCount).toBe(2);
+});
+
+test("where canary and predecessor are both gone what served comes first", () => {
+  const world = inCanaries(1);
+  world.startAll();
+  for (const { index, tasks } of world.live("web")) if (index === 0) for (const id of tasks.keys()) world.fail(id);
+  const launchedCount = world.launched.length;
+  world.advance(5_000, 500);
+  const [first] = world.launched.slice(launchedCount);
+  expect(world.state.byTask.get(first ?? "")).toMatchObject({ index: 0, version: 1 });
+});
+
+test("a canary that never becomes healthy makes the deployment overdue, and what served is untouched", () => {
+  const world = inCanaries(1, 'healthy_deadline = "30s"\nprogress_deadline = "60s"');
+  world.advance(70_000, 1_000);
+  expect(world.entry("web").isOverdue).toBe(true);
+  expect(world.killed).toEqual([]);
+  expect(world.entry("web").current.record.deployment?.status).toBe("failed");
+});
+
+test("a change of the count alone needs no second promotion, and another new version needs its own", () => {
+  const world = inCanaries(1);
+  world.advance(5_000, 500, () => world.startAll());
+  promote(world);
+  world.run(changedText(1, "", 4), "scale");
+  expect(world.entry("web").current.record.deployment?.promoted).toEqual(["g"]);
+  expect(world.entry("web").history[0]?.record.deployment).toMatchObject({
+    status: "cancelled",
+    reason: "overtaken by version 3",
+  });
+  world.run(jobText("web", { count: 4, group: update(1), task: 'user = "daemon"' }));
+  world.advance(60_000, 500, () => world.startAll());
+  expect(versions(world).filter((version) => version === 4)).toHaveLength(1);
+  // What serves is what was healthy as a whole, also where the count has grown since.
+  expect(versions(world).filter((version) => version === 1)).toHaveLength(4);
+});
+
+test("a first version and one that goes back have no canaries", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2, group: update(1) }));
+  world.settle();
+  expect(world.live("web")).toHaveLength(2);
+  const back = inCanaries(1);
+  back.run(jobText("web", { count: 3, group: update(1) }), "revert");
+  back.advance(10_000, 500, () => back.startAll(HEALTH_HEALTHY));
+  expect(versions(back)).toEqual([1, 1, 1]);
+});
+
+test("a deployment that is paused takes no step, still replaces what ends, and says so", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3, group: update(0) }));
+  world.settle();
+  world.startAll();
+  world.advance(3_000, 500);
+  world.run(changedText(0));
+  const { record } = world.entry("web").current;
+  record.deployment = { ...deploymentOf(record), status: "paused" };
+  world.advance(3_600_000, 60_000, () => world.startAll());
+  expect(versions(world)).toEqual([1, 1, 1]);
+  expect(world.entry("web").isOverdue).toBe(false);
+  world.fail("web.g.1.1-2");
+  world.settle();
+  world.startAll();
+  expect(versions(world)).toEqual([1, 1, 2]);
+  const around = { agents: world.agents, isKnown: true, random: undefined as never };
+  expect(jobStatus(world.state, world.entry("web"), around, world.now).message).toBe("its deployment is paused");
+  record.deployment = { ...record.deployment, status: "running" };
+  world.advance(30_000, 500, () => world.startAll());
+  expect(versions(world)).toEqual([2, 2, 2]);
+});
+
+test("what was promoted is so after a restart of the framework", () => {
+  const world = inCanaries(1);
+  promote(world);
+  restartFramework(world, "web");
+  expect(deploymentOf(world.entry("web").current.record).promoted).toEqual(["g"]);
+});

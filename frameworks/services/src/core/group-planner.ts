@@ -1,0 +1,306 @@
+import type { ClusterAgent } from "@muster/framework-sdk";
+import type { TaskGroup } from "@muster/jobspecs";
+import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
+import { hasOthers, leavesInMs } from "./leaving.ts";
+import {
+  type Instance,
+  isCurrent,
+  type JobEntry,
+  type JobVersionEntry,
+  type Now,
+  type ServicesState,
+  type Slot,
+  servingMark,
+  slotKeyOf,
+} from "./model.ts";
+import { remainingDelayMs } from "./restarts.ts";
+import type { JobPlan } from "./rollout.ts";
+import { slotsOf } from "./slots.ts";
+
+/** An instance whose agent has not answered for so long is replaced. */
+export const unreachableMsMax = 60_000;
+/** A surplus instance that finds no room for so long lets its predecessor go first. */
+export const surgeStuckMs = 5_000;
+
+interface SlotView {
+  readonly slot: Slot;
+  /** Of the current version; the best if there are several. */
+  current: Instance | undefined;
+  /** Of older ones. */
+  readonly old: Instance[];
+}
+
+/** Compares what one group of a job should be with what it is. */
+export class GroupPlanner {
+  readonly #state: ServicesState;
+  readonly #entry: JobEntry;
+  readonly #group: TaskGroup;
+  readonly #instances: readonly Instance[];
+  readonly #now: Now;
+  readonly #agents: ReadonlyMap<string, ClusterAgent>;
+  readonly #plan: JobPlan;
+  readonly #serving = new Set<string>();
+
+  constructor(
+    state: ServicesState,
+    entry: JobEntry,
+    group: TaskGroup,
+    instances: readonly Instance[],
+    now: Now,
+    agents: ReadonlyMap<string, ClusterAgent>,
+    plan: JobPlan,
+  ) {
+    this.#state = state;
+    this.#entry = entry;
+    this.#group = group;
+    this.#instances = instances;
+    this.#now = now;
+    this.#agents = agents;
+    this.#plan = plan;
+  }
+
+  run(): void {
+    const views = this.#viewSlots();
+    const base = canaryBase(this.#entry, this.#group);
+    if (base) this.#tryCanaries(views, base);
+    else this.#replace(views);
+    const settled = views.filter((view) => view.old.length === 0 && this.#isSettled(view.current));
+    this.#plan.settledCount += settled.length;
+    if (settled.length < views.length) this.#plan.isStable = false;
+    const { name } = this.#group;
+    const keys = new Set(views.map((view) => slotKeyOf(this.#entry, this.#entry.current, name, view.slot.index)));
+    for (const key of this.#entry.waiting.keys())
+      if ((key.startsWith(`${name}/`) && !keys.has(key)) || this.#isPast(key)) this.#entry.waiting.delete(key);
+  }
+
+  /** It waited to serve beside canaries, and is not wanted any more. */
+  #isPast(key: string): boolean {
+    return key.startsWith(`${this.#group.name}${servingMark}/`) && !this.#serving.has(key);
+  }
+
+  #replace(views: readonly SlotView[]): void {
+    const waiting = views.filter((view) => view.current === undefined && view.old.length === 0);
+    for (const view of waiting) this.#want(view.slot);
+    // A deployment that is held keeps no agent from being emptied.
+    const moving = isHeld(this.#entry.current)
+      ? views.filter(({ old }) => old.some((instance) => this.#isLeaving(instance)))
+      : views;
+    if (moving.some((view) => view.old.length > 0)) this.#update(moving, waiting.length);
+  }
+
+  /**
+   * The first slots get a canary beside what serves there; nothing that serves ends on its account, and what of it ends
+   * by itself is made again of the version that serves, unless the slot's canary has proved itself.
+   */
+  #tryCanaries(views: readonly SlotView[], base: JobVersionEntry): void {
+    const { canaryCount, autoPromote } = this.#group.update;
+    const wanted = Math.min(canaryCount, views.length);
+    for (const [place, view] of views.entries()) {
+      const isProved = this.#isSettled(view.current);
+      const inOrder = [...view.old].sort((a, b) => this.#rankServing(b, base) - this.#rankServing(a, base));
+      const staying = inOrder.filter((instance) => !this.#isLeaving(instance));
+      this.#plan.kills.push(...staying.slice(1));
+      const leaving = inOrder.filter((instance) => this.#isLeaving(instance));
+      this.#plan.kills.push(...leaving.slice(isProved || this.#isSettled(staying[0]) ? 0 : 1));
+      if (staying.length === 0 && !isProved) this.#want(view.slot, base);
+      if (place < wanted) {
+        this.#plan.canariesWanted++;
+        if (isProved) {
+          this.#plan.canariesSettled++;
+          if (view.old.length > 0) this.#plan.settledCount++;
+        }
+        if (view.current === undefined && !isHeld(this.#entry.current)) this.#want(view.slot);
+      } else if (view.current !== undefined && view.old.length > 0) this.#plan.kills.push(view.current);
+    }
+    this.#plan.isStable = false;
+    if (!autoPromote) this.#plan.promotesItself = false;
+  }
+
+  /** Of several that are out of date what serves is the version that did so, and the best of it. */
+  #rankServing(instance: Instance, base: JobVersionEntry): number {
+    return this.#rank(instance) + (isMadeLike(this.#entry, instance, base) ? 10 : 0);
+  }
+
+  /** Sorts instances into the slots that are wanted; what belongs to none, or is one too many, is to end. */
+  #viewSlots(): SlotView[] {
+    const views = new Map<number, SlotView>();
+    for (const slot of slotsOf(this.#entry, this.#group, this.#agents, this.#instances))
+      views.set(slot.index, { slot, current: undefined, old: [] });
+    for (const instance of this.#instances) {
+      const view = views.get(instance.index);
+      if (view === undefined) {
+        this.#plan.kills.push(instance);
+        continue;
+      }
+      if (this.#isLost(instance)) continue;
+      if (!isCurrent(this.#entry, instance) || this.#isLeaving(instance)) view.old.push(instance);
+      else if (view.current === undefined) view.current = instance;
+      else {
+        const [better, worse] =
+          this.#rank(instance) > this.#rank(view.current) ? [instance, view.current] : [view.current, instance];
+        view.current = better;
+        this.#plan.kills.push(worse);
+      }
+    }
+    return [...views.values()];
+  }
+
+  /** Out of reach for so long that its place is given away. Should it come back, the better of two stays. */
+  #isLost(instance: Instance): boolean {
+    if (instance.unreachableSinceMs === undefined) return false;
+    const endsAtMs = instance.unreachableSinceMs + unreachableMsMax;
+    if (this.#now.monotonicMs >= endsAtMs) return true;
+    this.#wakeAt(endsAtMs);
+    return false;
+  }
+
+  /** Its agent is wanted back: it is replaced as if its version were an older one. */
+  #isLeaving(instance: Instance): boolean {
+    const inMs = leavesInMs(this.#agents.get(instance.agentId), this.#now);
+    if (inMs === undefined || !this.#state.isReconciled) return false;
+    if (inMs > 0) {
+      this.#wakeAt(this.#now.monotonicMs + inMs);
+      return false;
+    }
+    return this.#entry.current.job.type !== "system" || !hasOthers(this.#state, instance.agentId);
+  }
+
+  #rank(instance: Instance): number {
+    const { monotonicMs } = this.#now;
+    const age = Math.min((monotonicMs - instance.launchedMs) / 1e12, 0.5);
+    if (instance.cameBackLate) return -1;
+    if (instance.healthySinceMs !== undefined) return 3 + age;
+    if (instance.runningSinceMs !== undefined) return 2 + age;
+    return (instance.unreachableSinceMs === undefined ? 1 : 0) + age;
+  }
+
+  #want(slot: Slot, version: JobVersionEntry = this.#entry.current): boolean {
+    const entry = this.#entry;
+    const group =
+      version === entry.current ? this.#group : version.job.groups.find((one) => one.name === this.#group.name);
+    const key = slotKeyOf(entry, version, this.#group.name, slot.index);
+    const need = version.needs.get(this.#group.name);
+    if (need === undefined || group === undefined) return false;
+    if (version !== entry.current) this.#serving.add(key);
+    // What earlier sessions have left may still be out there: nobody acts on a hole.
+    if (!this.#state.isReconciled && !entry.isNew) return false;
+    const restarts = entry.restarts.get(key);
+    if (restarts?.givenUp !== undefined) return false;
+    const delayMs = restarts ? remainingDelayMs(restarts, this.#now.epochMs) : 0;
+    if (delayMs > 0) {
+      this.#wakeAt(this.#now.monotonicMs + delayMs);
+      return false;
+    }
+    const sinceMs = entry.waiting.get(key) ?? this.#now.monotonicMs;
+    entry.waiting.set(key, sinceMs);
+    this.#plan.wants.push({ entry, version, group, slot, need, role: entry.current.job.role, sinceMs });
+    return true;
+  }
+
+  #update(views: readonly SlotView[], vacantCount: number): void {
+    const { method } = this.#group.update;
+    const outdated = views.filter((view) => view.old.length > 0 && view.current === undefined);
+    const overlapping = views.filter((view) => view.old.length > 0 && view.current !== undefined);
+    const unsettled =
+      vacantCount + views.filter((view) => view.current !== undefined && !this.#isSettled(view.current)).length;
+    if (method.kind === "batch" || this.#entry.current.job.type === "system") {
+      for (const view of overlapping) {
+        const isProved = this.#isSettled(view.current);
+        this.#plan.kills.push(...view.old.filter((old) => isProved || old.healthySinceMs === undefined));
+      }
+      const most =
+        method.kind === "batch"
+          ? method.maxParallel || views.length
+          : Math.max(1, surge(views.length, method.surgePercent));
+      this.#stopFirst(outdated, most - unsettled);
+      return;
+    }
+    const healthyMin = Math.ceil((views.length * method.minHealthyPercent) / 100);
+    let healthyCount = 0;
+    for (const view of views) {
+      const all = view.current ? [view.current, ...view.old] : view.old;
+      healthyCount += all.filter((one) => one.healthySinceMs !== undefined).length;
+    }
+    for (const view of overlapping)
+      for (const old of view.old) {
+        const isHealthy = old.healthySinceMs !== undefined;
+        if (isHealthy && (!this.#isSettled(view.current) || healthyCount - 1 < healthyMin)) continue;
+        if (isHealthy) healthyCount--;
+        this.#plan.kills.push(old);
+      }
+    // An update that was overtaken left two in one slot: with both, no successor would ever find its turn.
+    for (const view of outdated)
+      for (const old of [...view.old].sort((a, b) => this.#rank(b) - this.#rank(a)).slice(1)) {
+        if (old.healthySinceMs !== undefined && healthyCount - 1 < healthyMin) continue;
+        if (old.healthySinceMs !== undefined) healthyCount--;
+        this.#plan.kills.push(old);
+      }
+    if (method.surgePercent === 0) this.#stopWithin(outdated, views, healthyMin);
+    else this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled);
+  }
+
+  /** Stops old instances as long as enough are healthy without them; those that are not need not be kept. */
+  #stopWithin(outdated: readonly SlotView[], views: readonly SlotView[], healthyMin: number): void {
+    const settledCount = views.filter((view) => this.#isSettled(view.current)).length;
+    const oldCount = outdated.filter((view) => healthOf(view) > 0).length;
+    const brokenCount = outdated.length - oldCount;
+    this.#stopFirst(outdated, brokenCount + Math.max(0, settledCount + oldCount - healthyMin));
+  }
+
+  /** Starts successors beside their predecessors, as many as may be there too many. */
+  #startSurplus(
+    outdated: readonly SlotView[],
+    views: readonly SlotView[],
+    vacantCount: number,
+    surgePercent: number,
+    unsettled: number,
+  ): void {
+    let total = vacantCount;
+    for (const view of views) total += view.old.length + (view.current ? 1 : 0);
+    const most = views.length + surge(views.length, surgePercent);
+    let stopped = unsettled;
+    for (const view of outdated) {
+      // What does not work need not be kept while its successor starts.
+      const isBroken = view.old.every((old) => old.healthySinceMs === undefined);
+      if (!isBroken && total >= most) continue;
+      const key = slotKeyOf(this.#entry, this.#entry.current, this.#group.name, view.slot.index);
+      const waitsMs = this.#now.monotonicMs - (this.#entry.waiting.get(key) ?? this.#now.monotonicMs);
+      if (isBroken || (waitsMs >= surgeStuckMs && stopped === 0)) {
+        this.#plan.kills.push(...view.old);
+        stopped++;
+      } else total++;
+      if (this.#want(view.slot) && waitsMs < surgeStuckMs) this.#wakeAt(this.#now.monotonicMs + surgeStuckMs - waitsMs);
+    }
+  }
+
+  #stopFirst(outdated: readonly SlotView[], count: number): void {
+    const brokenFirst = [...outdated].sort((a, b) => healthOf(a) - healthOf(b) || a.slot.index - b.slot.index);
+    for (const view of brokenFirst.slice(0, Math.max(0, count))) {
+      this.#plan.kills.push(...view.old);
+      this.#want(view.slot);
+    }
+  }
+
+  /** Healthy for as long as the next step of an update waits. */
+  #isSettled(instance: Instance | undefined): boolean {
+    const { healthCheck, minHealthyTimeMs } = this.#group.update;
+    const sinceMs = healthCheck === "task_states" ? instance?.runningSinceMs : instance?.healthySinceMs;
+    if (sinceMs === undefined) return false;
+    const atMs = sinceMs + minHealthyTimeMs;
+    if (this.#now.monotonicMs >= atMs) return true;
+    this.#wakeAt(atMs);
+    return false;
+  }
+
+  #wakeAt(atMs: number): void {
+    if (this.#plan.wakeAtMs === undefined || atMs < this.#plan.wakeAtMs) this.#plan.wakeAtMs = atMs;
+  }
+}
+
+function surge(count: number, percent: number): number {
+  return percent === 0 ? 0 : Math.max(1, Math.ceil((count * percent) / 100));
+}
+
+function healthOf(view: SlotView): number {
+  return view.old.some((old) => old.healthySinceMs !== undefined) ? 1 : 0;
+}
