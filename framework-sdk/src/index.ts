@@ -122,7 +122,9 @@ export {
   patternFault,
 } from "./placement/constraints.ts";
 export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placement/fit.ts";
-export { Matcher, type Occupant, type Occupants, type Placement, type Rejection } from "./placement/matcher.ts";
+export { Matcher, type Placement, type Rejection } from "./placement/matcher.ts";
+export type { Occupant, Occupants } from "./placement/occupancy.ts";
+export type { Affinity, Spread } from "./placement/preferences.ts";
 export { type AgentTraits, resolveText, traitOf } from "./placement/references.ts";
 export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
 export type { Runtime } from "./runtime/runtime.ts";

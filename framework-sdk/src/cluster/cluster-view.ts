@@ -180,7 +180,7 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
 }
 
 /** Whether tasks can be started there now. */
-export function isUsable(agent: ClusterAgent): boolean {
+export function isUsable(agent: Pick<ClusterAgent, "standing" | "state">): boolean {
   // A master that says nothing of an agent's standing knows of none.
   const isActive = agent.standing <= AgentStanding.AGENT_STANDING_ACTIVE;
   return isActive && agent.state === AgentState.AGENT_STATE_REGISTERED;

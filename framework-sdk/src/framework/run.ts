@@ -242,8 +242,9 @@ class Runner<S> implements FrameworkRun<S> {
         if (this.#roleOf(template) !== role) continue;
         const same = [...this.#tasks.values()].filter(({ name }) => name === template.name);
         const occupants = matcher.occupants(same.map(({ agentId }) => agentId));
+        const need = needOf(template);
         for (let placed = 0; placed < count; placed++) {
-          const found = matcher.place(needOf(template), occupants);
+          const found = matcher.place(need, occupants);
           if (!("placed" in found)) break;
           const { agentId, agentName } = found.placed;
           const group = this.#launch(template, agentId, agentName);

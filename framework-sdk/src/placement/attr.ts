@@ -25,6 +25,10 @@ export interface AttributeConditions {
   distinct(countMax?: number): PlacementConstraint;
   /** All instances where the property has this value; without one: the value where the first of them is. */
   cluster(value?: string): PlacementConstraint;
+  /** Instances are balanced over its values; with `strict` an instance rather waits than make the balance worse. */
+  groupBy(options?: { readonly countMax?: number; readonly strict?: boolean }): PlacementConstraint;
+  /** Equal, also as numbers to three decimals. */
+  equal(value: string | number): PlacementConstraint;
 }
 
 /**
@@ -57,6 +61,9 @@ export function attr(name: string): AttributeConditions {
     isNotSet: () => make("is_not_set"),
     distinct: (countMax = 1) => make("distinct_property", countMax),
     cluster: (value = "") => make("cluster", value),
+    groupBy: ({ countMax, strict = false } = {}) =>
+      make("group_by", [countMax ?? "", strict ? "strict" : ""].join(" ").trim()),
+    equal: (value) => make("equal", value),
   };
 }
 

@@ -66,7 +66,7 @@ test("a reason names the property and what it is", () => {
 });
 
 test("distinct_hosts and distinct_property look at who is there", () => {
-  const neighbours = { countOn: () => 1, countWith: () => 2 };
+  const neighbours = { ...noNeighbours, countOn: () => 1, countWith: () => 2 };
   const rack = (value: string) =>
     constraintFault({ attribute: "${meta.rack}", operator: "distinct_property", value }, agent, neighbours);
   expect(constraintFault({ attribute: "", operator: "distinct_hosts", value: "true" }, agent, neighbours)).toBe(

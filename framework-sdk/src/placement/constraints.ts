@@ -24,7 +24,9 @@ export type ConstraintOperator =
   | "is_not_set"
   | "distinct_hosts"
   | "distinct_property"
-  | "cluster";
+  | "cluster"
+  | "group_by"
+  | "equal";
 
 /** What must hold on an agent. */
 export interface PlacementConstraint {
@@ -33,7 +35,8 @@ export interface PlacementConstraint {
   readonly operator: ConstraintOperator;
   /**
    * The right side; for `distinct_property` how many instances may share a value (empty: 1), for `cluster` the value
-   * that all must have (empty: that of the first).
+   * that all must have (empty: that of the first), for `group_by` over how many values instances are balanced (empty:
+   * all that could be had), and "strict" behind it if an instance rather waits than make the balance worse.
    */
   readonly value: string;
 }
@@ -44,10 +47,17 @@ export interface Neighbours {
   countOn(agentId: string): number;
   /** How many are on agents for which that text comes to that value; without a value: to any. */
   countWith(text: string, value?: string): number;
+  /** How many are there by what that text comes to; values that instances could have, but none has, with 0. */
+  countsBy(text: string): ReadonlyMap<string, number>;
 }
 
 /** Nobody is there yet. */
-export const noNeighbours: Neighbours = { countOn: () => 0, countWith: () => 0 };
+export const noNeighbours: Neighbours = { countOn: () => 0, countWith: () => 0, countsBy: () => new Map() };
+
+/** Whether a constraint is about how instances are distributed over values: it holds for all agents of one value. */
+export function isOfValues({ operator }: PlacementConstraint): boolean {
+  return operator === "distinct_property" || operator === "cluster" || operator === "group_by";
+}
 
 /** The reason why a constraint does not hold, or undefined. */
 export function constraintFault(
@@ -63,6 +73,7 @@ export function constraintFault(
   const left = resolveText(attribute, agent);
   if (operator === "distinct_property") return distinctFault(constraint, left, neighbours);
   if (operator === "cluster") return clusterFault(constraint, left, neighbours);
+  if (operator === "group_by") return balanceFault(constraint, left, neighbours);
   if (operator === "is_set") return left === undefined ? `${attribute} is not set` : undefined;
   if (operator === "is_not_set") return left === undefined ? undefined : `${attribute} is set (to ${quote(left)})`;
   const right = resolveText(value, agent);
@@ -96,6 +107,43 @@ function clusterFault(
   return `cluster: ${attribute} is ${quote(left)}, the others have another value`;
 }
 
+/** "3", "strict", "3 strict", or nothing: over how many values, and whether instances wait for the balance. */
+const balanceForm = /^(?:([1-9]\d{0,5})\b)?\s*(strict)?$/;
+
+function balanceFault(
+  { attribute, value }: PlacementConstraint,
+  left: string | undefined,
+  neighbours: Neighbours,
+): string | undefined {
+  if (left === undefined) return `${attribute} is not set`;
+  const form = balanceForm.exec(value.trim());
+  if (!form) return `group_by: ${quote(value)} is no count`;
+  const counts = neighbours.countsBy(attribute);
+  const present = counts.get(left) ?? 0;
+  const most = form[1] === undefined ? Number.POSITIVE_INFINITY : Number(form[1]);
+  const used = [...counts.values()].filter((count) => count > 0);
+  if (present === 0 && used.length >= most) return `group_by: ${used.length} values of ${attribute} are in use already`;
+  if (form[2] === undefined) return undefined;
+  // As long as a value is missing that may be used none may get ahead; then those in use are balanced among themselves.
+  const least = used.length >= most ? Math.min(...used) : Math.min(...counts.values(), present);
+  return present > least
+    ? `group_by: ${quote(left)} of ${attribute} has ${present} already, another value ${least}`
+    : undefined;
+}
+
+/** What is wrong with the value of a `group_by` constraint, or undefined. */
+export function balanceProblem(value: string): string | undefined {
+  return balanceForm.test(value.trim()) ? undefined : 'must be a count, "strict", or both';
+}
+
+/** Whether the two sides of a constraint that is about one agent alone compare as its operator says. */
+export function compareSides({ attribute, operator, value }: PlacementConstraint, agent: AgentTraits): boolean {
+  const left = resolveText(attribute, agent);
+  if (operator === "is_set") return left !== undefined;
+  if (operator === "is_not_set") return left === undefined;
+  return compare(operator, left, resolveText(value, agent));
+}
+
 function compare(operator: ConstraintOperator, left: string | undefined, right: string | undefined): boolean {
   if (operator === "!=" || operator === "not") return left !== right;
   if (operator === "unlike") return right !== undefined && (left === undefined || isLike(left, right) === false);
@@ -105,6 +153,8 @@ function compare(operator: ConstraintOperator, left: string | undefined, right: 
     case "==":
     case "is":
       return left === right;
+    case "equal":
+      return left === right || sameScalar(left, right);
     case "<":
       return order(left, right) < 0;
     case "<=":
@@ -131,13 +181,20 @@ function compare(operator: ConstraintOperator, left: string | undefined, right: 
   }
 }
 
+/** Numbers are the same if they are to three decimals. */
+function sameScalar(left: string, right: string): boolean {
+  if (!numberForm.test(left) || !numberForm.test(right)) return false;
+  return Math.round(Number(left) * 1_000) === Math.round(Number(right) * 1_000);
+}
+
+const numberForm = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** As whole numbers if both are, else as numbers, else as text. */
 function order(left: string, right: string): number {
   if (/^[+-]?\d+$/.test(left) && /^[+-]?\d+$/.test(right)) {
     const difference = BigInt(left) - BigInt(right);
     return difference < 0n ? -1 : difference > 0n ? 1 : 0;
   }
-  const numberForm = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
   if (numberForm.test(left) && numberForm.test(right)) return Number(left) - Number(right);
   return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 import { addResources, describeShortage, missingResource, type Resources, resources } from "@muster/foundation";
 import type { Offer } from "@muster/proto";
 import { constraintFault, type Neighbours, noNeighbours, type PlacementConstraint } from "./constraints.ts";
+import type { Affinity, Spread } from "./preferences.ts";
 import type { AgentTraits } from "./references.ts";
 
 /** Room on one agent: of its offers, or of the whole agent. */
@@ -32,6 +33,15 @@ export interface Need {
   readonly networkModes?: readonly string[];
   /** Agents that are taken only if no other will do. */
   readonly avoids?: ReadonlySet<string>;
+  readonly affinities?: readonly Affinity[];
+  readonly spreads?: readonly Spread[];
+  /** How many instances are wanted in all: what shares of spreads are shares of. */
+  readonly wantedCount?: number;
+  /**
+   * Default: instances keep apart, and else fill machines. "pack": they fill machines, together or not. "spread": they
+   * keep apart, and go where there is most room.
+   */
+  readonly policy?: "pack" | "spread";
 }
 
 /** Yes, with how well it packs (0 to 1, more is fuller); or no, with the first reason. */

@@ -1,10 +1,10 @@
-import { type Random, type Resources, subtractResources } from "@muster/foundation";
-import type { Neighbours } from "./constraints.ts";
-import { demandOn, fit, type Need, type Room } from "./fit.ts";
+import type { Random } from "@muster/foundation";
+import { Candidates, comparesValues, roomScore } from "./candidates.ts";
+import { isOfValues } from "./constraints.ts";
+import { fit, type Need, type Room } from "./fit.ts";
+import { Occupancy, type Occupant, type Occupants } from "./occupancy.ts";
+import { OpenRoom } from "./open-room.ts";
 import { type AgentTraits, resolveText } from "./references.ts";
-
-/** More than neighbours ever count for: an agent that is avoided is the last. */
-const avoidedPenalty = 1e9;
 
 /** Why one agent can't take an instance. */
 export interface Rejection {
@@ -18,14 +18,18 @@ export interface Placement {
   readonly agentName: string;
 }
 
-/** Something that is placed. */
-export interface Occupant {
-  readonly agentId: string;
-}
+/** Needs whose candidates are kept for their next instance, the last ones. */
+const searchesMax = 32;
 
-/** Who is where already. Grows as instances are placed. */
-export interface Occupants extends Neighbours {
-  add(agentId: string): void;
+interface Search {
+  readonly need: Need;
+  readonly occupants: Occupancy;
+  /** Somebody has asked for a place before. */
+  isKnown: boolean;
+  /** Made for the second instance. */
+  candidates: Candidates | undefined;
+  /** The answer when nothing was found, as long as nothing has been placed since. */
+  failed: { readonly rejections: readonly Rejection[]; readonly placedCount: number } | undefined;
 }
 
 /**
@@ -34,32 +38,109 @@ export interface Occupants extends Neighbours {
  */
 export class Matcher {
   readonly #rooms: OpenRoom[];
-  readonly #traits: ReadonlyMap<string, AgentTraits>;
+  readonly #byId: ReadonlyMap<string, OpenRoom>;
+  readonly #others: Iterable<AgentTraits>;
+  #traits: ReadonlyMap<string, AgentTraits> | undefined;
+  /** Rooms in the order in which something was placed there. */
+  readonly #placed: OpenRoom[] = [];
+  readonly #searches: Search[] = [];
 
   /**
    * `random` settles the order of equal rooms: the same sequence gives the same placements. `others` are agents that
-   * have no room but may have occupants, for `distinct_property` and `cluster`.
+   * are not offered but may have occupants, for constraints about values; those that are rooms are also places where
+   * instances could be. They are not looked at before somebody asks.
    */
   constructor(rooms: readonly Room[], random: Random, others: Iterable<AgentTraits> = []) {
     this.#rooms = rooms
-      .map((room) => ({ room: new OpenRoom(room), draw: random.stream(room.agentId).next() }))
+      .map((room) => ({ room, draw: random.stream(room.agentId).next() }))
       .sort((a, b) => a.draw - b.draw || (a.room.agentId < b.room.agentId ? -1 : 1))
-      .map(({ room }) => room);
-    const traits = new Map<string, AgentTraits>();
-    for (const other of others) traits.set(other.agentId, other);
-    for (const room of this.#rooms) traits.set(room.agentId, room);
-    this.#traits = traits;
+      .map(({ room }, order) => new OpenRoom(room, order));
+    this.#byId = new Map(this.#rooms.map((room) => [room.agentId, room]));
+    this.#others = others;
   }
 
   /**
-   * Takes the best room and adds to the occupants, or says of every room why not. Instances that share a machine share
-   * its fate: fewer neighbours count for more than a fuller machine. O(rooms × constraints).
+   * Takes the best room and adds to the occupants, or says of every room why not. O(rooms × constraints) for the first
+   * instance of a need, given as the same object again then as `Candidates` says. With `only` that agent is the only one
+   * that will do: O(constraints).
    */
   place(
     need: Need,
     present: Occupants | readonly Occupant[],
+    only?: string,
   ): { placed: Placement } | { rejections: readonly Rejection[] } {
     const occupants = this.#counted(present);
+    if (only !== undefined) {
+      const room = this.#byId.get(only);
+      const answer = room && fit(need, room, occupants);
+      if (room === undefined || answer === undefined) return { rejections: [] };
+      if (answer.fits) return this.#take(room, need, occupants);
+      return { rejections: [{ agentId: room.agentId, agentName: room.agentName, reason: answer.reason }] };
+    }
+    const search = this.#searchOf(need, occupants);
+    const { candidates } = search;
+    if (candidates === undefined) return this.#placeFirst(search);
+    for (; candidates.seenCount < this.#placed.length; candidates.seenCount++)
+      candidates.look(this.#placed[candidates.seenCount] as OpenRoom);
+    const placedCount = this.#placed.length;
+    if (search.failed?.placedCount === placedCount) return { rejections: search.failed.rejections };
+    const best = candidates.best();
+    if (best) return this.#take(best, need, occupants);
+    const rejections = this.#rejections(need, occupants);
+    search.failed = { rejections, placedCount };
+    return { rejections };
+  }
+
+  /** Of each room that can't take the need: the first reason. */
+  explain(need: Need, present: Occupants | readonly Occupant[]): readonly Rejection[] {
+    const occupants = this.#counted(present);
+    if (need.constraints.some(isOfValues)) this.#searchOf(need, occupants);
+    return this.#rejections(need, occupants);
+  }
+
+  /** Counts those who are there by agent, and by what a text comes to on their agents. */
+  occupants(agentIds: Iterable<string>): Occupants {
+    return new Occupancy(agentIds, (agentId) => this.#traitsOf(agentId));
+  }
+
+  #counted(present: Occupants | readonly Occupant[]): Occupancy {
+    // There is one kind of occupants: `occupants` makes them.
+    if ("countOn" in present) return present as Occupancy;
+    return new Occupancy(
+      present.map(({ agentId }) => agentId),
+      (agentId) => this.#traitsOf(agentId),
+    );
+  }
+
+  #traitsOf(agentId: string): AgentTraits | undefined {
+    const room = this.#byId.get(agentId);
+    if (room) return room;
+    this.#traits ??= new Map([...this.#others].map((other) => [other.agentId, other]));
+    return this.#traits.get(agentId);
+  }
+
+  #searchOf(need: Need, occupants: Occupancy): Search {
+    const present = this.#searches.find((one) => one.need === need && one.occupants === occupants);
+    if (present) {
+      if (present.isKnown && present.candidates === undefined) this.#prepare(present);
+      return present;
+    }
+    const search: Search = { need, occupants, isKnown: false, candidates: undefined, failed: undefined };
+    this.#searches.unshift(search);
+    if (this.#searches.length > searchesMax) this.#searches.pop();
+    if (comparesValues(need)) this.#prepare(search);
+    return search;
+  }
+
+  #prepare(search: Search): void {
+    const { need, occupants } = search;
+    search.candidates = new Candidates(need, occupants, this.#rooms, this.#placed.length);
+    this.#admitValues(need, occupants, search.candidates);
+  }
+
+  /** Many needs have one instance: each room is looked at once, and nothing is kept. */
+  #placeFirst(search: Search): { placed: Placement } | { rejections: readonly Rejection[] } {
+    const { need, occupants } = search;
     const rejections: Rejection[] = [];
     let best: OpenRoom | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
@@ -69,83 +150,45 @@ export class Matcher {
         rejections.push({ agentId: room.agentId, agentName: room.agentName, reason: answer.reason });
         continue;
       }
-      const isAvoided = need.avoids?.has(room.agentId) === true;
-      const score = answer.score - occupants.countOn(room.agentId) - (isAvoided ? avoidedPenalty : 0);
+      const score = roomScore(need, answer.score, room, occupants);
       if (score <= bestScore) continue;
       best = room;
       bestScore = score;
     }
-    if (best === undefined) return { rejections };
-    best.take(need);
-    occupants.add(best.agentId);
-    return { placed: { agentId: best.agentId, agentName: best.agentName } };
+    search.isKnown = true;
+    if (best) return this.#take(best, need, occupants);
+    search.failed = { rejections, placedCount: this.#placed.length };
+    return { rejections };
   }
 
-  /** Of each room that can't take the need: the first reason. */
-  explain(need: Need, present: Occupants | readonly Occupant[]): readonly Rejection[] {
-    const occupants = this.#counted(present);
+  /** Instances are balanced over the values that they could have, and these are not only those that are offered now. */
+  #admitValues(need: Need, occupants: Occupancy, candidates: Candidates): void {
+    const own = { ...need, constraints: need.constraints.filter((one) => !isOfValues(one)) };
+    for (const { operator, attribute } of need.constraints) {
+      if (operator !== "group_by") continue;
+      occupants.admit(attribute, candidates.valuesOf(attribute));
+      this.#traitsOf("");
+      for (const other of this.#traits?.values() ?? []) {
+        if (this.#byId.has(other.agentId) || !("available" in other)) continue;
+        const value = resolveText(attribute, other);
+        if (value !== undefined && fit(own, other as Room, occupants).fits) occupants.admit(attribute, [value]);
+      }
+    }
+  }
+
+  #take(room: OpenRoom, need: Need, occupants: Occupancy): { placed: Placement } {
+    room.take(need);
+    occupants.add(room.agentId);
+    this.#placed.push(room);
+    return { placed: { agentId: room.agentId, agentName: room.agentName } };
+  }
+
+  #rejections(need: Need, occupants: Occupancy): Rejection[] {
     const rejections: Rejection[] = [];
     for (const room of this.#rooms) {
       const answer = fit(need, room, occupants);
       if (!answer.fits) rejections.push({ agentId: room.agentId, agentName: room.agentName, reason: answer.reason });
     }
     return rejections;
-  }
-
-  #counted(present: Occupants | readonly Occupant[]): Occupants {
-    return "countOn" in present ? present : this.occupants(present.map(({ agentId }) => agentId));
-  }
-
-  /** Counts those who are there by agent, and by what a text comes to on their agents. */
-  occupants(agentIds: Iterable<string>): Occupants {
-    const counts = new Map<string, number>();
-    const add = (agentId: string): void => {
-      counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
-    };
-    for (const agentId of agentIds) add(agentId);
-    return {
-      add,
-      countOn: (agentId) => counts.get(agentId) ?? 0,
-      countWith: (text, value) => {
-        let sum = 0;
-        for (const [agentId, count] of counts) {
-          const traits = this.#traits.get(agentId);
-          const has = traits === undefined ? undefined : resolveText(text, traits);
-          if (has !== undefined && (value === undefined || has === value)) sum += count;
-        }
-        return sum;
-      },
-    };
-  }
-}
-
-class OpenRoom implements Room {
-  readonly agentId: string;
-  readonly agentName: string;
-  readonly attributes: ReadonlyMap<string, string>;
-  available: Resources;
-  readonly total: Resources;
-  readonly portsTaken: Set<number>;
-  readonly dynamicPortFirst: number;
-  readonly dynamicPortLast: number;
-  readonly drivers?: readonly string[];
-  readonly networkModes?: readonly string[];
-
-  constructor(room: Room) {
-    this.agentId = room.agentId;
-    this.agentName = room.agentName;
-    this.attributes = room.attributes;
-    this.available = room.available;
-    this.total = room.total ?? room.available;
-    this.portsTaken = new Set(room.portsTaken);
-    this.dynamicPortFirst = room.dynamicPortFirst;
-    this.dynamicPortLast = room.dynamicPortLast;
-    if (room.drivers) this.drivers = room.drivers;
-    if (room.networkModes) this.networkModes = room.networkModes;
-  }
-
-  take(need: Need): void {
-    this.available = subtractResources(this.available, demandOn(need, this));
-    for (const port of need.staticPorts) this.portsTaken.add(port);
   }
 }

@@ -38,7 +38,7 @@ import {
   versionsPrefix,
   versionWrite,
 } from "./core/records.ts";
-import { jobStatus, type Surroundings } from "./core/report.ts";
+import { jobStatus, places, type Surroundings } from "./core/report.ts";
 import { planJob } from "./core/rollout.ts";
 import { takeStatus } from "./core/statuses.ts";
 import { jobTypes } from "./core/versions.ts";
@@ -82,6 +82,8 @@ class Framework implements Services {
   readonly #jobs: JobServer;
   readonly #interest: RoleInterest;
   readonly #calls: JobCalls;
+  /** All agents, as rooms: made only when a constraint asks for those that are not offered. */
+  readonly #others = { [Symbol.iterator]: () => places(this.#view.agents)[Symbol.iterator]() };
   readonly #watchers = new Map<string, Set<Replier<JobsWatchResponse>>>();
   readonly #wants = new Map<string, readonly Want[]>();
   readonly #wakes = new Map<string, number>();
@@ -335,13 +337,8 @@ class Framework implements Services {
     if (this.#offers.length === 0) return;
     const offers = this.#offers;
     this.#offers = [];
-    const traits = [...this.#view.agents.values()].map(({ agentId, name, attributes }) => ({
-      agentId,
-      agentName: name,
-      attributes,
-    }));
     const random = this.#random.stream(`match-${++this.#matchCount}`);
-    const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, traits, random, now);
+    const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, this.#others, random, now);
     for (const { offerIds, groups } of answers) {
       if (groups.length > 0) this.#scheduler.accept(offerIds, groups);
       else this.#scheduler.decline(offerIds);

@@ -3,6 +3,7 @@ import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
+import { buildPreferences } from "./build-preferences.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -53,6 +54,7 @@ export function buildGroup(
     name,
     count,
     constraints: block ? buildConstraints(block) : [],
+    ...(block ? buildPreferences(block) : {}),
     network,
     services: block ? buildServices(block, { ...services, taskNames: tasks.map(({ label }) => label) }) : [],
     restart: buildRestart(block?.first("restart"), context.type),

@@ -3,6 +3,7 @@ import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type Ta
 import { buildEnvironment } from "./build-environment.ts";
 import { buildGroup } from "./build-group.ts";
 import { buildConstraints } from "./build-policies.ts";
+import { buildPlacement, buildPreferences } from "./build-preferences.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 /** Names that are written twice are reported at the second place. */
@@ -53,6 +54,8 @@ export function buildJob(block: DecodedBlock): Job {
     nodePool: block.text("node_pool") ?? "default",
     meta,
     constraints: buildConstraints(block),
+    ...buildPreferences(block),
+    ...buildPlacement(block),
     ...(schedule ? { schedule } : {}),
     groups,
   };

@@ -1,4 +1,5 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
+import { groupByForm } from "../job/decode-policies.ts";
 import {
   defaultRestart,
   defaultSurge,
@@ -130,17 +131,36 @@ const operators: Readonly<Record<string, ConstraintOperator>> = {
   unique: "distinct_property",
   max_per: "distinct_property",
   cluster: "cluster",
+  group_by: "group_by",
+  // As Marathon writes them. Its IS compares numbers by their value, Nomad's is compares texts.
+  IS: "equal",
+  LIKE: "like",
+  UNLIKE: "unlike",
+  UNIQUE: "distinct_property",
+  MAX_PER: "distinct_property",
+  CLUSTER: "cluster",
+  GROUP_BY: "group_by",
 };
 
 /** Operators that Nomad does not have are written out. */
-const longOnly: ReadonlySet<string> = new Set(["is", "not", "like", "unlike", "unique", "max_per", "cluster"]);
+const longOnly: ReadonlySet<string> = new Set([
+  "is",
+  "not",
+  "like",
+  "unlike",
+  "unique",
+  "max_per",
+  "cluster",
+  "group_by",
+]);
 const shortForms = Object.keys(operators).filter((name) => /^[a-z]/.test(name) && !longOnly.has(name));
 
 export function buildConstraints(block: DecodedBlock): Constraint[] {
   return block.all("constraint").flatMap((constraint) => buildConstraint(constraint) ?? []);
 }
 
-function buildConstraint(block: DecodedBlock): Constraint | undefined {
+/** Attribute, operator and value of a constraint or an affinity; undefined: it says nothing, or is wrong. */
+export function buildConstraint(block: DecodedBlock): Constraint | undefined {
   const written = shortForms.filter((name) => block.has(name));
   if (written.length > 1 || (written.length === 1 && block.has("operator"))) {
     block.error(written[1] ?? "operator", {
@@ -199,6 +219,9 @@ function refuseIncomplete(block: DecodedBlock, constraint: Constraint): void {
     } catch {
       refuse(block.has("regexp") ? "regexp" : "value", "the value is no regular expression");
     }
+  }
+  if (constraint.operator === "group_by" && !groupByForm.test(constraint.value)) {
+    refuse("value", 'the value of group_by is a count, "strict", or both');
   }
   if (constraint.operator === "distinct_property" && !/^[1-9]\d{0,5}$/.test(constraint.value)) {
     refuse("value", "the value of distinct_property is a count of 1 or more");

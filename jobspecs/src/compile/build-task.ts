@@ -13,6 +13,7 @@ import {
 import { buildConfig } from "./build-config.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
+import { buildPreferences } from "./build-preferences.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
@@ -47,6 +48,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     env: { ...context.env, ...buildEnvironment(block) },
     resources: buildResources(block.first("resources")),
     constraints: buildConstraints(block),
+    ...buildPreferences(block),
     services: buildServices(block, context.services),
     ...(restart ? { restart: buildRestart(restart, context.type) } : {}),
     killTimeoutMs: block.number("kill_timeout") ?? killTimeoutMsDefault,

@@ -1,5 +1,6 @@
 import { type Resources, resources } from "@muster/foundation";
 import { driverConfigJson } from "./driver-config.ts";
+import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 import { type Constraint, hasOwnPorts, type Job, modeOfPort, type Task, type TaskGroup } from "./types.ts";
 
 /** What one instance of a group needs of an agent. */
@@ -14,6 +15,11 @@ export interface GroupNeed {
   /** Each by name, or several of which one will do. */
   readonly drivers: readonly (string | readonly string[])[];
   readonly networkModes: readonly string[];
+  readonly affinities: readonly Affinity[];
+  readonly spreads: readonly Spread[];
+  /** How many instances there are to be. */
+  readonly wantedCount: number;
+  readonly policy?: PlacementPolicy;
 }
 
 /** Adds up what the tasks of a group ask for. O(tasks, ports and constraints). */
@@ -41,6 +47,10 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     constraints,
     drivers: [...new Map(group.tasks.map((task) => [String(driverNeed(task)), driverNeed(task)])).values()],
     networkModes: [network.mode, ...(network.more ?? []).map(({ mode }) => mode)],
+    affinities: [job, group, ...group.tasks].flatMap((part) => part.affinities ?? []),
+    spreads: [job, group].flatMap((part) => part.spreads ?? []),
+    wantedCount: group.count,
+    ...(job.placement ? { policy: job.placement } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { readNetwork } from "./decode-network.ts";
 import { decodeConstraints, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
+import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
 import { problemOfTaskNetwork } from "./task-networks.ts";
@@ -67,6 +68,8 @@ const readJob = typed((reader): Job => {
     nodePool: reader.text("nodePool"),
     meta: reader.textMap("meta"),
     constraints: decodeConstraints(reader),
+    ...decodePreferences(reader),
+    ...(reader.has("placement") ? { placement: reader.oneOf("placement", placementPolicies) } : {}),
     ...(reader.has("schedule") ? { schedule: readSchedule(reader.raw("schedule"), reader.at("schedule")) } : {}),
     groups,
   };
@@ -117,6 +120,7 @@ const readGroup = typed((reader): TaskGroup => {
     name: reader.name("name"),
     count: reader.integer("count", 0, 50_000),
     constraints: decodeConstraints(reader),
+    ...decodePreferences(reader),
     network,
     services: decodeServices(
       reader,
@@ -226,6 +230,7 @@ const readTask = (network: Network) =>
       env,
       resources: readResources(reader.raw("resources"), reader.at("resources")),
       constraints: decodeConstraints(reader),
+      ...decodePreferences(reader),
       services: decodeServices(reader, network, []),
       ...(reader.has("restart") ? { restart: decodeRestart(reader.raw("restart"), reader.at("restart")) } : {}),
       killTimeoutMs: reader.duration("killTimeoutMs"),

@@ -22,30 +22,42 @@ export const constraintOperators = [
   "distinct_hosts",
   "distinct_property",
   "cluster",
+  "group_by",
+  "equal",
 ] as const;
 
 export function decodeConstraints(owner: Reader): Constraint[] {
   return owner.list("constraints", 1000, (value, path) => {
     const reader = new Reader(value, path);
-    const made: Constraint = {
-      attribute: reader.text("attribute"),
-      operator: reader.oneOf("operator", constraintOperators),
-      value: reader.text("value"),
-    };
-    if (["regexp", "like", "unlike"].includes(made.operator)) {
-      try {
-        new RegExp(made.value, "u");
-      } catch {
-        reader.fail("value", "must be a regular expression");
-      }
-    }
-    if (made.operator === "distinct_property" && !/^[1-9]\d{0,5}$/.test(made.value)) {
-      reader.fail("value", "must be a count of 1 or more");
-    }
+    const made = decodeSides(reader);
     reader.done();
     return made;
   });
 }
+
+/** Attribute, operator and value of a constraint or an affinity. */
+export function decodeSides(reader: Reader): Constraint {
+  const made: Constraint = {
+    attribute: reader.text("attribute"),
+    operator: reader.oneOf("operator", constraintOperators),
+    value: reader.text("value"),
+  };
+  if (["regexp", "like", "unlike"].includes(made.operator)) {
+    try {
+      new RegExp(made.value, "u");
+    } catch {
+      reader.fail("value", "must be a regular expression");
+    }
+  }
+  if (made.operator === "distinct_property" && !/^[1-9]\d{0,5}$/.test(made.value))
+    reader.fail("value", "must be a count of 1 or more");
+  if (made.operator === "group_by" && !groupByForm.test(made.value))
+    reader.fail("value", 'must be a count, "strict", or both');
+  return made;
+}
+
+/** "", "3", "strict", "3 strict". */
+export const groupByForm = /^([1-9]\d{0,5})?( ?strict)?$/;
 
 export function decodeRestart(value: unknown, path: string): RestartPolicy {
   const reader = new Reader(value, path);

@@ -6,6 +6,8 @@
  * `interpolate` of this package is the one implementation of their substitution.
  */
 
+import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
+
 /** Version of the shape below; a decoder refuses others. */
 export const jobSchema = 1;
 
@@ -28,6 +30,11 @@ export interface Job {
   readonly meta: Readonly<Record<string, string>>;
   /** Hold for every group, in addition to the group's own. */
   readonly constraints: readonly Constraint[];
+  /** Hold for every group, in addition to the group's own. */
+  readonly affinities?: readonly Affinity[];
+  readonly spreads?: readonly Spread[];
+  /** Which of several agents that would do; absent: instances keep apart, and else fill agents. */
+  readonly placement?: PlacementPolicy;
   /** Only batch and sysbatch jobs; a batch job without it runs once. */
   readonly schedule?: Schedule;
   /** At least one, names unique. */
@@ -41,6 +48,8 @@ export interface TaskGroup {
   readonly count: number;
   /** The group's own; the job's come on top. */
   readonly constraints: readonly Constraint[];
+  readonly affinities?: readonly Affinity[];
+  readonly spreads?: readonly Spread[];
   readonly network: Network;
   /** Services whose address is the group's. */
   readonly services: readonly Service[];
@@ -83,6 +92,7 @@ export interface Task {
   readonly env: Readonly<Record<string, string>>;
   readonly resources: TaskResources;
   readonly constraints: readonly Constraint[];
+  readonly affinities?: readonly Affinity[];
   readonly services: readonly Service[];
   /** The task's own block; absent: the group's holds. */
   readonly restart?: RestartPolicy;
@@ -357,14 +367,16 @@ export type ConstraintOperator =
   | "is_not_set"
   | "distinct_hosts"
   | "distinct_property"
-  | "cluster";
+  | "cluster"
+  | "group_by"
+  | "equal";
 
 export interface Constraint {
   /** Left side, e.g. `${attr.kernel.name}`: interpolated on the agent's attributes; "" for distinct_hosts. */
   readonly attribute: string;
   /** Synonyms are settled: `==` and `is` arrive as "=", `not` as "!=", `set_contains_all` as "set_contains", `unique` and `max_per` as "distinct_property". */
   readonly operator: ConstraintOperator;
-  /** Right side; "" for is_set and is_not_set; "true" for distinct_hosts; a count for distinct_property; "" or a value for cluster. Interpolated. */
+  /** Right side; "" for is_set and is_not_set; "true" for distinct_hosts; a count for distinct_property; "" or a value for cluster; for group_by over how many values, "strict", or both. Interpolated. */
   readonly value: string;
 }
 

@@ -1,6 +1,5 @@
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
 import {
-  affinityParts,
   cniParts,
   consulParts,
   disconnectParts,
@@ -8,19 +7,11 @@ import {
   migrateParts,
   scalingParts,
   secretParts,
-  spreadParts,
   vaultParts,
   volumeParts,
 } from "./outside.ts";
-import {
-  constraintBlock,
-  metaAttribute,
-  rescheduleBlock,
-  restartBlock,
-  serviceBlock,
-  taskBlock,
-  updateBlock,
-} from "./parts.ts";
+import { metaAttribute, rescheduleBlock, restartBlock, serviceBlock, taskBlock, updateBlock } from "./parts.ts";
+import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
 import { portBlock } from "./port.ts";
 
@@ -86,8 +77,8 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     restart: restartBlock,
     reschedule: rescheduleBlock,
     update: updateBlock,
-    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
-    spread: warnedBlock("Spread over values.", "preferences have no effect in this release", spreadParts),
+    affinity: affinityBlock,
+    spread: spreadBlock,
     migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release", migrateParts),
     ephemeral_disk: warnedBlock("Disk shared by the tasks.", "disk is asked for by resources.disk", ephemeralDiskParts),
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it; count holds", scalingParts),

@@ -128,7 +128,7 @@ export const migrateParts: BlockParts = {
   },
 };
 
-export const affinityParts: BlockParts = {
+const affinityParts: BlockParts = {
   repeats: true,
   attributes: {
     ...constraintLike,
@@ -139,24 +139,6 @@ export const affinityParts: BlockParts = {
     set_contains: works("string", "Short for operator = set_contains."),
     set_contains_all: works("string", "Short for operator = set_contains."),
     set_contains_any: works("string", "Short for operator = set_contains_any."),
-  },
-};
-
-export const spreadParts: BlockParts = {
-  repeats: true,
-  attributes: {
-    attribute: works("string", "Over whose values."),
-    weight: works("integer", "0 to 100; 50.", { min: 0, max: 100 }),
-  },
-  blocks: {
-    target: {
-      labels: 1,
-      repeats: true,
-      attributes: {
-        value: works("string", "In place of the label."),
-        percent: works("integer", "Of the instances.", { min: 0, max: 100 }),
-      },
-    },
   },
 };
 

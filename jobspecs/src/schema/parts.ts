@@ -13,7 +13,6 @@ import {
 } from "./model.ts";
 import {
   actionParts,
-  affinityParts,
   artifactParts,
   consulParts,
   csiPluginParts,
@@ -30,33 +29,12 @@ import {
   weightsParts,
 } from "./outside.ts";
 import { oldNetworkBlock } from "./port.ts";
+import { affinityBlock, constraintBlock } from "./placement.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";
 
 export const metaAttribute: AttributeSchema = works("string-map", "Names and texts for tasks and tools.");
-
-export const constraintBlock: BlockSchema = block("Agents that may be used.", {
-  repeats: true,
-  attributes: {
-    attribute: works("string", "Left side, e.g. ${attr.kernel.name}."),
-    operator: works(
-      "string",
-      "= (default), !=, <, <=, >, >=, regexp, version, semver, set_contains, like, unlike, unique, max_per, cluster, ...",
-    ),
-    value: works("text", "Right side."),
-    distinct_hosts: works("bool", "No two instances on one agent."),
-    distinct_property: works("string", "At most `value` (1) instances per value of this attribute."),
-    regexp: works("string", "Short for operator = regexp."),
-    version: works("string", "Short for operator = version."),
-    semver: works("string", "Short for operator = semver."),
-    set_contains: works("string", "Short for operator = set_contains."),
-    set_contains_all: works("string", "Short for operator = set_contains."),
-    set_contains_any: works("string", "Short for operator = set_contains_any."),
-    is_set: works("bool", "The attribute exists."),
-    is_not_set: works("bool", "The attribute does not exist."),
-  },
-});
 
 export const updateBlock: BlockSchema = block("How a new version replaces the old.", {
   attributes: {
@@ -289,7 +267,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     lifecycle: lifecycleBlock,
     network: taskNetworkBlock,
     dispatch_payload: refusedBlock("File of a dispatch.", later, dispatchPayloadParts),
-    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
+    affinity: affinityBlock,
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it", taskScalingParts),
     action: warnedBlock("Commands to run in the task.", "use muster job exec", actionParts),
     schedule: refusedBlock("Pauses by time.", later, scheduleParts),

@@ -2,17 +2,16 @@
 import { groupBlock } from "./group.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
 import {
-  affinityParts,
   consulParts,
   migrateParts,
   multiregionParts,
   parameterizedParts,
   secretParts,
-  spreadParts,
   uiParts,
   vaultParts,
 } from "./outside.ts";
-import { constraintBlock, metaAttribute, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
+import { metaAttribute, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
+import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
 const periodicBlock = block("When a batch job runs.", {
   attributes: {
@@ -50,6 +49,11 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     region: works("string", "One cluster is one region; global."),
     datacenters: works("strings", 'Globs over ${node.datacenter}; ["*"].'),
     node_pool: works("string", "Name of the pool of agents; default."),
+    placement: works(
+      "string",
+      "Which of several agents: pack (full ones), spread (empty ones); else instances keep apart and fill agents. Muster's own.",
+      { oneOf: ["pack", "spread"] },
+    ),
     priority: works("integer", "1 to 100; 50.", { min: 1, max: 100 }),
     meta: metaAttribute,
     env: works("string-map", "Environment of all tasks; groups' and tasks' own win. Muster's own."),
@@ -67,8 +71,8 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     periodic: periodicBlock,
     group: groupBlock,
     task: taskBlock,
-    affinity: warnedBlock("Preferred agents.", "preferences have no effect in this release", affinityParts),
-    spread: warnedBlock("Spread over values.", "preferences have no effect in this release", spreadParts),
+    affinity: affinityBlock,
+    spread: spreadBlock,
     migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release", migrateParts),
     parameterized: refusedBlock("Job started by dispatch.", later, parameterizedParts),
     multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster", multiregionParts),

@@ -19,6 +19,7 @@ import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
 import { commit, proposeVersion } from "./proposals.ts";
 import { jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
+import { places } from "./report.ts";
 import { planJob } from "./rollout.ts";
 import { takeStatus } from "./statuses.ts";
 import { readJob } from "./versions.ts";
@@ -91,6 +92,8 @@ export class SmallWorld {
   readonly killed: string[] = [];
   /** Killed tasks end at once. */
   endsKilled = true;
+  /** Which agents are offered. */
+  offering: (agentId: string) => boolean = () => true;
   readonly #sequences = new Map<string, number>();
   #offerCount = 0;
 
@@ -128,8 +131,10 @@ export class SmallWorld {
         instance.isEnding = true;
         for (const { taskId, state } of [...instance.tasks.values()]) if (!isTerminal(state)) this.#end(taskId);
       }
-      const offers = [...this.agents.values()].filter(isUsable).map((agent) => this.#offer(agent));
-      const { answers } = launchWants(this.state, plan.wants, offers, [], seededRandom("x"), this.now);
+      const offered = [...this.agents.values()].filter((agent) => isUsable(agent) && this.offering(agent.agentId));
+      const offers = offered.map((agent) => this.#offer(agent));
+      const others = places(this.agents);
+      const { answers } = launchWants(this.state, plan.wants, offers, others, seededRandom("x"), this.now);
       for (const { groups } of answers)
         for (const group of groups) for (const task of group.tasks) this.launched.push(task.taskId);
     }

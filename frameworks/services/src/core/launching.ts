@@ -29,13 +29,13 @@ export interface Answer {
 
 /**
  * Places what is wanted on what is offered: the most important job first, then what has waited longest. Every offer is
- * answered. O(wants × offers).
+ * answered. O(groups × offers + wants × log offers).
  */
 export function launchWants(
   state: ServicesState,
   wants: readonly Want[],
   offers: readonly Offer[],
-  others: readonly AgentTraits[],
+  others: Iterable<AgentTraits>,
   random: Random,
   now: Now,
 ): { answers: Answer[]; unplaced: Want[] } {
@@ -48,7 +48,8 @@ export function launchWants(
     const matcher = new Matcher([...rooms.values()], random, others);
     const launches = new Map<string, LaunchGroup[]>();
     const occupants = new Map<string, Occupants>();
-    const failing = new Map<string, ReadonlySet<string>>();
+    // One need for all instances of a group: the matcher then looks for a place from where it was.
+    const needs = new Map<JobEntry, Map<string, Need>>();
     const inOrder = wants.filter((want) => want.role === role).sort(byUrgency);
     for (const want of inOrder) {
       const key = occupancyKey(want);
@@ -57,10 +58,12 @@ export function launchWants(
         there = matcher.occupants(agentsOf(want));
         occupants.set(key, there);
       }
-      const groupKey = `${want.entry.name}/${want.group.name}`;
-      const avoids = failing.get(groupKey) ?? failedOn(want);
-      failing.set(groupKey, avoids);
-      const found = rooms.size === 0 ? undefined : matcher.place({ ...pinnedNeed(want), avoids }, there);
+      const groupKey = slotKeyOf(want.entry, want.version, want.group.name, 0);
+      const jobNeeds = needs.get(want.entry) ?? new Map<string, Need>();
+      needs.set(want.entry, jobNeeds);
+      const need = jobNeeds.get(groupKey) ?? { ...want.need, avoids: failedOn(want) };
+      jobNeeds.set(groupKey, need);
+      const found = rooms.size === 0 ? undefined : matcher.place(need, there, want.slot.agentId);
       if (found === undefined || !("placed" in found)) {
         unplaced.push(want);
         continue;

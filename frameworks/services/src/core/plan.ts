@@ -9,7 +9,7 @@ import {
   type Room,
 } from "@muster/framework-sdk";
 import { networkWarnings } from "@muster/jobspecs";
-import { agentsOf, pinnedNeed } from "./launching.ts";
+import { agentsOf } from "./launching.ts";
 import { type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { rejectionsMax, rooms, type Surroundings } from "./report.ts";
 import { slotsOf } from "./slots.ts";
@@ -105,7 +105,7 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
     )) {
       if (stays.has(slotKey(group.name, slot.index))) continue;
       response.startCount++;
-      const found = around.isKnown ? matcher.place(pinnedNeed(want(slot)), occupants) : undefined;
+      const found = around.isKnown ? matcher.place(need, occupants, slot.agentId) : undefined;
       const placement: PlanPlacement = {
         instance: `${future.name}.${group.name}.${slot.index}`,
         agentId: "",

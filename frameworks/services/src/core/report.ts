@@ -1,5 +1,6 @@
 import {
   type AgentRejection,
+  type AgentTraits,
   type ClusterAgent,
   Health,
   isUsable,
@@ -195,6 +196,13 @@ function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: Ag
         rejections.push({ group: group.name, agentId, agentName, reason });
   }
   return { rejections, waitCount };
+}
+
+/** Every agent, as a room where it could take something. */
+export function* places(agents: ReadonlyMap<string, ClusterAgent>): Iterable<AgentTraits> {
+  for (const { agentId, name, attributes, ...agent } of agents.values())
+    if (!isUsable(agent)) yield { agentId, agentName: name, attributes };
+  yield* rooms(agents);
 }
 
 /** What could be had on each agent: offers that are out come back if they are not used. */

@@ -96,7 +96,9 @@ function templateOf(job: Job, group: TaskGroup): string {
     role: job.role,
     network,
     services,
-    tasks: tasks.map(({ meta: _meta, restart: _restart, shutdownDelayMs: _delay, ...rest }) => rest),
+    tasks: tasks.map(
+      ({ meta: _meta, restart: _restart, shutdownDelayMs: _delay, affinities: _likes, ...rest }) => rest,
+    ),
   });
 }
 

@@ -28,14 +28,14 @@ export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Ro
   const rejections: AgentRejection[] = [];
   let count = 0;
   for (const group of job.groups) {
-    const occupants: { agentId: string }[] = [];
+    const occupants = matcher.occupants([]);
+    const need = needOf(job, group);
     for (let index = 0; index < group.count && count < placementsMax; index++) {
       count += 1;
       const instance = `${job.id}.${group.name}.${index}`;
-      const found = matcher.place(needOf(job, group), occupants);
+      const found = matcher.place(need, occupants);
       if ("placed" in found) {
         placements.push({ instance, ...found.placed });
-        occupants.push(found.placed);
         continue;
       }
       placements.push({ instance, agentId: "", agentName: "" });

@@ -1,0 +1,37 @@
+import { type Resources, subtractResources } from "@muster/foundation";
+import { demandOn, type Need, type Room } from "./fit.ts";
+
+/** A room that instances are placed in. */
+export class OpenRoom implements Room {
+  readonly agentId: string;
+  readonly agentName: string;
+  readonly attributes: ReadonlyMap<string, string>;
+  /** Its place among rooms that are equally good. */
+  readonly order: number;
+  available: Resources;
+  readonly total: Resources;
+  readonly portsTaken: Set<number>;
+  readonly dynamicPortFirst: number;
+  readonly dynamicPortLast: number;
+  readonly drivers?: readonly string[];
+  readonly networkModes?: readonly string[];
+
+  constructor(room: Room, order: number) {
+    this.order = order;
+    this.agentId = room.agentId;
+    this.agentName = room.agentName;
+    this.attributes = room.attributes;
+    this.available = room.available;
+    this.total = room.total ?? room.available;
+    this.portsTaken = new Set(room.portsTaken);
+    this.dynamicPortFirst = room.dynamicPortFirst;
+    this.dynamicPortLast = room.dynamicPortLast;
+    if (room.drivers) this.drivers = room.drivers;
+    if (room.networkModes) this.networkModes = room.networkModes;
+  }
+
+  take(need: Need): void {
+    this.available = subtractResources(this.available, demandOn(need, this));
+    for (const port of need.staticPorts) this.portsTaken.add(port);
+  }
+}
