@@ -32,6 +32,18 @@ export function kernelObjects(dataFolder: string): string[] {
   return [...found].sort();
 }
 
+/** What the kernel limits a process's use of disks to, a line for each: of version 1 what it reads, of version 2 both. */
+export function diskLimitsOf(pid: number): string {
+  const groups = text(`/proc/${pid}/cgroup`);
+  const { name, hierarchies } = readLayout();
+  if (name === "v2") return text(`${hierarchies[0]?.folder}${/^0::(.*)$/m.exec(groups)?.[1]}/io.max`);
+  const folder = hierarchies.find(({ controllers }) => controllers.includes("blkio"))?.folder;
+  const path = /^\d+:(?:\w+,)*blkio(?:,\w+)*:(.*)$/m.exec(groups)?.[1];
+  return (
+    text(`${folder}${path}/blkio.throttle.read_bps_device`) + text(`${folder}${path}/blkio.throttle.write_bps_device`)
+  );
+}
+
 function entries(folder: string, foldersOnly = false): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })

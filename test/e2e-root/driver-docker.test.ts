@@ -4,8 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { Agent } from "../../executors/src/agent/agent.ts";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { isTerminal } from "../../executors/src/agent/core/status.ts";
+import { findIoDevice } from "../../executors/src/cgroups/io-device.ts";
+import { ioLimitsAttribute } from "../../executors/src/drivers/io-refusal.ts";
 import { settings as bridge, get, portOf } from "./bridge.support.ts";
-import { kernelObjects } from "./containers.ts";
+import { diskLimitsOf, kernelObjects } from "./containers.ts";
 import { engineTools, OwnDockerd } from "./engine.support.ts";
 import { baseLayer } from "./images.support.ts";
 import { lacking, testUnless } from "./machine.ts";
@@ -159,6 +161,22 @@ testDocker("the tasks of a group share its network, whose ports of the host lead
   });
   expect(alone.trim().split(/\s+/)).toEqual(["lo", "alone"]);
 });
+
+testDocker(
+  "io_max is what the kernel lets a task of an Engine read from the agent's disk and write to it",
+  async () => {
+    const found = findIoDevice(dataFolder);
+    if (!found.works) return;
+    const attributes = [{ name: ioLimitsAttribute, value: "1" }];
+    const config = fixture.configWith({ drivers: ["docker"], networkModes: ["host"], attributes });
+    await fixture.agentWithNets(["host"], config, bridge, { engineSocket: engine.socket });
+    fixture.master.launch({ taskId: "limited", spec: script("sleep 1000", { ioMiBPerSecondMax: 3 }) });
+    await fixture.master.untilState("limited", TASK_RUNNING);
+    const limits = diskLimitsOf(last("limited").container?.pid ?? 0);
+    expect(limits).toContain(`${found.device.major}:${found.device.minor} `);
+    expect(limits.match(new RegExp(String(3 << 20), "g"))).toHaveLength(2);
+  },
+);
 
 testDocker(
   "case 55: an agent that is away while a task of an Engine ends hears its exit code and all of its output",

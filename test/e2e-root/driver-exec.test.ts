@@ -6,9 +6,10 @@ import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { readLayout } from "../../executors/src/cgroups/layout.ts";
 import { TaskCgroups } from "../../executors/src/cgroups/task-cgroups.ts";
+import { ioLimitsAttribute } from "../../executors/src/drivers/io-refusal.ts";
 import { ownerOf } from "../../executors/src/networks/kernel/namespaces.ts";
 import { isAlive, startTicks } from "../../executors/src/shim/processes.ts";
-import { containersHere, kernelObjects } from "./containers.ts";
+import { containersHere, diskLimitsOf, kernelObjects } from "./containers.ts";
 import { testUnless } from "./machine.ts";
 
 const { host, reason: lack } = await containersHere();
@@ -170,6 +171,26 @@ testExec("cpu_max is what a task that never rests gets of a processor, and no mo
   // Of two to three seconds, by the clock of whole ones; a machine that is busy gives less, and never more.
   expect(Number(seconds)).toBeLessThan(0.2 * ((Date.now() - began) / 1_000) + 0.1);
   expect(Number(seconds)).toBeGreaterThan(0.2);
+});
+
+testExec("io_max is what the kernel lets a task read from the agent's disk and write to it", async () => {
+  if (!host) return;
+  const device = host.ioDevice;
+  const spec = script("sleep 1000", { ioMiBPerSecondMax: 3 });
+  const first = await fixture.agentWithContainers(host);
+  fixture.master.launch({ taskId: "refused", spec });
+  await fixture.master.until(() => last("refused")?.reason === StatusReason.REASON_UNSUPPORTED, "refusal");
+  expect(last("refused").message).toMatch(/^io_max: this agent can't keep limits of its disk/);
+  if (!device) return;
+  await fixture.stop(first, "leave");
+  const attributes = [{ name: ioLimitsAttribute, value: "1" }];
+  const config = fixture.configWith({ attributes, networkModes: ["host"], drivers: ["exec"] });
+  await fixture.agentWithContainers(host, ["host"], {}, config);
+  fixture.master.launch({ taskId: "limited", spec });
+  await fixture.master.untilState("limited", TaskState.TASK_RUNNING);
+  const limits = diskLimitsOf(started("limited"));
+  expect(limits).toContain(`${device.major}:${device.minor} `);
+  expect(limits.match(new RegExp(String(3 << 20), "g"))).toHaveLength(2);
 });
 
 testExec("case 67: a fork bomb meets the limit of processes, and the host does not notice", async () => {

@@ -190,6 +190,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     shutdownDelayMs: spec.shutdownDelayMs,
     networkMode: spec.networkMode,
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
+    ...(spec.ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax: spec.ioMiBPerSecondMax }),
   };
 }
 
@@ -226,6 +227,7 @@ function copyGrpc({ portLabel, service, tls, tlsSkipVerify, tlsServerName }: Grp
 function problemOfSpec(spec: TaskSpec): string {
   if (spec.cpuMillisMax !== undefined && spec.cpuMillisMax < cpuMillisMaxMin)
     return `spec.cpu_millis_max: must be at least ${cpuMillisMaxMin}`;
+  if (spec.ioMiBPerSecondMax === 0) return "spec.io_mi_b_per_second_max: must be at least 1";
   if (spec.arguments.length > argumentsMax) return `spec.arguments: more than ${argumentsMax}`;
   if (spec.healthChecks.length > healthChecksMax) return `spec.health_checks: more than ${healthChecksMax}`;
   const scripts = spec.healthChecks.flatMap(({ script }) => (script ? [script.command, ...script.arguments] : []));

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import { taskLimits } from "./limits.ts";
 import { parseMemoryKills } from "./task-cgroups.ts";
 
-const amounts = { cpuMillis: 500, cpuMillisMax: undefined, memoryMiB: 32, memoryMiBMax: 0, processesMax: 10 };
+const amounts = {
+  cpuMillis: 500,
+  cpuMillisMax: undefined,
+  memoryMiB: 32,
+  memoryMiBMax: 0,
+  processesMax: 10,
+  ioMiBPerSecondMax: 3,
+};
 
 test("memory is the limit, and what is kept if memory_max is higher", () => {
   expect(taskLimits(amounts)).toMatchObject({ memoryBytesMax: 32 << 20, memoryBytesReserved: undefined });
@@ -20,6 +27,7 @@ test("a core is 1,024 shares, and shares stay in the kernel's range", () => {
 });
 
 test("cpu_max is a share of each tenth of a second, and no bound if it is absent", () => {
+  expect(taskLimits(amounts).ioBytesPerSecondMax).toBe(3 << 20);
   expect(taskLimits(amounts).cpuQuota).toBeUndefined();
   expect(taskLimits({ ...amounts, cpuMillisMax: 250 }).cpuQuota).toEqual({ quotaUs: 25_000, periodUs: 100_000 });
   expect(taskLimits({ ...amounts, cpuMillisMax: 2_500 }).cpuQuota).toEqual({ quotaUs: 250_000, periodUs: 100_000 });

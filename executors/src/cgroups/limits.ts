@@ -10,6 +10,8 @@ export interface TaskLimits {
   readonly memoryBytesReserved: number | undefined;
   /** Processes and threads at once. */
   readonly processesMax: number;
+  /** Bytes a second that it reads from the agent's disk, and that it writes to it; undefined: no bound. */
+  readonly ioBytesPerSecondMax: number | undefined;
 }
 
 export interface LimitAmounts {
@@ -20,6 +22,8 @@ export interface LimitAmounts {
   /** 0: `memoryMiB` is the limit. */
   readonly memoryMiBMax: number;
   readonly processesMax: number;
+  /** Undefined: no bound. */
+  readonly ioMiBPerSecondMax: number | undefined;
 }
 
 /** The kernel hands out no less than a millisecond a period. */
@@ -32,7 +36,7 @@ const sharesMax = 262_144;
 
 /** Pure. The runtime turns shares into the weight of version 2. */
 export function taskLimits(amounts: LimitAmounts): TaskLimits {
-  const { cpuMillis, cpuMillisMax, memoryMiB, memoryMiBMax, processesMax } = amounts;
+  const { cpuMillis, cpuMillisMax, memoryMiB, memoryMiBMax, processesMax, ioMiBPerSecondMax } = amounts;
   const hardMiB = Math.max(memoryMiB, memoryMiBMax);
   return {
     cpuShares: Math.min(sharesMax, Math.max(sharesMin, Math.round((cpuMillis * 1_024) / 1_000))),
@@ -40,5 +44,6 @@ export function taskLimits(amounts: LimitAmounts): TaskLimits {
     memoryBytesMax: hardMiB > 0 ? hardMiB * mebibyte : undefined,
     memoryBytesReserved: memoryMiB > 0 && memoryMiB < hardMiB ? memoryMiB * mebibyte : undefined,
     processesMax,
+    ioBytesPerSecondMax: ioMiBPerSecondMax === undefined ? undefined : ioMiBPerSecondMax * mebibyte,
   };
 }

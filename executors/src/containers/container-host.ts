@@ -1,3 +1,4 @@
+import type { IoDevice } from "../cgroups/io-device.ts";
 import type { CgroupLayout } from "../cgroups/layout.ts";
 
 /** A folder or file of the host that containers see, read-only, at the same place. */
@@ -19,6 +20,8 @@ export interface ContainerHost {
   readonly links: readonly HostLink[];
   /** Files and sockets that a task may have open at once. */
   readonly openFilesMax: number;
+  /** The disk of the agent's folder, if the kernel can limit its use. Absent: it can't. */
+  readonly ioDevice?: IoDevice;
   /** Whether the kernel can limit memory and swap together. */
   readonly limitsSwap: boolean;
   /** The filter of system calls as the runtime has compiled it, base64; empty: it compiles it for each task. */

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { findIoDevice } from "../cgroups/io-device.ts";
 import { type CgroupLayout, layoutFault, readLayout } from "../cgroups/layout.ts";
 import { TaskCgroups } from "../cgroups/task-cgroups.ts";
 import { ownerOf } from "../networks/kernel/namespaces.ts";
@@ -28,7 +29,8 @@ export async function findContainers(dataFolder: string): Promise<Found> {
   for (const name of runtimeNames) {
     const path = findProgram(name);
     if (path === undefined) continue;
-    const host = await describeHost(name, path, cgroups);
+    const io = findIoDevice(dataFolder, cgroups);
+    const host = { ...(await describeHost(name, path, cgroups)), ...(io.works ? { ioDevice: io.device } : {}) };
     const trial = await tryContainers(dataFolder, { host, cgroups: taskCgroups });
     if (trial.works) return { works: true, host: { ...host, seccompProgram: trial.seccompProgram } };
     faults.push(`${name} ${host.runtime.version} does not work here: ${trial.reason}`);

@@ -1,3 +1,4 @@
+import type { IoDevice } from "../cgroups/io-device.ts";
 import type { ProcContainer } from "../world/proc.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import type { ContainerHost } from "./container-host.ts";
@@ -88,12 +89,15 @@ export function ociConfig(wish: OciWish, host: ContainerHost): object {
   };
 }
 
-function resources({ limits }: ProcContainer, { limitsSwap }: ContainerHost): object {
+function resources({ limits }: ProcContainer, { limitsSwap, ioDevice }: ContainerHost): object {
   const { memoryBytesMax, memoryBytesReserved, cpuShares, cpuQuota, processesMax } = limits;
   return {
     devices: [{ allow: false, access: "rwm" }],
     cpu: { shares: cpuShares, ...(cpuQuota ? { quota: cpuQuota.quotaUs, period: cpuQuota.periodUs } : {}) },
     pids: { limit: processesMax },
+    ...(limits.ioBytesPerSecondMax !== undefined && ioDevice
+      ? { blockIO: throttles(limits.ioBytesPerSecondMax, ioDevice) }
+      : {}),
     ...(memoryBytesMax === undefined
       ? {}
       : {
@@ -105,6 +109,11 @@ function resources({ limits }: ProcContainer, { limitsSwap }: ContainerHost): ob
           },
         }),
   };
+}
+
+function throttles(rate: number, { major, minor }: IoDevice): object {
+  const devices = [{ major, minor, rate }];
+  return { throttleReadBpsDevice: devices, throttleWriteBpsDevice: devices };
 }
 
 function bind(source: string, destination: string, access: "ro" | "rw"): object {

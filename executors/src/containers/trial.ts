@@ -74,7 +74,14 @@ const sleeper: ProcSpec = {
     rootfs: "",
     workFolder: "/",
     capabilities: { added: [], dropped: [] },
-    limits: taskLimits({ cpuMillis: 100, cpuMillisMax: undefined, memoryMiB: 64, memoryMiBMax: 0, processesMax: 16 }),
+    limits: taskLimits({
+      cpuMillis: 100,
+      cpuMillisMax: undefined,
+      memoryMiB: 64,
+      memoryMiBMax: 0,
+      processesMax: 16,
+      ioMiBPerSecondMax: undefined,
+    }),
   },
 };
 

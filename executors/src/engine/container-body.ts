@@ -1,3 +1,4 @@
+import type { IoDevice } from "../cgroups/io-device.ts";
 import { capabilitiesOf } from "../containers/capabilities.ts";
 import type { ProcContainer } from "../world/proc.ts";
 import { ownerLabel, taskLabel } from "./engine-containers.ts";
@@ -19,6 +20,8 @@ export interface ContainerWish {
   readonly networkMode: string;
   /** Folders that can be written to: [of the host, inside]. */
   readonly folders: readonly (readonly [string, string])[];
+  /** Disk of the agent's folder; absent: its use can't be limited. */
+  readonly ioDevice?: IoDevice;
   /** Files and sockets that it may have open at once. */
   readonly openFilesMax: number;
   /** What can be read only: [of the host, inside]. */
@@ -50,6 +53,7 @@ export function containerBody(wish: ContainerWish): object {
       CpuShares: cpuShares,
       ...(cpuQuota ? { CpuQuota: cpuQuota.quotaUs, CpuPeriod: cpuQuota.periodUs } : {}),
       PidsLimit: processesMax,
+      ...throttles(container.limits.ioBytesPerSecondMax, wish.ioDevice),
       CapDrop: ["ALL"],
       CapAdd: capabilities.map((name) => name.replace(/^CAP_/, "")),
       SecurityOpt: ["no-new-privileges"],
@@ -106,6 +110,12 @@ export function networkBody({ owner, taskId, namespace, hostname, programs, setn
 
 /** The agent keeps the output, starts again and removes: the Engine does none of it. */
 const alone = { LogConfig: { Type: "none" }, RestartPolicy: { Name: "no" }, AutoRemove: false };
+
+function throttles(rate: number | undefined, device: IoDevice | undefined): object {
+  if (rate === undefined || !device) return {};
+  const devices = [{ Path: device.path, Rate: rate }];
+  return { BlkioDeviceReadBps: devices, BlkioDeviceWriteBps: devices };
+}
 
 function labels({ owner, taskId }: Pick<ContainerWish, "owner" | "taskId">): Record<string, string> {
   return { [ownerLabel]: owner, [taskLabel]: taskId };

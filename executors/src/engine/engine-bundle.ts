@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { taskFolders } from "../agent/folders.ts";
+import { findIoDevice } from "../cgroups/io-device.ts";
 import { readLayout } from "../cgroups/layout.ts";
 import { openFilesMax } from "../containers/open-files.ts";
 import type { ProcSpec } from "../world/proc.ts";
@@ -23,6 +24,7 @@ export function writeEngineBundle(dataFolder: string, spec: ProcSpec, socket: st
   const bundle = `${folders.task}/engine`;
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const name = containerName(owner, id);
+  const io = findIoDevice(dataFolder);
   const body = containerBody({
     owner,
     taskId: id,
@@ -39,6 +41,7 @@ export function writeEngineBundle(dataFolder: string, spec: ProcSpec, socket: st
       [folders.secrets, "/secrets"],
     ],
     openFilesMax: openFilesMax(),
+    ...(io.works ? { ioDevice: io.device } : {}),
     files: [
       ...(network ? namesFiles.map((file) => [`${network.filesFolder}/${file}`, `/etc/${file}`] as const) : []),
       ...(container.hostFolder ? [container.hostFolder] : []),

@@ -120,12 +120,14 @@ function buildResources(block: DecodedBlock | undefined): TaskResources {
       code: "job/memory-max",
       summary: `memory_max must not be below memory (${memoryMiB})`,
     });
+  const ioMiBPerSecondMax = block?.number("io_max");
   return {
     cpuMillis,
     ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),
     memoryMiB,
     ...(memoryMiBMax === undefined ? {} : { memoryMiBMax }),
     diskMiB: block?.number("disk") ?? 0,
+    ...(ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax }),
   };
 }
 

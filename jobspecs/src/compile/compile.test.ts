@@ -352,6 +352,7 @@ test("driver exec takes the settings of containers, driver process refuses them"
       memory     = 32
       memory_max = 64
       cpu_max    = 200
+      io_max     = 20
     }
   }
 }
@@ -360,7 +361,7 @@ test("driver exec takes the settings of containers, driver process refuses them"
   expect(task).toMatchObject({
     driver: "exec",
     config: { command: "true", container: { workDir: "/local", capDrop: ["all"], pidsLimit: 7 } },
-    resources: { memoryMiB: 32, memoryMiBMax: 64, cpuMillisMax: 200 },
+    resources: { memoryMiB: 32, memoryMiBMax: 64, cpuMillisMax: 200, ioMiBPerSecondMax: 20 },
   });
   expect(errors(text("raw_exec"))).toEqual([
     '6:20 error job/not-of-driver (driver = "exec")',

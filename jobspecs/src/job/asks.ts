@@ -88,7 +88,7 @@ export function portRequests({ network }: TaskGroup) {
 
 /** What of a task's description follows from the job alone, in the contract's words (`TaskSpec`). */
 export function taskDescription(job: Job, group: TaskGroup, task: Task, instanceIndex: number) {
-  const { cpuMillisMax, memoryMiBMax = 0 } = task.resources;
+  const { cpuMillisMax, memoryMiBMax = 0, ioMiBPerSecondMax } = task.resources;
   return {
     driver: task.driver,
     command: task.config.command,
@@ -100,6 +100,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     driverConfigJson: driverConfigJson(task),
     memoryMiBMax,
     ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),
+    ...(ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax }),
     jobName: job.id,
     groupName: group.name,
     instanceIndex,

@@ -183,6 +183,7 @@ const readResources = typed((reader) => ({
   ...(reader.has("cpuMillisMax") ? { cpuMillisMax: reader.integer("cpuMillisMax", 10, 1_000_000_000) } : {}),
   ...(reader.has("memoryMiBMax") ? { memoryMiBMax: reader.integer("memoryMiBMax", 1, 1_000_000_000) } : {}),
   diskMiB: reader.integer("diskMiB", 0, 1_000_000_000),
+  ...(reader.has("ioMiBPerSecondMax") ? { ioMiBPerSecondMax: reader.integer("ioMiBPerSecondMax", 1, 1_000_000) } : {}),
 }));
 
 const readLogs = typed((reader) => ({

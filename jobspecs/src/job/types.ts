@@ -181,6 +181,8 @@ export interface TaskResources {
   /** Where the driver limits memory: may be used while the host has it. Absent: no more than `memoryMiB`. */
   readonly memoryMiBMax?: number;
   readonly diskMiB: number;
+  /** Where the driver makes containers: MiB a second that it reads from the disk, and that it writes. Absent: no bound. */
+  readonly ioMiBPerSecondMax?: number;
 }
 
 export interface TaskLogs {

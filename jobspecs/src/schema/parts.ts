@@ -194,6 +194,14 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     cpu: works("integer", "MHz in Nomad = thousandths of a core here; 100.", { min: 1 }),
     cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
     memory: works("integer", "MiB; 300.", { min: 1 }),
+    io_max: works(
+      "integer",
+      "MiB a second that it reads from the agent's disk, and that it writes, at most; of containers.",
+      {
+        min: 1,
+        max: 1_000_000,
+      },
+    ),
     disk: works("integer", "MiB of files that it may have; 0: no limit, and nothing is booked.", { min: 0 }),
     cpu_max: works("integer", "MHz that it never exceeds, even on an idle host; of exec and oci.", { min: 10 }),
     memory_max: works("integer", "MiB it may use beyond memory while the host has them; of exec and oci.", { min: 1 }),

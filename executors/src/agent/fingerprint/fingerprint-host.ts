@@ -3,10 +3,12 @@ import { accessSync, constants, existsSync, promises as fs, readFileSync } from 
 import { arch, availableParallelism, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Attribute, Resources, Unavailable } from "@muster/proto";
+import { findIoDevice } from "../../cgroups/io-device.ts";
 import { readLayout } from "../../cgroups/layout.ts";
 import type { ContainerHost } from "../../containers/container-host.ts";
 import { type Found, findContainers } from "../../containers/find-containers.ts";
 import { driverNames } from "../../drivers/drivers.ts";
+import { ioLimitsAttribute } from "../../drivers/io-refusal.ts";
 import { engineSocketDefault, type FoundEngine, findEngine } from "../../engine/find-engine.ts";
 import { type FoundImages, findImages } from "../../images/find-images.ts";
 import { type BridgeSettings, bridgeDefaults } from "../../networks/bridge/settings.ts";
@@ -122,7 +124,10 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     found["driver.docker"] = "1";
     found["driver.docker.version"] = engine.version;
   }
+  const io = findIoDevice(options.dataFolder);
+  if (io.works) found[ioLimitsAttribute] = "1";
   const lacking = unavailable(hasPerl, containers, images, engine);
+  if (!io.works) lacking.push({ name: "io/limits", reason: io.reason });
   const missing = new Set(lacking.map(({ name }) => name));
   return {
     ...(containers.works ? { containers: containers.host } : {}),

@@ -5,6 +5,7 @@ import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/e
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
 import type { Driver } from "../driver.ts";
+import { ioRefusal } from "../io-refusal.ts";
 import { logLimits } from "../log-limits.ts";
 import { readExecSettings } from "./settings.ts";
 
@@ -17,10 +18,11 @@ const foldersInside = { shared: "/alloc", local: "/local", secrets: "/secrets", 
 /** Runs a command in a container: the host's programs or a root of its own, its own processes, limits, few rights. */
 export const execDriver: Driver = {
   name: "exec",
-  validate(spec) {
+  validate(spec, config) {
     if (spec.command === "") return { reason: StatusReason.REASON_TASK_INVALID, message: "command: must not be empty" };
     const read = readExecSettings(spec.driverConfigJson);
-    return read.ok ? undefined : { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
+    if (!read.ok) return { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
+    return ioRefusal(spec, config);
   },
   plan(task, config, network) {
     const { spec, info } = task;
@@ -49,6 +51,7 @@ export const execDriver: Driver = {
           memoryMiB,
           memoryMiBMax: spec.memoryMiBMax,
           processesMax,
+          ioMiBPerSecondMax: spec.ioMiBPerSecondMax,
         }),
       },
     };

@@ -6,6 +6,7 @@ import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
 import type { ImageConfig } from "../../world/images.ts";
 import type { Driver } from "../driver.ts";
+import { ioRefusal } from "../io-refusal.ts";
 import { logLimits } from "../log-limits.ts";
 import { type OciSettings, readOciSettings } from "./settings.ts";
 
@@ -23,9 +24,10 @@ export const ociDriver = imageDriver("oci");
 export function imageDriver(name: "oci" | "docker"): Driver {
   return {
     name,
-    validate(spec) {
+    validate(spec, config) {
       const read = readOciSettings(spec.driverConfigJson);
-      return read.ok ? undefined : { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
+      if (!read.ok) return { reason: StatusReason.REASON_TASK_INVALID, message: read.problem };
+      return ioRefusal(spec, config);
     },
     imageName(json) {
       const read = readOciSettings(json);
@@ -77,6 +79,7 @@ export function imageDriver(name: "oci" | "docker"): Driver {
             memoryMiB,
             memoryMiBMax: spec.memoryMiBMax,
             processesMax: settings.processesMax,
+            ioMiBPerSecondMax: spec.ioMiBPerSecondMax,
           }),
           ...(task.executor ? { hostFolder: [socketFolder(config), socketFolderInside] as const } : {}),
         },
