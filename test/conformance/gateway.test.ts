@@ -298,14 +298,12 @@ test("logs and exec of a task are piped from its agent, also after its end", asy
 });
 
 test("what this master does not do is refused by name", async () => {
-  await expect(cluster.call("Operator.TeardownFramework", {})).rejects.toMatchObject({ kind: "unsupported" });
+  await expect(cluster.call("Operator.Reserve", {})).rejects.toMatchObject({ kind: "unsupported" });
   const framework = await cluster.framework("services");
   await cluster.agent("a-1");
-  await framework.say({
-    teardown: {},
-  });
+  await framework.say({ operationAcknowledgements: [{ operationId: "o-1" }] });
   expect(framework.all("refusals").map((refused) => [refused.call, refused.refusal?.kind])).toEqual([
-    ["teardown", "unsupported"],
+    ["operation_acknowledgement", "unsupported"],
   ]);
   const offer = await framework.offer();
   const reserve = { resources: null, role: "web", labels: {} };

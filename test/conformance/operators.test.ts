@@ -203,6 +203,21 @@ test("a framework that is torn down loses its session, its tasks and its id, tho
   });
 });
 
+test("a framework may end itself for ever, as soon as the store can be told", async () => {
+  const { agent, framework } = await running("t-1");
+  cluster.storeFault = new MusterError("unavailable", "the disk is away");
+  await framework.say({ teardown: {} });
+  expect(framework.all("refusals")).toEqual([expect.objectContaining({ call: "teardown", subjectId: framework.id })]);
+  expect(framework.ended).toBeUndefined();
+  cluster.storeFault = undefined;
+  await framework.say({ teardown: {} });
+  await until(() => framework.ended !== undefined);
+  expect(framework.ended).toMatchObject({ kind: "wrong-state", field: "subscription.framework_id" });
+  await until(() => agent.all("frameworksRemoved").length > 0);
+  const again = await cluster.framework("services", { frameworkId: framework.id });
+  expect(again.ended).toMatchObject({ kind: "wrong-state" });
+});
+
 test("an agent that leaves in good order is not written into the registry again when its time would have passed", async () => {
   const agent = await cluster.agent("a-1");
   await agent.say({ leaving: true });

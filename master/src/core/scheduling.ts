@@ -12,6 +12,8 @@ import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
 import type { Framework, FrameworkSession } from "./model.ts";
 import { clearFilters } from "./offers.ts";
+import { nothingAffected } from "./operator/affected.ts";
+import { storeChange } from "./operator/commands.ts";
 import { takeInverseAnswer } from "./operator/inverse-offers.ts";
 import { answer, presentStatus, reconcile } from "./reconcile.ts";
 import { takeAcknowledgement } from "./statuses.ts";
@@ -57,6 +59,7 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
   for (const [index, answer] of message.inverseOfferAnswers.entries())
     takeInverseAnswer(core, framework, answer, `inverse_offer_answers[${index}]`);
   refuseUnsupported(core, framework, message);
+  if (message.teardown !== null) storeChange(core, 0, { type: "tear-down", framework }, nothingAffected);
 }
 
 /** Ends a task. The wish is kept until the task has ended: an agent that is away hears it when it is back. */
@@ -125,5 +128,4 @@ function refuseUnsupported(core: Core, framework: Framework, message: SubscribeR
   const refuse = (call: string, subject: string): void =>
     core.refuse(framework, call, subject, "unsupported", `this master does not do ${call.replaceAll("_", " ")}`);
   for (const { operationId } of message.operationAcknowledgements) refuse("operation_acknowledgement", operationId);
-  if (message.teardown !== null) refuse("teardown", framework.id);
 }

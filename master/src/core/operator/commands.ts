@@ -191,6 +191,11 @@ export function changeStored(
     core.after(storeRetryMs, { type: "decision-retry", agentId: change.agentId });
     return;
   }
+  if (error && call === 0 && change.type === "tear-down") {
+    const { framework } = change;
+    core.refuse(framework, "teardown", framework.id, "unavailable", "the store does not answer: say it again");
+    return;
+  }
   if (error) {
     const details = { retryAfterMs: storeRetryMs, cause: error };
     core.answer(call, { ok: false, error: new MusterError("unavailable", "the store does not answer", details) });
