@@ -58,11 +58,17 @@ function fill(from, address) {
 
 function addAgent(index) {
   const agentId = `agent-${index}`;
-  const sent = [];
   const inlet = master.handlers["Agents.Connect"](
-    { send: (message) => void sent.push(message), ready: () => true, end: () => {} },
+    { send: ({ launches }) => void (launches.length > 0 && perform(launches)), ready: () => true, end: () => {} },
     { address: "bench", principal: "local" },
   );
+  // What is launched runs at once and ends as soon as that is told.
+  const perform = (launches) => {
+    const statuses = launches.flatMap((launch) =>
+      launch.group.tasks.flatMap((task) => statusesOf(agentId, launch, task)),
+    );
+    setImmediate(() => inlet.receive({ ...emptyMessage("ConnectRequest"), statuses }));
+  };
   const registration = {
     ...emptyMessage("Registration"),
     agentId,
@@ -77,6 +83,20 @@ function addAgent(index) {
   inlet.receive({ ...emptyMessage("ConnectRequest"), registration });
   const tasks = Array.from({ length: tasksPerAgent }, (_, number) => reportOf(agentId, `${index}-${number}`));
   inlet.receive({ ...emptyMessage("ConnectRequest"), tasks, tasksComplete: true });
+}
+
+function statusesOf(agentId, { frameworkId, group }, { taskId }) {
+  return [TaskState.TASK_RUNNING, TaskState.TASK_FINISHED].map((state, index) => ({
+    ...emptyMessage("TaskStatus"),
+    taskId,
+    launchId: group.launchId,
+    frameworkId,
+    agentId,
+    state,
+    source: 2,
+    sequence: index + 1,
+    updateId: `${taskId}-${index + 1}`,
+  }));
 }
 
 function reportOf(agentId, id) {
