@@ -9,6 +9,7 @@ import { settleDrains } from "./core/operator/settle.ts";
 import { agentRecord, frameworkRecord } from "./core/records.ts";
 import { nextDueMs, step } from "./core/step.ts";
 import { EventRing } from "./feeds/ring.ts";
+import { RoleNews } from "./feeds/roles.ts";
 import { Watchers } from "./feeds/watchers.ts";
 import type { MasterMetrics } from "./metrics.ts";
 import { RegistryWriter } from "./registry/writer.ts";
@@ -44,6 +45,7 @@ export class Loop {
   #timer: Cancel | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #figuresAtMs = 0;
+  readonly #roleNews = new RoleNews();
   #figuresTimer: Cancel | undefined;
   #stopped = false;
 
@@ -137,7 +139,8 @@ export class Loop {
       state.awaitedChanged = false;
       this.ring.append({ agentsAwaited: { agentIds: [...awaited].map((agent) => agent.id) } });
     }
-    if (changedAgents.size === 0 && changedFrameworks.size === 0 && !state.awaitedChanged) return;
+    const isQuiet = changedAgents.size === 0 && changedFrameworks.size === 0 && state.changedRoles.size === 0;
+    if (isQuiet && !state.awaitedChanged) return;
     if (nowMs < this.#figuresAtMs) {
       this.#figuresTimer ??= this.#parts.clock.after(this.#figuresAtMs - nowMs, () => {
         this.#figuresTimer = undefined;
@@ -148,6 +151,7 @@ export class Loop {
     this.#figuresAtMs = nowMs + this.#parts.figuresIntervalMs;
     for (const agent of changedAgents) this.ring.append({ agent: agentRecord(agent) });
     for (const framework of changedFrameworks) this.ring.append({ framework: frameworkRecord(framework) });
+    for (const change of this.#roleNews.of(state, changedFrameworks)) this.ring.append(change);
     changedAgents.clear();
     changedFrameworks.clear();
   }

@@ -102,6 +102,26 @@ test("offers are told when they are made and how they end", async () => {
   expect(watch.events[1]?.offerEnded).toMatchObject({ offerId: offer.offerId, outcome: "declined" });
 });
 
+test("roles are told when their frameworks or their rules change, and when they are no more", async () => {
+  await cluster.agent("a-1");
+  const watch = await cluster.watch({ kinds: [WatchKind.WATCH_KIND_ROLES] });
+  expect(watch.snapshot).toEqual([]);
+  const framework = await cluster.framework("services", { roles: ["eng/web"] });
+  await framework.offer();
+  await cluster.advance(300);
+  const roleOf = (name: string) => watch.events.filter((event) => event.role?.role === name).at(-1)?.role;
+  await until(() => roleOf("eng") !== undefined);
+  expect(roleOf("eng/web")).toMatchObject({ frameworkIds: [framework.id], offered: { cpuMillis: 4_000 } });
+  await cluster.call("Operator.SetWeight", { role: "ops", weightMillis: 2_000 });
+  await cluster.advance(300);
+  await until(() => roleOf("ops")?.weightMillis === 2_000);
+  const again = await cluster.watch({ kinds: [WatchKind.WATCH_KIND_ROLES] });
+  expect(again.snapshot.map((event) => event.role?.role).sort()).toEqual(["eng", "eng/web", "ops"]);
+  await cluster.call("Operator.SetWeight", { role: "ops", weightMillis: 1_000 });
+  await cluster.advance(300);
+  await until(() => watch.events.some((event) => event.roleRemoved === "ops"));
+});
+
 test("a kind that is none is refused, naming the field", async () => {
   const watch = await cluster.watch({ kinds: [WatchKind.WATCH_KIND_TASKS, 99 as WatchKind] });
   await until(() => watch.ended !== undefined);

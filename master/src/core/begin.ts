@@ -45,6 +45,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     timers: new IndexedHeap(timerBefore),
     changedAgents: new Set(),
     changedFrameworks: new Set(),
+    changedRoles: new Set(),
     awaitedChanged: false,
     offerCount: 0,
     timerCount: 0,

@@ -26,7 +26,10 @@ export function forgetCompleted(core: Core, framework: Framework): void {
   for (const task of [...framework.tasks.values(), ...framework.history.values()])
     core.event({ taskRemoved: { frameworkId: framework.id, taskId: task.id } });
   for (const task of framework.tasks.values()) task.group.agent.ended.delete(task);
-  for (const member of framework.members.values()) state.allocator.removeMember(member);
+  for (const member of framework.members.values()) {
+    state.allocator.removeMember(member);
+    state.changedRoles.add(member.role.name);
+  }
   state.frameworks.delete(framework.id);
   state.changedFrameworks.delete(framework);
   core.event({ frameworkRemoved: framework.id });

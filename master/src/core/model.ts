@@ -97,6 +97,8 @@ export interface MasterState {
   /** Records whose figures have changed since the feed was told. */
   readonly changedAgents: Set<Agent>;
   readonly changedFrameworks: Set<Framework>;
+  /** Names of roles of which an operator has said something else. */
+  readonly changedRoles: Set<string>;
   /** The feed has not been told yet who is awaited now. */
   awaitedChanged: boolean;
   offerCount: number;

@@ -96,6 +96,7 @@ function outcomeOf(core: Core, change: RoleChange): RoleOutcome {
 function apply(core: Core, change: RoleChange): void {
   const { allocator } = core.state;
   const { role } = change;
+  core.state.changedRoles.add(role);
   if (change.type === "weight") {
     allocator.setWeight(role, change.weightMillis);
     core.log("info", { role, weightMillis: change.weightMillis }, "weight of a role changed");

@@ -59,6 +59,7 @@ export class EventRing {
     if (subject instanceof Task || subject?.taskRemoved) return 3;
     if (subject?.offer || subject?.offerEnded) return 4;
     if (subject?.framework || subject?.frameworkRemoved !== undefined) return 2;
+    if (subject?.role || subject?.roleRemoved !== undefined) return 5;
     return 1;
   }
 
@@ -73,6 +74,8 @@ export class EventRing {
     if (subject?.agentRemoved !== undefined) return `agent ${subject.agentRemoved}`;
     if (subject?.framework) return `framework ${subject.framework.frameworkId}`;
     if (subject?.frameworkRemoved !== undefined) return `framework ${subject.frameworkRemoved}`;
+    if (subject?.role) return `role ${subject.role.role}`;
+    if (subject?.roleRemoved !== undefined) return `role ${subject.roleRemoved}`;
     return "awaited";
   }
 

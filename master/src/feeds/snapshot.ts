@@ -1,6 +1,6 @@
 import type { EventChange } from "../core/effects.ts";
 import type { MasterState } from "../core/model.ts";
-import { agentRecord, frameworkRecord, offerRecord, taskRecord } from "../core/records.ts";
+import { agentRecord, frameworkRecord, offerRecord, roleRecord, taskRecord } from "../core/records.ts";
 
 /** Records in one message of a snapshot. */
 export const snapshotPartRecords = 1_000;
@@ -17,5 +17,9 @@ export function* snapshotRecords(state: MasterState, wants: (kind: number) => bo
       for (const task of framework.tasks.values()) yield { task: taskRecord(task) };
       for (const task of framework.history.values()) yield { task: taskRecord(task) };
     }
+  if (wants(5)) {
+    state.allocator.settle();
+    for (const role of state.allocator.roles.values()) yield { role: roleRecord(role, state.frameworks) };
+  }
   if (wants(4)) for (const offer of state.offers.values()) yield { offer: offerRecord(offer) };
 }

@@ -38,8 +38,8 @@ export class Watchers {
   }
 
   open(request: EventsRequest, outlet: Outlet<EventsResponse>): Inlet<never> {
-    const unknown = request.kinds.findIndex((kind) => !(kind >= 1 && kind <= 4));
-    if (unknown >= 0) outlet.end(invalid(`kinds[${unknown}]`, "must be agents, frameworks, tasks or offers"));
+    const unknown = request.kinds.findIndex((kind) => !(kind >= 1 && kind <= 5));
+    if (unknown >= 0) outlet.end(invalid(`kinds[${unknown}]`, "must be agents, frameworks, tasks, offers or roles"));
     else if (this.#watchers.size >= watchersMax)
       outlet.end(new MusterError("too-many", `at most ${watchersMax} readers`, { retryAfterMs: 5_000 }));
     else {
