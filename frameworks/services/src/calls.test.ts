@@ -259,3 +259,20 @@ test("a plan tells an update in place from one that replaces", () => {
     stopCount: 1,
   });
 });
+
+test("case 22: while an update goes on a change that was planned before it is refused, and one of another job is taken in", () => {
+  const desk = new Desk();
+  desk.run(jobText("a", { count: 2 }));
+  desk.run(jobText("x"));
+  desk.write();
+  const plan = { checkVersion: 1 };
+  const first = desk.run(jobText("a", { count: 2, task: 'user = "nobody"' }), plan);
+  // Both were planned against version 1: whoever comes second is told, also while the first is not durable yet.
+  const second = desk.run(jobText("a", { count: 2, task: 'user = "daemon"' }), plan);
+  const other = desk.run(jobText("x", { count: 3 }), plan);
+  desk.write();
+  const third = desk.run(jobText("a", { count: 3 }), plan);
+  expect(first.answers).toMatchObject([{ version: 2, changed: true }]);
+  expect([second.error?.kind, third.error?.kind]).toEqual(["stale", "stale"]);
+  expect(other.answers).toMatchObject([{ version: 2, changed: true }]);
+});

@@ -28,8 +28,8 @@ import {
   volumeMountParts,
   weightsParts,
 } from "./outside.ts";
-import { oldNetworkBlock } from "./port.ts";
 import { affinityBlock, constraintBlock } from "./placement.ts";
+import { oldNetworkBlock } from "./port.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";

@@ -1,4 +1,4 @@
-import { DeploymentState, Health } from "@muster/framework-sdk";
+import { AgentStanding, DeploymentState, Health } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
 import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
 import { awaitsPromotion, deploymentOf, describeDeployment } from "./deployments.ts";
@@ -163,4 +163,33 @@ test("what was promoted is so after a restart of the framework", () => {
   promote(world);
   restartFramework(world, "web");
   expect(deploymentOf(world.entry("web").current.record).promoted).toEqual(["g"]);
+});
+
+test("what serves beside canaries moves away from an agent that is drained, and a successor is settled first", () => {
+  const world = inCanaries(1);
+  world.advance(5_000, 500, () => world.startAll());
+  world.agents.set("a", { ...anAgent("a"), standing: AgentStanding.AGENT_STANDING_DRAINING });
+  world.agents.set("b", anAgent("b"));
+  world.advance(60_000, 500, () => {
+    const settledCount = world.live("web").filter(({ runningSinceMs }) => runningSinceMs !== undefined).length;
+    expect(settledCount).toBeGreaterThanOrEqual(3);
+    world.startAll();
+  });
+  expect(world.live("web").map(({ agentId }) => agentId)).toEqual(Array(4).fill("b"));
+  expect(versions(world)).toEqual([1, 1, 1, 2]);
+});
+
+test("a deployment that is paused keeps no agent from being drained", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2, group: update(0) }));
+  world.settle();
+  world.startAll();
+  world.advance(3_000, 500);
+  world.run(jobText("web", { count: 2, group: update(0), task: 'user = "nobody"' }));
+  const { record } = world.entry("web").current;
+  record.deployment = { ...deploymentOf(record), status: "paused" };
+  world.agents.set("a", { ...anAgent("a"), standing: AgentStanding.AGENT_STANDING_DRAINING });
+  world.agents.set("b", anAgent("b"));
+  world.advance(60_000, 500, () => world.startAll());
+  expect(world.live("web").map(({ agentId }) => agentId)).toEqual(["b", "b"]);
 });
