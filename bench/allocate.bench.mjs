@@ -1,7 +1,7 @@
 // The allocator: what it costs to offer a whole cluster, and to offer what has changed, beside Mesos's own figures.
 import { createMasterWorld, runTicks } from "./allocate/world.mjs";
 
-const rounds = 7;
+const rounds = 5;
 
 function median(values) {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -62,7 +62,7 @@ function quota(count) {
 }
 
 export async function run(log) {
-  log(`allocate: median of ${rounds} worlds after one to warm up; agents of 2 cores, 1 GiB, 1,001 ports`);
+  log(`allocate: median of ${rounds} worlds after one to warm up; agents of 2 cores, 1 GiB, 1,001 ports; CPU time`);
   const medium = repeat(() => cold(10_000, 1_000));
   const large = repeat(() => cold(20_000, 2_000));
   const back = repeat(() => oneBack(10_000, 1_000));
