@@ -46,9 +46,9 @@ process.on("message", (message) => {
 });
 
 const { grpcTransport, silentLog: log, systemClock: clock, systemRandom: random } = await import("@muster/foundation");
-const { createAgent, hostWorld } = await import("@muster/executors");
+const { createAgent, executorSocketPath, hostWorld, serveExecutors } = await import("@muster/executors");
 const world = hostWorld({ dataFolder, clock, log, hasNets: true, ...settings.world });
-createAgent(
+const agent = createAgent(
   { clock, random, transport: grpcTransport({}), log, ...world },
   {
     name: "own",
@@ -59,5 +59,7 @@ createAgent(
     diskFreeFractionMin: 0,
     taskEnvironment: { PATH: process.env["PATH"] ?? "" },
     host: settings.host,
+    executorSocket: executorSocketPath(dataFolder),
   },
-).start();
+);
+serveExecutors(agent, dataFolder, log, () => agent.start());

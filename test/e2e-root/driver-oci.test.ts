@@ -1,15 +1,14 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { emptyMessage, type HandlerOf, type Outlet } from "@muster/foundation";
-import { type ExecResponse, RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
+import { RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
-import type { Agent } from "../../executors/src/agent/agent.ts";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
 import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import type { HostWorldOptions } from "../../executors/src/host-world.ts";
 import { settings as bridge, get, portOf } from "./bridge.support.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
+import { execIn } from "./exec.support.ts";
 import { baseLayer, filesLayer, imageTools, Layout, type Made, Registry } from "./images.support.ts";
 import { LyingRegistry, skopeoOf } from "./lying-registry.support.ts";
 import { lacking, testUnless } from "./machine.ts";
@@ -62,27 +61,6 @@ async function agent(options: Partial<HostWorldOptions> = {}): Promise<Awaited<R
     registries,
     bridge,
     ...options,
-  });
-}
-
-/** What a command beside a task writes. */
-function execIn(agentOfIt: Agent, taskId: string, script: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = "";
-    const outlet: Outlet<ExecResponse> = {
-      send: ({ stdout, stderr }) => {
-        text += Buffer.concat([stdout, stderr]).toString();
-      },
-      ready: () => true,
-      end: (error) => resolve(error ? error.message : text),
-    };
-    const inlet = (agentOfIt.handlers["Tasks.Exec"] as HandlerOf<"Tasks.Exec">)(outlet, {
-      address: "127.0.0.1",
-      principal: "local",
-    });
-    const command = ["/bin/sh", "-c", script];
-    const start = { ...emptyMessage("ExecStart"), taskId, command };
-    inlet.receive({ ...emptyMessage("ExecRequest"), start });
   });
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judge } from "./find-engine.ts";
+import { findEngine, judge } from "./find-engine.ts";
 
 const components = [{ Name: "docker-init", Version: "0.19.0" }];
 const answer = { Version: "20.10.24", ApiVersion: "1.41", Os: "linux", Components: components };
@@ -15,4 +15,11 @@ test.each([
   ["apt-get install tini", { ...answer, Components: [] }],
 ])("of others it is said: %s", (words, said) => {
   expect(judge("/s", said)).toMatchObject({ works: false, reason: expect.stringContaining(words) });
+});
+
+test.skipIf(process.getuid?.() !== 0)("where none listens the reason ends with the command that mends it", async () => {
+  expect(await findEngine("/no/such/socket")).toEqual({
+    works: false,
+    reason: "no Engine listens at /no/such/socket (--docker-socket names another place): apt-get install docker.io",
+  });
 });

@@ -13,7 +13,7 @@ export async function findEngine(socket: string): Promise<FoundEngine> {
   if (process.platform !== "linux") return no("agents run on Linux only");
   if (process.getuid?.() !== 0) return no("the agent is not root: run it with sudo");
   if (!statSync(socket, { throwIfNoEntry: false })?.isSocket())
-    return no(`no Engine listens at ${socket}: apt-get install docker.io, or name another socket by --docker-socket`);
+    return no(`no Engine listens at ${socket} (--docker-socket names another place): apt-get install docker.io`);
   try {
     const answer = await new Engine(socket).ask({ method: "GET", path: "/version" });
     if (answer.status !== 200) return no(`the Engine at ${socket} does not say its version: ${messageOf(answer)}`);

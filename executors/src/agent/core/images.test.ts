@@ -127,3 +127,14 @@ test("after a restart images of living tasks are kept; one that had not started 
   busy.input({ type: "exited", id, exit: { exitCode: 0, signal: "", at: 2 } });
   expect(busy.types()).toEqual(["keep-images", "keep-nets", "adopt", "release-image"]);
 });
+
+test("driver docker is oci on an agent without an Engine, and is recorded so", () => {
+  const { state, input, effects } = play();
+  const spec = { ...emptySpec(), driver: "docker", driverConfigJson: JSON.stringify({ image: "a" }) };
+  const group = { frameworkId: "f", frameworkName: "services", role: "web", launchId: "l", networkMode: "host" };
+  const tasks = [{ info: { ...emptyTaskInfo, taskId: "a" }, spec, problem: "" }];
+  input({ type: "launch", launch: { ...group, network: plainNetwork, ports: [], tasks } });
+  const [task] = state.tasks.values();
+  expect(task?.spec.driver).toBe("oci");
+  expect(effects.find(({ type }) => type === "prepare-image")).toMatchObject({ wish: { byEngine: false, image: "a" } });
+});
