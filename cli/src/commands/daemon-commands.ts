@@ -40,6 +40,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--data-dir <folder>", help: "folder of its store" },
       { flags: "--listen <host:port>", help: "its gRPC server (default: 127.0.0.1:5050)" },
       { flags: "--offer-timeout-ms <ms>", help: "an offer that is not answered is taken back after so long" },
+      { flags: "--unreachable-interval-ms <ms>", help: "at most one agent is given up in so long (default: no limit)" },
       {
         flags: "--overlays <networks>",
         help: 'networks over all agents, with commas in between, as "blue 10.244.0.0/16 fd44::/48 backend=vxlan"',
