@@ -7,6 +7,7 @@ import {
   Inspector,
   masterAddress,
   Nemesis,
+  operatorAfflictions,
   SimCluster,
   type Violation,
   violation,
@@ -40,6 +41,8 @@ export interface SeedOptions {
   readonly log?: Log;
   /** Ends the run at its first violation. Default: it goes on. */
   readonly stopsEarly?: boolean;
+  /** Operators deactivate and drain agents meanwhile. Default: they do not. */
+  readonly operators?: boolean;
   /** Looks into the cluster before it starts, for instance to read along. */
   readonly onCluster?: (cluster: SimCluster) => void;
 }
@@ -76,6 +79,14 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     }),
     cluster.hits,
   );
+  // Operators have a nemesis of their own, so that what they do falls together with any mixture of faults.
+  const operators = new Nemesis(
+    cluster.world,
+    options.operators ? operatorAfflictions(cluster.world, cluster.master) : [],
+    cluster.hits,
+    { pauseMs: { first: 20_000, last: 60_000 }, lastsMsMax: 60_000, kindRate: 1 },
+    "operators-nemesis",
+  );
   const services = new ServiceWatch(cluster, nemesis, phasesMs.convergedBy);
   inspector.alsoCheck(() => services.check());
   options.onCluster?.(cluster);
@@ -83,7 +94,9 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
   placeOrders(cluster);
   inspector.start();
   cluster.world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
+  cluster.world.after(undefined, phasesMs.chaosBegins, "chaos", () => operators.start());
   cluster.world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
+  cluster.world.after(undefined, phasesMs.chaosEnds, "heal", () => operators.heal());
   const run = (untilMs: number): void => {
     for (let atMs = cluster.world.nowMs; atMs < untilMs; ) {
       if (options.stopsEarly && cluster.violations.all.length > 0) return;
@@ -108,8 +121,8 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     digest: cluster.world.trace.digest(),
     violations: cluster.violations.all,
     hits: [...cluster.hits.entries()],
-    kinds: nemesis.kinds,
-    history: nemesis.history,
+    kinds: [...nemesis.kinds, ...operators.kinds],
+    history: [...nemesis.history, ...operators.history],
     startCount: inspector.startCount,
     eventCount: cluster.world.trace.count,
     virtualMs: cluster.world.nowMs,
