@@ -58,9 +58,12 @@ testWith(
   async () => {
     const [one, two] = await twoHosts({ ...blue, backend: "bgp", port: 1790 });
     const pid = String(two.statusOf("web")?.container?.pid);
-    const routes = () =>
-      ["-4", "-6"].map((family) => one.run("ip", family, "route", "show", "proto", "bird").split(" ")[0]);
+    const routesOf = (host: typeof one) =>
+      ["-4", "-6"].map((family) => host.run("ip", family, "route", "show", "proto", "bird").split(" ")[0]);
+    const routes = () => routesOf(one);
     await expect.poll(routes, { timeout: 10_000 }).toEqual(["10.244.2.0/24", "fd44:0:0:2::/64"]);
+    // An answer has a way of its own: a host asks by IPv6 from its address in the network.
+    await expect.poll(() => routesOf(two), { timeout: 10_000 }).toEqual(["10.244.1.0/24", "fd44:0:0:1::/64"]);
     expect(curl(one, "10.244.2.2")).toBe(pid);
     expect(curl(one, "[fd44:0:0:2::2]")).toBe(pid);
     // A peer that falls silent, with nothing that would break its session, is believed until the hold time is over.
@@ -70,6 +73,7 @@ testWith(
     await expect.poll(routes, { timeout: (holdSeconds + 5) * 1_000, interval: 100 }).toEqual(["", ""]);
     cable("up");
     await expect.poll(routes, { timeout: 20_000, interval: 100 }).toEqual(["10.244.2.0/24", "fd44:0:0:2::/64"]);
+    await expect.poll(() => routesOf(two), { timeout: 20_000 }).toEqual(["10.244.1.0/24", "fd44:0:0:1::/64"]);
     // BIRD outlives the agent, as tasks do.
     await one.stop("SIGKILL");
     expect(curl(one, "10.244.2.2")).toBe(pid);
