@@ -21,22 +21,22 @@ import {
   silentLog,
 } from "@muster/foundation";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig } from "@muster/master";
-import type {
-  Accept,
-  ConnectRequest,
-  ConnectResponse,
-  FrameworkInfo,
-  Launch,
-  Messages,
-  Offer,
-  Registration,
-  SubscribeRequest,
-  SubscribeResponse,
-  TaskGroup,
-  TaskInfo,
-  TaskReport,
+import {
+  type Accept,
+  type ConnectRequest,
+  type ConnectResponse,
+  type FrameworkInfo,
+  type Launch,
+  type Messages,
+  type Offer,
+  type Registration,
+  type SubscribeRequest,
+  type SubscribeResponse,
+  type TaskGroup,
+  type TaskInfo,
+  type TaskReport,
   TaskState,
-  TaskStatus,
+  type TaskStatus,
 } from "@muster/proto";
 
 /** How long a test waits, in real time, for what must come. */
@@ -450,4 +450,17 @@ export function anAccept(offers: readonly Offer[], groups: readonly TaskGroup[],
     operations: [{ operationId: "", launch: { groups: [...groups] }, kind: "launch" }],
     filters: refuseMs === undefined ? null : { refuseMs },
   };
+}
+
+/** An agent, and a framework whose task runs on it; what its accept left is offered again. */
+export async function runningTask(
+  cluster: Cluster,
+  taskId: string,
+): Promise<{ agent: AgentClient; framework: FrameworkClient }> {
+  const agent = await cluster.agent("a-1");
+  const framework = await cluster.framework("services");
+  await framework.accept([await framework.offer()], [aGroup([aTask(taskId)])], 0);
+  await framework.acknowledge(await agent.report(taskId, TaskState.TASK_RUNNING, 1));
+  await cluster.advance(100);
+  return { agent, framework };
 }

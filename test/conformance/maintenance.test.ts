@@ -1,6 +1,6 @@
 import { TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, until } from "./harness.ts";
+import { Cluster, runningTask, until } from "./harness.ts";
 
 const { TASK_RUNNING, TASK_FINISHED } = TaskState;
 const hourMs = 3_600_000;
@@ -11,16 +11,6 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-async function running(taskId: string): Promise<{ agent: AgentClient; framework: FrameworkClient }> {
-  const agent = await cluster.agent("a-1");
-  const framework = await cluster.framework("services");
-  await framework.accept([await framework.offer()], [aGroup([aTask(taskId)])], 0);
-  await framework.acknowledge(await agent.report(taskId, TASK_RUNNING, 1));
-  // What the accept left is offered again.
-  await cluster.advance(100);
-  return { agent, framework };
-}
-
 const plan = (agentId: string, inMs: number) => ({
   agentId,
   startAt: cluster.clock.epochMs() + inMs,
@@ -28,7 +18,7 @@ const plan = (agentId: string, inMs: number) => ({
 });
 
 test("case 62: offers carry the window, and those with something there alone are asked for the agent, until the plan is cancelled", async () => {
-  const { framework } = await running("t-1");
+  const { framework } = await runningTask(cluster, "t-1");
   const first = await framework.offer();
   const idle = await cluster.framework("idle");
   const window = plan("a-1", hourMs);
@@ -67,7 +57,7 @@ test("case 62: a framework that has nothing on the agent is not asked, and is wh
 });
 
 test("a declined inverse offer comes again when its filter ends, an accepted one does not; a foreign answer is refused", async () => {
-  const { framework } = await running("t-1");
+  const { framework } = await runningTask(cluster, "t-1");
   await cluster.call("Operator.SetMaintenance", { windows: [plan("a-1", 10 * hourMs)] });
   await cluster.settle();
   const [asked] = framework.all("inverseOffers");
@@ -94,7 +84,7 @@ test("a declined inverse offer comes again when its filter ends, an accepted one
 });
 
 test("the plan is kept for the next leader, who asks again; a window that has passed leaves it", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   const window = { ...plan("a-1", 40_000), durationMs: 10_000 };
   await cluster.call("Operator.SetMaintenance", { windows: [window, plan("a-2", 5 * hourMs)] });
   const report = agent.reportOf(agent.statusOf("t-1", TASK_RUNNING, 1), true);
@@ -110,7 +100,7 @@ test("the plan is kept for the next leader, who asks again; a window that has pa
 });
 
 test("a drain asks by inverse offers first; whoever agreed and moved leaves nothing to be forced", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   await cluster.call("Operator.Drain", { agentId: "a-1", deadlineMs: 60_000 });
   await cluster.settle();
   const [asked] = framework.all("inverseOffers");

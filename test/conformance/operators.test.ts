@@ -1,7 +1,7 @@
 import { MusterError } from "@muster/foundation";
 import { AgentStanding, StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, until } from "./harness.ts";
+import { Cluster, runningTask, until } from "./harness.ts";
 
 const { TASK_RUNNING, TASK_KILLED, TASK_GONE, TASK_UNREACHABLE } = TaskState;
 const { REASON_AGENT_GONE, REASON_AGENT_DRAINING } = StatusReason;
@@ -12,16 +12,6 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-async function running(taskId: string): Promise<{ agent: AgentClient; framework: FrameworkClient }> {
-  const agent = await cluster.agent("a-1");
-  const framework = await cluster.framework("services");
-  await framework.accept([await framework.offer()], [aGroup([aTask(taskId)])], 0);
-  await framework.acknowledge(await agent.report(taskId, TASK_RUNNING, 1));
-  // What the accept left is offered again.
-  await cluster.advance(100);
-  return { agent, framework };
-}
-
 async function recordOf(agentId: string) {
   const { agents } = await cluster.call("Operator.ListAgents", { prefix: agentId });
   return agents[0];
@@ -30,7 +20,7 @@ async function recordOf(agentId: string) {
 const affected = { frameworks: [expect.objectContaining({ name: "services", taskCount: 1 })] };
 
 test("case 61: a deactivated agent loses its offers and keeps its tasks, under the next leader too, until it is reactivated", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   const left = await framework.offer();
   const tried = await cluster.call("Operator.Deactivate", { agentId: "a-1", dryRun: true });
   expect(tried.affected).toMatchObject({ ...affected, offerCount: 1 });
@@ -53,7 +43,7 @@ test("case 61: a deactivated agent loses its offers and keeps its tasks, under t
 });
 
 test("a decision that the store does not take is refused, and changes nothing", async () => {
-  const { framework } = await running("t-1");
+  const { framework } = await runningTask(cluster, "t-1");
   await framework.offer();
   cluster.storeFault = new MusterError("unavailable", "the disk is away");
   await expect(cluster.call("Operator.Deactivate", { agentId: "a-1" })).rejects.toMatchObject({ kind: "unavailable" });
@@ -71,7 +61,7 @@ test("an agent that nobody knows can be neither deactivated, drained nor marked 
 });
 
 test("case 59: tasks of an agent marked as gone are gone by the operator's word; it is refused for ever, by the next leader too", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   expect((await cluster.call("Operator.MarkGone", { agentId: "a-1", dryRun: true })).affected).toMatchObject(affected);
   await cluster.call("Operator.MarkGone", { agentId: "a-1" });
   await until(() => agent.ended !== undefined);
@@ -94,7 +84,7 @@ test("case 59: tasks of an agent marked as gone are gone by the operator's word;
 });
 
 test("case 59: an unreachable agent can be marked as gone", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   await agent.drop();
   await cluster.advance(75_000);
   expect(framework.updatesOf("t-1").at(-1)?.state).toBe(TASK_UNREACHABLE);
@@ -104,7 +94,7 @@ test("case 59: an unreachable agent can be marked as gone", async () => {
 });
 
 test("case 60: a drain ends what is left at its deadline with a capped grace, and is over with the last acknowledgement", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   await framework.offer();
   await cluster.call("Operator.Drain", { agentId: "a-1", deadlineMs: 30_000, graceMsMax: 5_000 });
   await cluster.settle();
@@ -129,7 +119,7 @@ test("case 60: a drain ends what is left at its deadline with a capped grace, an
 });
 
 test("case 60: a drain goes on under the next leader, and an agent that was away at the deadline hears of it", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   await cluster.call("Operator.Drain", { agentId: "a-1", deadlineMs: 30_000 });
   await cluster.advance(20_000);
   const report = agent.reportOf(agent.statusOf("t-1", TASK_RUNNING, 1), true);
@@ -150,7 +140,7 @@ test("case 60: a drain goes on under the next leader, and an agent that was away
 });
 
 test("case 60: a drain that is to mark the agent as gone does so as soon as it is empty", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   await cluster.call("Operator.Drain", { agentId: "a-1", deadlineMs: 0, markGone: true });
   await cluster.advance(1);
   const end = await agent.report("t-1", TASK_KILLED, 2, { reason: REASON_AGENT_DRAINING });
@@ -162,7 +152,7 @@ test("case 60: a drain that is to mark the agent as gone does so as soon as it i
 });
 
 test("a drain is called off by reactivation, and refused without bounds", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   const tooLong = { agentId: "a-1", deadlineMs: 31 * 24 * 3_600_000 };
   await expect(cluster.call("Operator.Drain", tooLong)).rejects.toMatchObject({
     kind: "invalid",
@@ -178,7 +168,7 @@ test("a drain is called off by reactivation, and refused without bounds", async 
 });
 
 test("a framework that is torn down loses its session, its tasks and its id, though the store may be away for a while", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   expect(
     (await cluster.call("Operator.TeardownFramework", { frameworkId: framework.id, dryRun: true })).affected,
   ).toMatchObject(affected);
@@ -204,7 +194,7 @@ test("a framework that is torn down loses its session, its tasks and its id, tho
 });
 
 test("a framework may end itself for ever, as soon as the store can be told", async () => {
-  const { agent, framework } = await running("t-1");
+  const { agent, framework } = await runningTask(cluster, "t-1");
   cluster.storeFault = new MusterError("unavailable", "the disk is away");
   await framework.say({ teardown: {} });
   expect(framework.all("refusals")).toEqual([expect.objectContaining({ call: "teardown", subjectId: framework.id })]);
