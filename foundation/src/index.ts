@@ -81,6 +81,7 @@ export {
   memoryStoreData,
   type StoreFault,
 } from "./store/memory.ts";
+export { isTerminal, taskStateName } from "./tasks/states.ts";
 export { compilePattern, type Pattern, patternDepthMax, patternStepsMax } from "./text/pattern.ts";
 export { PatternFault } from "./text/pattern-syntax.ts";
 export { editDistance, suggest } from "./text/suggest.ts";

@@ -13,6 +13,7 @@ export {
   grpcTransport,
   invalid,
   isEmptyResources,
+  isTerminal,
   type Log,
   MusterError,
   missingResource,
@@ -28,6 +29,7 @@ export {
   systemClock,
   systemRandom,
   type Transport,
+  taskStateName,
 } from "@muster/foundation";
 export {
   type AgentRejection,
@@ -130,7 +132,6 @@ export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
 export type { Runtime } from "./runtime/runtime.ts";
 export type { ClaimAnswer, ClaimOptions, ClaimRequest } from "./scheduler/claims.ts";
 export { createScheduler } from "./scheduler/scheduler.ts";
-export { isTerminal, taskStateName } from "./scheduler/task-states.ts";
 export type {
   AcceptOptions,
   DemandedShape,

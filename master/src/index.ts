@@ -3,7 +3,6 @@ export { noPortTwice } from "./checkers/ports.ts";
 export { guaranteesCanBeKept, limitsKept } from "./checkers/quota.ts";
 export { noOverCommit, resourcesConserved } from "./checkers/resources.ts";
 export { standingsKept } from "./checkers/standings.ts";
-export { isTerminal, stateName } from "./checkers/task-states.ts";
 export { type MasterView, type Violation, violation } from "./checkers/view.ts";
 export { defaultMasterConfig, type MasterConfig } from "./config.ts";
 export type { Agent, Framework, Group, MasterState, Offer, Task } from "./core/model.ts";

@@ -1,5 +1,5 @@
-import { seededRandom } from "@muster/foundation";
-import { isTerminal, type Violation } from "@muster/testing";
+import { isTerminal, seededRandom } from "@muster/foundation";
+import type { Violation } from "@muster/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { isOpen, processesOf, stopTimeoutMs, until } from "../e2e/dev-cluster.ts";
 import { askSrvPorts, Clients, pause } from "./clients.ts";

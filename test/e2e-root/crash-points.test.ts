@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isTerminal } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
-import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import type { LaunchWish } from "../../executors/src/agent/scripted-master.test.support.ts";
 import type { HostWorldOptions } from "../../executors/src/host-world.ts";
 import { cniDefaults } from "../../executors/src/networks/cni/settings.ts";

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
+import { isTerminal } from "@muster/foundation";
 import { StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { Agent } from "../../executors/src/agent/agent.ts";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
-import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import { findIoDevice } from "../../executors/src/cgroups/io-device.ts";
 import { ioLimitsAttribute } from "../../executors/src/drivers/io-refusal.ts";
 import { settings as bridge, get, portOf } from "./bridge.support.ts";

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
+import { isTerminal } from "@muster/foundation";
 import { TaskState, type TaskStatus } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
-import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
 import { testUnless } from "./machine.ts";
 

@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isTerminal } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
-import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import type { RegistrySettings } from "../../executors/src/images/skopeo.ts";
 import { containersHere, kernelObjects } from "./containers.ts";
 import {

@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isTerminal } from "@muster/foundation";
 import { RestartMode, StatusReason, type TaskSpec, TaskState, type TaskStatus } from "@muster/proto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
-import { isTerminal } from "../../executors/src/agent/core/status.ts";
 import type { HostWorldOptions } from "../../executors/src/host-world.ts";
 import { settings as bridge, get, portOf } from "./bridge.support.ts";
 import { containersHere, kernelObjects } from "./containers.ts";

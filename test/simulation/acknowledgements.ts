@@ -1,5 +1,6 @@
+import { isTerminal } from "@muster/foundation";
 import type { Acknowledgement, SubscribeRequest, TaskStatus } from "@muster/proto";
-import { isTerminal, type SimCluster, type Violation, violation } from "@muster/testing";
+import { type SimCluster, type Violation, violation } from "@muster/testing";
 import { batchName, decodeItem, itemKey } from "./batch-framework.ts";
 
 /**

@@ -1,11 +1,9 @@
 export {
   type Checker,
-  isTerminal,
   type MasterView,
   noOverCommit,
   noPortTwice,
   resourcesConserved,
-  stateName,
   type Violation,
   violation,
 } from "@muster/master";

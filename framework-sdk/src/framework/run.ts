@@ -1,4 +1,4 @@
-import { addResources, codecOf, MusterError, resources } from "@muster/foundation";
+import { addResources, codecOf, isTerminal, MusterError, resources } from "@muster/foundation";
 import { Health, type Offer, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
 import { type ClusterAgent, type ClusterView, createClusterView, isUsable } from "../cluster/cluster-view.ts";
 import { masterAddressDefault } from "../connection/addresses.ts";
@@ -9,7 +9,6 @@ import { nodeRuntime } from "../runtime/node-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClaimAnswer } from "../scheduler/claims.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
-import { isTerminal } from "../scheduler/task-states.ts";
 import type { Scheduler } from "../scheduler/types.ts";
 import { ClaimableRooms, ClaimRefusals } from "./claims.ts";
 import type { Action, Actions, FrameworkContext, FrameworkDefinition, FrameworkTask } from "./define.ts";

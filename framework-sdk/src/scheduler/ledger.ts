@@ -1,5 +1,5 @@
+import { isTerminal } from "@muster/foundation";
 import { Health, TaskState, type TaskStatus } from "@muster/proto";
-import { isTerminal } from "./task-states.ts";
 
 /** At least so many ended tasks are remembered, twice as many at most, so that a status that is sent again is known. */
 export const endedTasksMax = 10_000;

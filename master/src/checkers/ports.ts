@@ -1,4 +1,4 @@
-import { isTerminal } from "./task-states.ts";
+import { isTerminal } from "@muster/foundation";
 import { type Checker, type Violation, violation } from "./view.ts";
 
 /** No host port of an agent belongs to two launches whose tasks have not ended. Tasks of one group share theirs. */

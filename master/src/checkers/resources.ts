@@ -3,12 +3,12 @@ import {
   containsResources,
   formatResources,
   isNegativeResources,
+  isTerminal,
   noResources,
   type Resources,
   subtractResources,
 } from "@muster/foundation";
 import type { AgentRecord } from "@muster/proto";
-import { isTerminal } from "./task-states.ts";
 import { type Checker, type MasterView, type Violation, violation } from "./view.ts";
 
 /** What tasks use and what is offered never exceeds what an agent has, and neither is ever negative. */

@@ -1,4 +1,4 @@
-import { invalid, type MusterError, resources } from "@muster/foundation";
+import { invalid, isTerminal, type MusterError, resources } from "@muster/foundation";
 import { StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import type { Core } from "./core.ts";
@@ -6,7 +6,7 @@ import { noteExecutor } from "./executors.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { failoverTimeoutMsDefault } from "./limits.ts";
 import { type Agent, Framework, Group, Task } from "./model.ts";
-import { addTask, book, changeStatus, groupPorts, isTerminal, learnPorts, retire, takePorts } from "./tasks.ts";
+import { addTask, book, changeStatus, groupPorts, learnPorts, retire, takePorts } from "./tasks.ts";
 import { idFault } from "./validate.ts";
 
 /**

@@ -1,8 +1,9 @@
+import { isTerminal } from "@muster/foundation";
 import { type Reconcile, StatusReason, type TaskQuestion, TaskState, type TaskStatus } from "@muster/proto";
 import { type Core, idsOf } from "./core.ts";
 import { limits } from "./limits.ts";
 import type { Framework, Task } from "./model.ts";
-import { findTask, isTerminal } from "./tasks.ts";
+import { findTask } from "./tasks.ts";
 
 /** Answers a framework's question about its tasks, and says when the answer is whole. */
 export function reconcile(core: Core, framework: Framework, question: Reconcile): void {

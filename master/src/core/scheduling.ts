@@ -1,4 +1,4 @@
-import { invalid } from "@muster/foundation";
+import { invalid, isTerminal } from "@muster/foundation";
 import type { Kill, SubscribeRequest } from "@muster/proto";
 import { takeAccept, takeDecline } from "./accept.ts";
 import { markAllDirty } from "./allocate.ts";
@@ -17,7 +17,6 @@ import { storeChange } from "./operator/commands.ts";
 import { takeInverseAnswer } from "./operator/inverse-offers.ts";
 import { answer, presentStatus, reconcile } from "./reconcile.ts";
 import { takeAcknowledgement } from "./statuses.ts";
-import { isTerminal } from "./tasks.ts";
 
 /** Everything that a framework wants at one moment, acted on in the order of field numbers. */
 export function takeFrameworkMessage(core: Core, session: FrameworkSession, message: SubscribeRequest): void {

@@ -1,9 +1,9 @@
-import { invalid, type MusterError } from "@muster/foundation";
+import { invalid, isTerminal, type MusterError } from "@muster/foundation";
 import { type Acknowledgement, StatusSource, type TaskStatus } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { forgetCompleted } from "./framework-life.ts";
 import type { Agent } from "./model.ts";
-import { changeStatus, isTerminal, learnPorts, retire } from "./tasks.ts";
+import { changeStatus, learnPorts, retire } from "./tasks.ts";
 
 /** Takes in news of a task and passes it on. O(1). */
 export function takeStatus(core: Core, agent: Agent, status: TaskStatus, field: string): MusterError | undefined {

@@ -2,20 +2,16 @@ import {
   addResources,
   assert,
   isNegativeResources,
+  isTerminal,
   type Resources,
   resources,
   subtractResources,
 } from "@muster/foundation";
-import { type TaskInfo, type TaskState, TaskState as TaskStates, type TaskStatus } from "@muster/proto";
+import type { TaskInfo, TaskStatus } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { forgetExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import type { Agent, Framework, Group, Task } from "./model.ts";
-
-/** Nothing comes after these. */
-export function isTerminal(state: TaskState): boolean {
-  return state >= TaskStates.TASK_FINISHED && state <= TaskStates.TASK_GONE;
-}
 
 /** The ports of the agent's dynamic range that a group takes, as resources. */
 export function groupPorts(group: { portCount: number }): Resources {

@@ -1,6 +1,7 @@
 import {
   type Inlet,
   invalid,
+  isTerminal,
   MusterError,
   type Outlet,
   type RequestOf,
@@ -10,7 +11,6 @@ import {
 } from "@muster/foundation";
 import type { Framework, MasterState, Task } from "../core/model.ts";
 import { taskRecord } from "../core/records.ts";
-import { isTerminal } from "../core/tasks.ts";
 import type { Loop } from "../loop.ts";
 import type { MasterHandlers } from "./guard.ts";
 import type { ServedMethod } from "./rights.ts";

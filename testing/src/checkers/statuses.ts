@@ -1,4 +1,5 @@
-import { isTerminal, stateName, type Violation, violation } from "@muster/master";
+import { isTerminal, taskStateName } from "@muster/foundation";
+import { type Violation, violation } from "@muster/master";
 import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
 
 interface Seen {
@@ -40,7 +41,7 @@ export class StatusWatch {
       return [violation("wrongly-judged", key, status.message)];
     const end = before?.end;
     if (end === undefined || end.launchId !== status.launchId) return [];
-    const told = `${stateName(end.state)} (${end.message}), then ${stateName(status.state)} (${status.message})`;
+    const told = `${taskStateName(end.state)} (${end.message}), then ${taskStateName(status.state)} (${status.message})`;
     if (isEnd && status.state !== end.state) return [violation("two-ends", key, told)];
     // News that are older than the end may still come, when a connection broke and its last message was sent again.
     const isNewer = end.sequence > 0 && status.sequence > end.sequence;

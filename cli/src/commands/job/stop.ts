@@ -1,5 +1,6 @@
+import { isTerminal } from "@muster/foundation";
 import type { JobStatus } from "@muster/proto";
-import { JobState, TaskState } from "@muster/proto";
+import { JobState } from "@muster/proto";
 import { toCliError } from "../../cli-error.ts";
 import type { CommandModule } from "../../command.ts";
 import { confirmed } from "../../connect/ask.ts";
@@ -8,15 +9,6 @@ import { exitCode } from "../../exit-codes.ts";
 import { summaryOf } from "./describe.ts";
 import { findJob } from "./find.ts";
 import { outcomeCodes, waitForJob } from "./wait.ts";
-
-const ended: ReadonlySet<TaskState> = new Set([
-  TaskState.TASK_FINISHED,
-  TaskState.TASK_FAILED,
-  TaskState.TASK_KILLED,
-  TaskState.TASK_ERROR,
-  TaskState.TASK_DROPPED,
-  TaskState.TASK_GONE,
-]);
 
 export const run: CommandModule["run"] = (invocation) =>
   withClient(invocation, async (client) => {
@@ -65,5 +57,5 @@ export const run: CommandModule["run"] = (invocation) =>
 function hasEnded(job: JobStatus): boolean {
   const { state } = summaryOf(job);
   const over = state === JobState.JOB_STATE_STOPPED || state === JobState.JOB_STATE_COMPLETE;
-  return over && job.instances.every((instance) => ended.has(instance.state) || instance.taskId === "");
+  return over && job.instances.every((instance) => isTerminal(instance.state) || instance.taskId === "");
 }

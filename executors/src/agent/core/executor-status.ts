@@ -1,10 +1,11 @@
+import { isTerminal } from "@muster/foundation";
 import { StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
 import type { ExecutorRefusal, ServedTask } from "./executor-model.ts";
 import { settleIdle } from "./executor-tasks.ts";
 import type { Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import { endTask, stateAfterKill } from "./process.ts";
-import { type Context, isTerminal, type News, report, statusesPerTaskMax } from "./status.ts";
+import { type Context, type News, report, statusesPerTaskMax } from "./status.ts";
 
 const allowedStates: ReadonlySet<TaskState> = new Set([
   TaskState.TASK_STARTING,

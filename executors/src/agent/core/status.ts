@@ -1,3 +1,4 @@
+import { isTerminal } from "@muster/foundation";
 import { StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
 import type { AgentEffect } from "./effects.ts";
 import type { AgentState, Now, Task } from "./model.ts";
@@ -26,19 +27,6 @@ export interface News {
   readonly signal?: string;
   /** Milliseconds since the epoch; default: now. */
   readonly at?: number;
-}
-
-const terminalStates: ReadonlySet<TaskState> = new Set([
-  TaskState.TASK_FINISHED,
-  TaskState.TASK_FAILED,
-  TaskState.TASK_KILLED,
-  TaskState.TASK_ERROR,
-  TaskState.TASK_DROPPED,
-  TaskState.TASK_GONE,
-]);
-
-export function isTerminal(state: TaskState): boolean {
-  return terminalStates.has(state);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { seededRandom } from "@muster/foundation";
+import { isTerminal, seededRandom } from "@muster/foundation";
 import { StatusReason, TaskState, type TaskStatus } from "@muster/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { nextWakeMs } from "./deadlines.ts";
 import type { AgentEffect, AgentInput, Purpose } from "./effects.ts";
 import { type AgentState, type CoreConfig, type FoundGroup, type LaunchRequest, plainNetwork } from "./model.ts";
 import { stateRecord } from "./recover.ts";
-import { isTerminal, presentStatus } from "./status.ts";
+import { presentStatus } from "./status.ts";
 import { step } from "./step.ts";
 
 const config: CoreConfig = {

@@ -1,6 +1,6 @@
+import { isTerminal } from "@muster/foundation";
 import type { Affected } from "@muster/proto";
 import type { Task } from "../model.ts";
-import { isTerminal } from "../tasks.ts";
 
 export const nothingAffected: Affected = Object.freeze({ frameworks: [], offerCount: 0 });
 

@@ -1,6 +1,6 @@
 import { TaskState } from "@muster/proto";
 
-/** Whether a task in that state never changes again. */
+/** Whether a task in that state has ended for good: nothing comes after it. */
 export function isTerminal(state: TaskState): boolean {
   return state >= TaskState.TASK_FINISHED && state <= TaskState.TASK_GONE;
 }
