@@ -1,3 +1,4 @@
+import { compilePattern, type Pattern, PatternFault } from "@muster/foundation";
 import { type AgentTraits, resolveText } from "./references.ts";
 import { satisfies } from "./versions.ts";
 
@@ -164,7 +165,7 @@ function compare(operator: ConstraintOperator, left: string | undefined, right: 
     case ">=":
       return order(left, right) >= 0;
     case "regexp":
-      return matches(left, right);
+      return contains(left, right);
     case "like":
       return isLike(left, right) === true;
     case "version":
@@ -199,33 +200,29 @@ function order(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** A repeated part that itself repeats takes time without end on some texts. */
-const runawayForm = /\([^)]*[+*}][^)]*\)\s*[+*{]|\\[1-9]/;
-const patterns = new Map<string, RegExp | undefined>();
+/** Patterns of job files, made ready once; undefined: it is none. */
+const patterns = new Map<string, Pattern | undefined>();
 const patternsMax = 1_000;
 
 /** What is wrong with a regular expression, or undefined. */
 export function patternFault(pattern: string): string | undefined {
-  if (runawayForm.test(pattern)) return "must not repeat what repeats, nor refer back";
-  try {
-    new RegExp(pattern);
-    return undefined;
-  } catch {
-    return "is no regular expression";
-  }
+  const compiled = compilePattern(pattern);
+  return compiled instanceof PatternFault ? compiled.message : undefined;
 }
 
-function matches(text: string, pattern: string): boolean {
+/** Whether the whole text is what the pattern says; undefined: it is no pattern. O(text x steps of the pattern). */
+function isLike(text: string, pattern: string): boolean | undefined {
   if (!patterns.has(pattern)) {
     if (patterns.size >= patternsMax) patterns.clear();
-    patterns.set(pattern, patternFault(pattern) === undefined ? new RegExp(pattern) : undefined);
+    const compiled = compilePattern(pattern);
+    patterns.set(pattern, compiled instanceof PatternFault ? undefined : compiled);
   }
-  return patterns.get(pattern)?.test(text) ?? false;
+  return patterns.get(pattern)?.matches(text);
 }
 
-/** Whether the whole text is what the pattern says; undefined: it is no pattern. */
-function isLike(text: string, pattern: string): boolean | undefined {
-  return patternFault(pattern) === undefined ? matches(text, `^(?:${pattern})$`) : undefined;
+/** Whether some part of the text is what the pattern says. */
+function contains(text: string, pattern: string): boolean {
+  return isLike(text, `[^]*(?:${pattern})[^]*`) === true;
 }
 
 function setOf(text: string): readonly string[] {
