@@ -36,6 +36,7 @@ export type {
   JobType,
   Lifecycle,
   LifecycleHook,
+  MigrateStrategy,
   Network,
   NetworkDns,
   NetworkLimits,

@@ -2,7 +2,7 @@ import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.t
 import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
-import { buildConstraints, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
+import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
 import { buildPreferences } from "./build-preferences.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
@@ -50,6 +50,7 @@ export function buildGroup(
     block?.error("max_run_duration", { code: "job/run-duration", summary: `a ${context.type} job runs without end` });
   }
   const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
+  const migrate = buildMigrate(context.job.first("migrate"), block?.first("migrate"), context.type);
   return {
     name,
     count,
@@ -60,6 +61,7 @@ export function buildGroup(
     restart: buildRestart(block?.first("restart"), context.type),
     ...(reschedule ? { reschedule } : {}),
     update: buildUpdate(context.job.first("update"), block?.first("update")),
+    ...(migrate ? { migrate } : {}),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),
     meta,

@@ -4,6 +4,7 @@ import {
   defaultRestart,
   defaultSurge,
   defaultUpdate,
+  writtenMigrate,
   writtenReschedule,
   writtenRestart,
   writtenUpdate,
@@ -12,6 +13,7 @@ import type {
   Constraint,
   ConstraintOperator,
   JobType,
+  MigrateStrategy,
   ReschedulePolicy,
   RestartPolicy,
   UpdateStrategy,
@@ -64,6 +66,29 @@ export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock |
   };
   refuseTimes(group ?? job, strategy);
   return strategy;
+}
+
+/** A group's block over the job's; undefined: none is written. */
+export function buildMigrate(
+  job: DecodedBlock | undefined,
+  group: DecodedBlock | undefined,
+  type: JobType,
+): MigrateStrategy | undefined {
+  if (!job && !group) return undefined;
+  if (type !== "service") {
+    (group ?? job)?.error(undefined, {
+      code: "job/migrate",
+      summary: `a ${type} job has no migrate block`,
+      hint: "only instances of service jobs are moved to another agent",
+    });
+  }
+  const number = (name: string): number | undefined => group?.number(name) ?? job?.number(name);
+  const health = group?.text("health_check") ?? job?.text("health_check");
+  return {
+    maxParallel: number("max_parallel") ?? writtenMigrate.maxParallel,
+    healthCheck: (health ?? writtenMigrate.healthCheck) as MigrateStrategy["healthCheck"],
+    minHealthyTimeMs: number("min_healthy_time") ?? writtenMigrate.minHealthyTimeMs,
+  };
 }
 
 /** Steps of so many, or, beyond Nomad, percentages of the count. */

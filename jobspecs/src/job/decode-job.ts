@@ -1,5 +1,5 @@
 import { readNetwork } from "./decode-network.ts";
-import { decodeConstraints, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
+import { decodeConstraints, decodeMigrate, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
@@ -132,6 +132,7 @@ const readGroup = typed((reader): TaskGroup => {
       ? { reschedule: decodeReschedule(reader.raw("reschedule"), reader.at("reschedule")) }
       : {}),
     update: decodeUpdate(reader.raw("update"), reader.at("update")),
+    ...(reader.has("migrate") ? { migrate: decodeMigrate(reader.raw("migrate"), reader.at("migrate")) } : {}),
     shutdownDelayMs: reader.duration("shutdownDelayMs"),
     ...(reader.has("runMsMax") ? { runMsMax: reader.duration("runMsMax") } : {}),
     meta: reader.textMap("meta"),

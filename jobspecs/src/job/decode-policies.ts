@@ -1,5 +1,5 @@
 import { Reader } from "./reader.ts";
-import type { Constraint, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./types.ts";
+import type { Constraint, MigrateStrategy, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./types.ts";
 
 const countMax = 1_000_000;
 
@@ -102,6 +102,17 @@ export function decodeUpdate(value: unknown, path: string): UpdateStrategy {
     autoRevert: reader.bool("autoRevert"),
     autoPromote: reader.bool("autoPromote"),
     staggerMs: reader.duration("staggerMs"),
+  };
+  reader.done();
+  return made;
+}
+
+export function decodeMigrate(value: unknown, path: string): MigrateStrategy {
+  const reader = new Reader(value, path);
+  const made: MigrateStrategy = {
+    maxParallel: reader.integer("maxParallel", 0, countMax),
+    healthCheck: reader.oneOf("healthCheck", ["checks", "task_states"]),
+    minHealthyTimeMs: reader.duration("minHealthyTimeMs"),
   };
   reader.done();
   return made;

@@ -1,4 +1,4 @@
-import type { JobType, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./types.ts";
+import type { JobType, MigrateStrategy, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./types.ts";
 
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
@@ -73,6 +73,13 @@ export const writtenUpdate: UpdateStrategy = {
   ...updateTimes,
   method: { kind: "batch", maxParallel: 1 },
   autoRevert: false,
+};
+
+/** A written `migrate` block: Nomad's, where an attribute is left out. */
+export const writtenMigrate: MigrateStrategy = {
+  maxParallel: 1,
+  healthCheck: "checks",
+  minHealthyTimeMs: 10 * secondMs,
 };
 
 export const killTimeoutMsDefault = 5 * secondMs;

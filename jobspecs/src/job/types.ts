@@ -58,6 +58,8 @@ export interface TaskGroup {
   readonly reschedule?: ReschedulePolicy;
   /** Rolling updates; only of type service matters, others carry the default. */
   readonly update: UpdateStrategy;
+  /** How instances leave an agent that is drained; absent: as in an update. Only of type service. */
+  readonly migrate?: MigrateStrategy;
   /** Between leaving discovery and the kill signal. */
   readonly shutdownDelayMs: number;
   /** Batch jobs: what runs longer is ended, and has failed; absent: no limit. */
@@ -436,6 +438,15 @@ export interface UpdateStrategy {
   readonly autoPromote: boolean;
   /** Between steps of system jobs. */
   readonly staggerMs: number;
+}
+
+/** How instances of a group leave an agent that is drained: a successor elsewhere first, as many at a time as may. */
+export interface MigrateStrategy {
+  /** 0: none moves before the drain's deadline. */
+  readonly maxParallel: number;
+  readonly healthCheck: "checks" | "task_states";
+  /** A successor is healthy for this long before its predecessor ends. */
+  readonly minHealthyTimeMs: number;
 }
 
 export const overlaps = ["skip", "allow", "cancel", "buffer_one"] as const;

@@ -4,13 +4,20 @@ import {
   consulParts,
   disconnectParts,
   ephemeralDiskParts,
-  migrateParts,
   scalingParts,
   secretParts,
   vaultParts,
   volumeParts,
 } from "./outside.ts";
-import { metaAttribute, rescheduleBlock, restartBlock, serviceBlock, taskBlock, updateBlock } from "./parts.ts";
+import {
+  metaAttribute,
+  migrateBlock,
+  rescheduleBlock,
+  restartBlock,
+  serviceBlock,
+  taskBlock,
+  updateBlock,
+} from "./parts.ts";
 import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
 import { portBlock } from "./port.ts";
@@ -79,7 +86,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     update: updateBlock,
     affinity: affinityBlock,
     spread: spreadBlock,
-    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release", migrateParts),
+    migrate: migrateBlock,
     ephemeral_disk: warnedBlock("Disk shared by the tasks.", "disk is asked for by resources.disk", ephemeralDiskParts),
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it; count holds", scalingParts),
     disconnect: refusedBlock("Behaviour when the agent is cut off.", later, disconnectParts),

@@ -119,15 +119,6 @@ export const ephemeralDiskParts: BlockParts = {
   },
 };
 
-export const migrateParts: BlockParts = {
-  attributes: {
-    max_parallel: works("integer", "1.", { min: 0 }),
-    health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
-    min_healthy_time: works("duration", "10s.", { min: 0 }),
-    healthy_deadline: works("duration", "5m.", { min: 0 }),
-  },
-};
-
 const affinityParts: BlockParts = {
   repeats: true,
   attributes: {

@@ -68,6 +68,20 @@ export const restartBlock: BlockSchema = block("Starts after a failure, on the s
   },
 });
 
+export const migrateBlock: BlockSchema = block("How instances leave an agent that is drained; as update says.", {
+  attributes: {
+    max_parallel: works("integer", "Instances that move at a time; 1; 0 = none before the drain's deadline.", {
+      min: 0,
+    }),
+    health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
+    min_healthy_time: works("duration", "Healthy this long before its predecessor ends; 10s.", { min: 0 }),
+    healthy_deadline: warned(
+      "Not healthy by then: failed.",
+      "a successor that is not healthy holds the drain up until its deadline",
+    ),
+  },
+});
+
 export const rescheduleBlock: BlockSchema = block("A new instance elsewhere once restarts are used up.", {
   attributes: {
     attempts: works("integer", "Within the interval; only if not unlimited.", { min: 0 }),

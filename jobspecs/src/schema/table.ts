@@ -1,16 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
 import { groupBlock } from "./group.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
-import {
-  consulParts,
-  migrateParts,
-  multiregionParts,
-  parameterizedParts,
-  secretParts,
-  uiParts,
-  vaultParts,
-} from "./outside.ts";
-import { metaAttribute, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
+import { consulParts, multiregionParts, parameterizedParts, secretParts, uiParts, vaultParts } from "./outside.ts";
+import { metaAttribute, migrateBlock, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
 import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
 const periodicBlock = block("When a batch job runs.", {
@@ -73,7 +65,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     task: taskBlock,
     affinity: affinityBlock,
     spread: spreadBlock,
-    migrate: warnedBlock("Pace of drains.", "drains follow the update block in this release", migrateParts),
+    migrate: migrateBlock,
     parameterized: refusedBlock("Job started by dispatch.", later, parameterizedParts),
     multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster", multiregionParts),
     ui: warnedBlock("Description and links.", "not shown in this release", uiParts),

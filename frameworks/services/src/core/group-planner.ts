@@ -1,5 +1,5 @@
 import type { ClusterAgent } from "@muster/framework-sdk";
-import type { TaskGroup } from "@muster/jobspecs";
+import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
 import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
 import { hasOthers, leavesInMs } from "./leaving.ts";
 import {
@@ -85,7 +85,33 @@ export class GroupPlanner {
     const moving = isHeld(this.#entry.current)
       ? views.filter(({ old }) => old.some((instance) => this.#isLeaving(instance)))
       : views;
-    if (moving.some((view) => view.old.length > 0)) this.#update(moving, waiting.length);
+    const { migrate } = this.#group;
+    const updating = migrate ? this.#migrate(moving, waiting.length, migrate) : moving;
+    if (updating.some((view) => view.old.length > 0)) this.#update(updating, waiting.length);
+  }
+
+  /**
+   * Instances of the current version that leave an agent go by the job's own pace: as many successors as may be under
+   * way at a time, each predecessor ends when its successor has proved itself, or if there is no room beside it. Gives
+   * back the slots as an update sees them, for which these are as they should be.
+   */
+  #migrate(views: readonly SlotView[], vacantCount: number, migrate: MigrateStrategy): readonly SlotView[] {
+    const isMigrating = ({ old }: SlotView): boolean =>
+      old.length > 0 && old.every((instance) => isCurrent(this.#entry, instance));
+    const proved = (view: SlotView): boolean => view.current !== undefined && this.#hasProved(view.current, migrate);
+    let underWay = vacantCount + views.filter((view) => view.current !== undefined && !proved(view)).length;
+    for (const view of views) {
+      if (!isMigrating(view)) continue;
+      if (view.current !== undefined) {
+        if (proved(view)) this.#plan.kills.push(...view.old);
+        continue;
+      }
+      if (underWay >= migrate.maxParallel) continue;
+      const isAlone = underWay === 0;
+      underWay++;
+      if (this.#wantBeside(view.slot) >= surgeStuckMs && isAlone) this.#plan.kills.push(...view.old);
+    }
+    return views.map((view) => (isMigrating(view) ? { ...view, current: view.current ?? view.old[0], old: [] } : view));
   }
 
   /**
@@ -263,14 +289,20 @@ export class GroupPlanner {
       // What does not work need not be kept while its successor starts.
       const isBroken = view.old.every((old) => old.healthySinceMs === undefined);
       if (!isBroken && total >= most) continue;
-      const key = slotKeyOf(this.#entry, this.#entry.current, this.#group.name, view.slot.index);
-      const waitsMs = this.#now.monotonicMs - (this.#entry.waiting.get(key) ?? this.#now.monotonicMs);
+      const waitsMs = this.#wantBeside(view.slot);
       if (isBroken || (waitsMs >= surgeStuckMs && stopped === 0)) {
         this.#plan.kills.push(...view.old);
         stopped++;
       } else total++;
-      if (this.#want(view.slot) && waitsMs < surgeStuckMs) this.#wakeAt(this.#now.monotonicMs + surgeStuckMs - waitsMs);
     }
+  }
+
+  /** Wants a successor beside what its slot has, and says for how many milliseconds it has found no room. */
+  #wantBeside(slot: Slot): number {
+    const key = slotKeyOf(this.#entry, this.#entry.current, this.#group.name, slot.index);
+    const waitsMs = this.#now.monotonicMs - (this.#entry.waiting.get(key) ?? this.#now.monotonicMs);
+    if (this.#want(slot) && waitsMs < surgeStuckMs) this.#wakeAt(this.#now.monotonicMs + surgeStuckMs - waitsMs);
+    return waitsMs;
   }
 
   #stopFirst(outdated: readonly SlotView[], count: number): void {
@@ -283,10 +315,13 @@ export class GroupPlanner {
 
   /** Healthy for as long as the next step of an update waits. */
   #isSettled(instance: Instance | undefined): boolean {
-    const { healthCheck, minHealthyTimeMs } = this.#group.update;
-    const sinceMs = healthCheck === "task_states" ? instance?.runningSinceMs : instance?.healthySinceMs;
+    return instance !== undefined && this.#hasProved(instance, this.#group.update);
+  }
+
+  #hasProved(instance: Instance, by: Pick<UpdateStrategy, "healthCheck" | "minHealthyTimeMs">): boolean {
+    const sinceMs = by.healthCheck === "task_states" ? instance.runningSinceMs : instance.healthySinceMs;
     if (sinceMs === undefined) return false;
-    const atMs = sinceMs + minHealthyTimeMs;
+    const atMs = sinceMs + by.minHealthyTimeMs;
     if (this.#now.monotonicMs >= atMs) return true;
     this.#wakeAt(atMs);
     return false;

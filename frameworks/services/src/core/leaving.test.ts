@@ -130,3 +130,45 @@ test("agents that are to be left are told apart by what they are left for", () =
   const agents = [anAgent("a"), draining(anAgent("b")), { ...anAgent("c"), maintenanceAt: 5 }];
   expect([...leavingAgents(new Map(agents.map((agent) => [agent.agentId, agent]))).keys()]).toEqual(["b", "c"]);
 });
+
+test("with a migrate block as many instances move at a time as it says, and each as long as it says proves itself first", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const group = 'update { max_parallel = 4 }\nmigrate {\nmax_parallel = 2\nmin_healthy_time = "3s"\n}';
+  world.run(jobText("web", { count: 4, group }));
+  world.settle();
+  world.startAll();
+  world.advance(20_000);
+  world.agents.set("b", anAgent("b"));
+  world.agents.set("a", draining(anAgent("a")));
+  const onA = (): number => where(world).filter((agentId) => agentId === "a").length;
+  world.advance(1_000);
+  expect(where(world)).toEqual(["a", "a", "a", "a", "b", "b"]);
+  world.startAll();
+  world.advance(2_000);
+  expect(onA()).toBe(4);
+  world.advance(2_000);
+  expect(onA()).toBe(2);
+  expect(where(world)).toEqual(["a", "a", "b", "b", "b", "b"]);
+  world.startAll();
+  world.advance(4_000);
+  expect(where(world)).toEqual(["b", "b", "b", "b"]);
+  expect(world.killed).toHaveLength(4);
+});
+
+test("with max_parallel = 0 nothing moves before the drain's deadline, and an update goes on beside", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 2, group: "migrate { max_parallel = 0 }" }));
+  world.settle();
+  world.startAll();
+  world.advance(20_000);
+  world.agents.set("b", anAgent("b"));
+  world.agents.set("a", draining(anAgent("a")));
+  world.advance(30_000);
+  expect(where(world)).toEqual(["a", "a"]);
+  world.run(jobText("web", { count: 2, group: "migrate { max_parallel = 0 }", task: 'env { NEW = "1" }' }));
+  for (let i = 0; i < 60 && where(world).includes("a"); i++) {
+    world.advance(1_000);
+    world.startAll();
+  }
+  expect(where(world)).toEqual(["b", "b"]);
+});
