@@ -124,6 +124,7 @@ export {
   patternFault,
 } from "./placement/constraints.ts";
 export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placement/fit.ts";
+export { isLeavingOffer, maintenanceAheadMs } from "./placement/maintenance.ts";
 export { Matcher, type Placement, type Rejection } from "./placement/matcher.ts";
 export type { Occupant, Occupants } from "./placement/occupancy.ts";
 export type { Affinity, Spread } from "./placement/preferences.ts";

@@ -1,4 +1,4 @@
-import { Matcher, type Offer, roomOf } from "@muster/framework-sdk";
+import { isLeavingOffer, Matcher, type Offer, roomOf } from "@muster/framework-sdk";
 import { groupOf, launchGroup, needOf } from "./build.ts";
 import type { CronState, Instance, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { activeRuns } from "./runs.ts";
@@ -50,8 +50,10 @@ export function placeOn(turn: Turn, offers: readonly Offer[]): void {
 }
 
 function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candidate[]): void {
-  // One offer an agent: a second one of the same agent is returned, and comes again.
-  const byAgent = new Map(offers.map((offer) => [offer.agentId, offer]));
+  // One offer an agent: a second one of the same agent is returned, and comes again. What begins now would not end
+  // before planned maintenance.
+  const staying = offers.filter((offer) => !isLeavingOffer(offer, turn.nowMs));
+  const byAgent = new Map(staying.map((offer) => [offer.agentId, offer]));
   const launches = new Map<string, LaunchGroup[]>();
   const matcher = new Matcher([...byAgent.values()].map(roomOf), turn.state.random);
   for (const { entry, run, instance } of waiting) {

@@ -1,4 +1,4 @@
-import { JobState, StatusReason, TaskState } from "@muster/framework-sdk";
+import { JobState, maintenanceAheadMs, StatusReason, TaskState } from "@muster/framework-sdk";
 import type { Job } from "@muster/jobspecs";
 import { expect, test } from "vitest";
 import { statusOf, summaryOf } from "./view/views.ts";
@@ -27,6 +27,18 @@ test("a run is durable before anything of it is launched", () => {
   world.run(9 * secondMs);
   const [launch] = world.launches;
   expect(launch?.atMs).toBeGreaterThanOrEqual(worldBeginsAt + 400);
+});
+
+test("nothing is started where maintenance is near", () => {
+  const world = startedWorld();
+  world.maintenanceAt = world.nowMs + maintenanceAheadMs + 27 * secondMs;
+  world.submit(aJob("beat", every("R/2026-01-01T00:00:00Z/PT5S")));
+  world.run(minuteMs);
+  expect(world.launchSeconds()).toEqual([5, 10, 15, 20, 25]);
+  world.maintenanceAt = undefined;
+  world.offer();
+  world.run(secondMs);
+  expect(world.launchSeconds().at(-1)).toBeGreaterThanOrEqual(60);
 });
 
 test("case 61: a run that was recorded and not launched is launched once by the next life", () => {

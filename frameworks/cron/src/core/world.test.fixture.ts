@@ -57,6 +57,8 @@ export class CoreWorld {
   readonly logs: string[] = [];
   /** Whether agents have room. */
   hasRoom = true;
+  /** From when on they will be away; undefined: nothing is planned. */
+  maintenanceAt: number | undefined;
   /** How long State takes. */
   saveMs = 1;
   /** Called for each effect before it is done; true: the framework dies instead. */
@@ -227,6 +229,10 @@ export class CoreWorld {
       agentName: "one",
       role: "default",
       resources: resources({ cpuMillis: 100_000, memoryMiB: 100_000, diskMiB: 100_000, portCount: 100 }),
+      unavailability:
+        this.maintenanceAt === undefined
+          ? null
+          : { ...emptyMessage("Unavailability"), startAt: this.maintenanceAt, durationMs: minuteMs },
     };
     this.post({ type: "offers", offers: [offer] });
   }

@@ -3,6 +3,7 @@ import {
   addResources,
   attr,
   Health,
+  isLeavingOffer,
   type TaskGroup as LaunchGroup,
   Matcher,
   type Need,
@@ -17,7 +18,6 @@ import {
 import { isPassing } from "@muster/jobspecs";
 import { buildLaunch } from "./build.ts";
 import { makeInstanceId, makeLaunchId } from "./ids.ts";
-import { isLeavingOffer } from "./leaving.ts";
 import { type Instance, type JobEntry, type Now, type ServicesState, slotKeyOf, type Want } from "./model.ts";
 
 /** What to do with the offers of one agent and role. */
@@ -44,7 +44,8 @@ export function launchWants(
   const roles = new Set([...offers.map((offer) => offer.role), ...wants.map((want) => want.role)]);
   for (const role of roles) {
     const inRole = offers.filter((offer) => offer.role === role);
-    const rooms = combineOffers(inRole.filter((offer) => !isLeavingOffer(offer, now)));
+    const isLeaving = (offer: Offer): boolean => isLeavingOffer(offer, now.epochMs);
+    const rooms = combineOffers(inRole.filter((offer) => !isLeaving(offer)));
     const matcher = new Matcher([...rooms.values()], random, others);
     const launches = new Map<string, LaunchGroup[]>();
     const occupants = new Map<string, Occupants>();
@@ -73,7 +74,7 @@ export function launchWants(
       if (list) list.push(group);
       else launches.set(found.placed.agentId, [group]);
     }
-    for (const offer of inRole) if (isLeavingOffer(offer, now)) answers.push({ offerIds: [offer.offerId], groups: [] });
+    for (const offer of inRole) if (isLeaving(offer)) answers.push({ offerIds: [offer.offerId], groups: [] });
     for (const room of rooms.values())
       answers.push({ offerIds: room.offerIds, groups: launches.get(room.agentId) ?? [] });
   }

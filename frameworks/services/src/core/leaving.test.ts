@@ -1,7 +1,7 @@
-import { AgentStanding, type ClusterAgent, TaskState } from "@muster/framework-sdk";
+import { AgentStanding, type ClusterAgent, maintenanceAheadMs, TaskState } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
 import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
-import { leavingAgents, maintenanceAheadMs } from "./leaving.ts";
+import { leavingAgents } from "./leaving.ts";
 
 const draining = (agent: ClusterAgent): ClusterAgent => ({
   ...agent,

@@ -1,19 +1,11 @@
-import { AgentStanding, type ClusterAgent, type Offer } from "@muster/framework-sdk";
+import { AgentStanding, type ClusterAgent, maintenanceAheadMs } from "@muster/framework-sdk";
 import type { JobEntry, Now, ServicesState } from "./model.ts";
-
-/** Instances begin to move away so long before an agent's maintenance begins; nothing is placed there any more. */
-export const maintenanceAheadMs = 900_000;
 
 /** In how many milliseconds instances are to move away from an agent: 0 or less means now; undefined: not at all. */
 export function leavesInMs(agent: ClusterAgent | undefined, now: Now): number | undefined {
   if (agent === undefined) return undefined;
   if (agent.standing === AgentStanding.AGENT_STANDING_DRAINING) return 0;
   return agent.maintenanceAt > 0 ? agent.maintenanceAt - maintenanceAheadMs - now.epochMs : undefined;
-}
-
-/** Whether what is offered will not be there for long enough. */
-export function isLeavingOffer({ unavailability }: Offer, now: Now): boolean {
-  return unavailability !== null && unavailability.startAt - maintenanceAheadMs <= now.epochMs;
 }
 
 /** Whether anything but system jobs has an instance on an agent: those leave last. O(instances). */
