@@ -2,17 +2,16 @@
 // master. Framework, master and agents are processes of their own and speak gRPC; the agents are simulated: no process
 // is started for a task, so the figures compare with schedulers, not with container starts.
 import { fork, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pause } from "./dev-cluster.mjs";
+import { ask, cpuSeconds, freePort, memoryMiB, reachable } from "./processes.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const agentCount = Number(process.env.MUSTER_BENCH_AGENTS ?? 1_000);
 const taskCount = Number(process.env.MUSTER_BENCH_TASKS ?? 300_000);
-/** Clock ticks a second in /proc, on every Linux that Node runs on. */
-const ticksPerSecond = 100;
 /** As docs/benchmarks.md tells operators of large clusters: young objects die before they are copied. */
 const masterFlags = ["--max-semi-space-size=64"];
 /** Tasks on their way at most: more only lengthens queues. */
@@ -130,44 +129,4 @@ async function launchAll(address, perAccept, total) {
   });
   // The session's end flushed the last acknowledgements.
   runtime.close();
-}
-
-function ask(child) {
-  return new Promise((done) => {
-    child.once("message", done);
-    child.send("counts");
-  });
-}
-
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-function freePort() {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
-
-async function reachable(port) {
-  const { connect } = await import("node:net");
-  for (let tries = 0; tries < 200; tries++) {
-    const open = await new Promise((done) => {
-      const socket = connect(port, "127.0.0.1", () => done(true)).on("error", () => done(false));
-      socket.on("connect", () => socket.destroy());
-    });
-    if (open) return;
-    await pause(50);
-  }
-  throw new Error("the master did not start");
-}
-
-function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
-function memoryMiB(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }

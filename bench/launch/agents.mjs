@@ -1,4 +1,5 @@
-// A thousand simulated agents over real gRPC: they take launches and answer each task with one RUNNING status.
+// A thousand simulated agents over real gRPC: they take launches and answer each task with one RUNNING status, and each
+// that is to end with one KILLED.
 // Arguments: address of the master, number of agents, tasks that each has room for.
 import { emptyMessage, grpcTransport, systemClock } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
@@ -8,6 +9,8 @@ const count = Number(countText);
 const room = Number(roomText);
 /** Streams share a few connections: a client's side of a connection costs more than what is measured. */
 const transports = Array.from({ length: 4 }, () => grpcTransport());
+/** The launch of each task that runs. */
+const running = new Map();
 let acknowledged = 0;
 let registered = 0;
 
@@ -35,16 +38,15 @@ function connect(index) {
       if (message.ping)
         outlet.send({ ...emptyMessage("ConnectRequest"), pong: { pingNumber: message.ping.pingNumber } });
       for (const { frameworkId, group } of message.launches)
-        for (const { taskId } of group.tasks)
-          statuses.push({
-            ...blank,
-            taskId,
-            launchId: group.launchId,
-            frameworkId,
-            agentId: `bench-${index}`,
-            updateId: `${taskId}/1`,
-            at: Date.now(),
-          });
+        for (const { taskId } of group.tasks) {
+          running.set(taskId, group.launchId);
+          tell(taskId, group.launchId, frameworkId, TaskState.TASK_RUNNING, 1);
+        }
+      for (const { frameworkId, taskId } of message.kills) {
+        if (!running.has(taskId)) continue;
+        tell(taskId, running.get(taskId), frameworkId, TaskState.TASK_KILLED, 2);
+        running.delete(taskId);
+      }
       if (statuses.length > 0 && !flushing) {
         flushing = true;
         systemClock.after(0, flush);
@@ -56,6 +58,18 @@ function connect(index) {
       process.exit(1);
     },
   });
+  const tell = (taskId, launchId, frameworkId, state, sequence) =>
+    statuses.push({
+      ...blank,
+      taskId,
+      launchId,
+      frameworkId,
+      agentId: `bench-${index}`,
+      updateId: `${taskId}/${sequence}`,
+      state,
+      sequence,
+      at: Date.now(),
+    });
   const flush = () => {
     flushing = false;
     outlet.send({ ...emptyMessage("ConnectRequest"), statuses });
@@ -64,9 +78,9 @@ function connect(index) {
   outlet.send({ ...emptyMessage("ConnectRequest"), registration: registration(index), tasksComplete: true });
 }
 
-const blank = { ...emptyMessage("TaskStatus"), state: TaskState.TASK_RUNNING, sequence: 1 };
+const blank = emptyMessage("TaskStatus");
 for (let index = 0; index < count; index++) connect(index);
 process.on("message", (what) => {
-  if (what === "counts") process.send({ registered, acknowledged });
+  if (what === "counts") process.send({ registered, acknowledged, running: running.size });
 });
 process.on("disconnect", () => process.exit(0));
