@@ -105,6 +105,7 @@ export {
   type TaskTemplate,
   tcp,
 } from "./framework/tasks.ts";
+export { createJobFollower, type JobFollower, type JobFollowerConfig } from "./jobs/job-follower.ts";
 export {
   createJobServer,
   type JobCaller,

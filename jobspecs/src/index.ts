@@ -13,6 +13,7 @@ export { formatSource } from "./format/format.ts";
 export { type GroupNeed, groupNeed, knownReference, portRequests, taskDescription } from "./job/asks.ts";
 export { canonicalJson } from "./job/canonical.ts";
 export { decodeJob } from "./job/decode-job.ts";
+export { type Dependency, dependenciesOf, jobsNeeded } from "./job/dependencies.ts";
 export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
 export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";

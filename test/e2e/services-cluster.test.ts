@@ -1,6 +1,6 @@
 import { Health, StatusReason, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
-import { Lab, service, submission as submissionOf } from "../virtual/lab.ts";
+import { checkedPort, Lab, service, submission as submissionOf } from "../virtual/lab.ts";
 
 const running = (lab: Lab, job: string) =>
   lab.tasks().filter(({ taskId, status }) => taskId.startsWith(`${job}.`) && status?.state === TaskState.TASK_RUNNING);
@@ -163,17 +163,7 @@ test("case 16: an update whose new instances never become healthy is taken back 
     service("web", {
       count: 4,
       args,
-      group: `network {
-      port "http" {}
-    }
-    service {
-      port = "http"
-      check {
-        type     = "tcp"
-        interval = "5s"
-        timeout  = "2s"
-      }
-    }`,
+      group: checkedPort,
     });
   lab.submit(version(["serve", "listen"]));
   const healthy = () => running(lab, "web").filter(({ status }) => status?.health === Health.HEALTH_HEALTHY).length;

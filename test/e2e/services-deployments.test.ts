@@ -1,6 +1,6 @@
 import { DeploymentState, Health, SteerAction, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
-import { Lab, service } from "../virtual/lab.ts";
+import { checkedPort, Lab, service } from "../virtual/lab.ts";
 
 const healthy = (lab: Lab) =>
   lab
@@ -15,17 +15,7 @@ const version = (args: string[], update: string, cpu = 100): string =>
     group: `update {
       ${update}
     }
-    network {
-      port "http" {}
-    }
-    service {
-      port = "http"
-      check {
-        type     = "tcp"
-        interval = "5s"
-        timeout  = "2s"
-      }
-    }`,
+    ${checkedPort}`,
   });
 
 const listens = ["serve", "listen"];

@@ -186,6 +186,19 @@ export function service(
 }`;
 }
 
+/** Lines of a group with a port, and a check that asks it. */
+export const checkedPort = `network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type     = "tcp"
+        interval = "5s"
+        timeout  = "2s"
+      }
+    }`;
+
 /** A batch job whose command runs so long. */
 export function batch(name: string, { periodic = "", seconds = 1, cpu = 20 } = {}): string {
   return `job "${name}" {

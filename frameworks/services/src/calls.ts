@@ -8,8 +8,9 @@ import {
   type Result,
   type StateWrite,
 } from "@muster/framework-sdk";
-import { canonicalJson } from "@muster/jobspecs";
+import { canonicalJson, type Job, jobsNeeded } from "@muster/jobspecs";
 import { type Change, JobChanges } from "./changes.ts";
+import { dependencyWarnings, neededByRunning, refuseCycle } from "./core/dependencies.ts";
 import type { JobEntry, JobVersionEntry, Now, ServicesState } from "./core/model.ts";
 import { planRun } from "./core/plan.ts";
 import {
@@ -43,6 +44,8 @@ export class JobCalls {
   readonly #context: CallContext;
   readonly #changes: JobChanges;
   readonly #takingBack = new Set<string>();
+  /** What jobs need that are on their way into State: two that need each other may come at once. */
+  readonly #arriving = new Map<string, readonly string[]>();
   readonly deployments: DeploymentCalls;
 
   constructor(context: CallContext) {
@@ -63,20 +66,28 @@ export class JobCalls {
   handlers(): JobHandlers {
     const { state, roles } = this.#context;
     return {
-      Validate: (request, reply) => reply.send({ warnings: jobWarnings(readSubmission(request.job, roles).job) }),
+      Validate: (request, reply) => {
+        const { job } = readSubmission(request.job, roles);
+        this.#refuseCycle(job);
+        reply.send({ warnings: this.#warnings(job) });
+      },
       Plan: (request, reply) => {
         const { job, definition } = readSubmission(request.job, roles);
         const record = { version: 0, submittedAt: 0, cause: "run", definition, source: "", stable: false } as const;
-        reply.send(planRun(state.jobs.get(job.id), versionEntry(record, job), this.#context.around()));
+        this.#refuseCycle(job);
+        const around = this.#context.around();
+        const plan = planRun(state.jobs.get(job.id), versionEntry(record, job), around);
+        reply.send({ ...plan, warnings: [...plan.warnings, ...dependencyWarnings(state, job, around.agents)] });
       },
       Run: (request, reply) => {
         const { job, definition } = readSubmission(request.job, roles);
         const { source = "", checkVersion: wanted } = request.job ?? {};
         const answer = (version: number, changed: boolean): void =>
-          reply.send({ version, changed, warnings: jobWarnings(job) });
+          reply.send({ version, changed, warnings: this.#warnings(job) });
         this.#changes.change(job.id, reply, (apply) => {
           const present = state.jobs.get(job.id);
           checkVersion(present, wanted);
+          this.#refuseCycle(job);
           if (present && !present.isStopped && present.current.record.definition === definition) {
             this.#encourage(present);
             apply(undefined, () => answer(present.current.record.version, false));
@@ -132,6 +143,7 @@ export class JobCalls {
               field: "version",
             });
           checkJob(old.job, roles);
+          this.#refuseCycle(old.job);
           const proposal = this.#goBack(entry, old);
           apply(this.#proposed(proposal), () => reply.send({ version: proposal.current.record.version }));
         });
@@ -190,10 +202,23 @@ export class JobCalls {
   }
 
   #proposed(proposal: Proposal): Change {
+    const { name, current } = proposal;
+    const needed = proposal.isStopped ? [] : jobsNeeded(current.job);
+    this.#arriving.set(name, needed);
     return {
       writes: proposal.writes,
       made: (stateVersion) => void commit(this.#context.state, proposal, stateVersion),
+      over: () => void this.#arriving.delete(name),
     };
+  }
+
+  #refuseCycle(job: Job): void {
+    refuseCycle(job, (name) => this.#arriving.get(name) ?? neededByRunning(this.#context.state, name));
+  }
+
+  #warnings(job: Job): string[] {
+    const { state } = this.#context;
+    return [...jobWarnings(job), ...dependencyWarnings(state, job, this.#context.around().agents)];
   }
 
   #find(name: string): JobEntry {

@@ -10,6 +10,8 @@ export interface Change {
   readonly writes: readonly StateWrite[];
   /** It is. With the version in State of what was written first. */
   made(stateVersion: number): void;
+  /** It is kept, or will not be. */
+  over?(): void;
 }
 
 /** Undefined: there is nothing to change. */
@@ -62,6 +64,7 @@ export class JobChanges {
         this.#context.changed();
         answer();
       } else reply.refuse(result.error);
+      change.over?.();
       this.#next(name);
     });
   }

@@ -1,10 +1,12 @@
 import {
   type ClusterView,
   createClusterView,
+  createJobFollower,
   createJobServer,
   createScheduler,
   createStateClient,
   isTerminal,
+  type JobFollower,
   type JobServer,
   type JobsWatchResponse,
   MusterError,
@@ -20,6 +22,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import { JobCalls } from "./calls.ts";
+import { waitingFor } from "./core/dependencies.ts";
 import { awaitsPromotion, isHeld, noteEnd } from "./core/deployments.ts";
 import { launchWants } from "./core/launching.ts";
 import { jobsToMove, leavingAgents } from "./core/leaving.ts";
@@ -80,10 +83,12 @@ class Framework implements Services {
   readonly #scheduler: Scheduler;
   readonly #view: ClusterView;
   readonly #jobs: JobServer;
+  /** Jobs of other frameworks that jobs here need. */
+  readonly #others: JobFollower;
   readonly #interest: RoleInterest;
   readonly #calls: JobCalls;
   /** All agents, as rooms: made only when a constraint asks for those that are not offered. */
-  readonly #others = { [Symbol.iterator]: () => places(this.#view.agents)[Symbol.iterator]() };
+  readonly #places = { [Symbol.iterator]: () => places(this.#view.agents)[Symbol.iterator]() };
   readonly #watchers = new Map<string, Set<Replier<JobsWatchResponse>>>();
   readonly #wants = new Map<string, readonly Want[]>();
   readonly #wakes = new Map<string, number>();
@@ -156,6 +161,7 @@ class Framework implements Services {
       watchers: (job) => this.#watchersOf(job),
       dropWatchers: (job) => this.#watchers.delete(job),
     });
+    this.#others = createJobFollower(runtime, { address }, (job) => this.#otherChanged(job));
     this.#jobs = createJobServer(runtime, { address, jobTypes }, this.#calls.handlers());
   }
 
@@ -172,6 +178,7 @@ class Framework implements Services {
     this.#store.close();
     this.#view.stop();
     this.#jobs.stop();
+    this.#others.stop();
     this.#scheduler.stop(done);
   }
 
@@ -251,6 +258,24 @@ class Framework implements Services {
     if (this.state.dirty.size > 0) this.#soon();
   }
 
+  /** Jobs that are needed and not here are another framework's. */
+  #followOthers(): void {
+    const names = new Set([...this.state.neededBy.keys()].filter((name) => !this.state.jobs.has(name)));
+    for (const name of this.state.outside.keys()) if (!names.has(name)) this.state.outside.delete(name);
+    this.#others.follow(names);
+  }
+
+  #otherChanged(name: string): void {
+    const summary = this.#others.of(name);
+    if (summary === undefined) this.state.outside.delete(name);
+    else {
+      const { state, desired, healthy } = summary;
+      this.state.outside.set(name, { state, desired, healthy });
+    }
+    for (const dependent of waitingFor(this.state, name)) this.state.dirty.add(dependent);
+    if (this.state.dirty.size > 0) this.#soon();
+  }
+
   #soon(): void {
     if (this.#isTickDue || this.#isStopped) return;
     this.#isTickDue = true;
@@ -263,9 +288,13 @@ class Framework implements Services {
   /** Once a tick: what has changed is decided, offers are answered, and whoever watches is told. */
   #tick(): void {
     const now = this.#now();
+    for (const name of this.state.dirty) {
+      this.#decide(name, now);
+      for (const other of waitingFor(this.state, name)) this.state.dirty.add(other);
+    }
     const changed = new Set(this.state.dirty);
-    for (const name of this.state.dirty) this.#decide(name, now);
     this.state.dirty.clear();
+    this.#followOthers();
     this.#endOrphans();
     if (this.#scheduler.isSubscribed) {
       this.#launch(now, changed);
@@ -320,6 +349,7 @@ class Framework implements Services {
       for (const watcher of [...(this.#watchers.get(name) ?? [])]) watcher.refuse(gone);
       this.#wants.delete(name);
       this.#wakes.delete(name);
+      this.#soon();
     });
   }
 
@@ -338,7 +368,7 @@ class Framework implements Services {
     const offers = this.#offers;
     this.#offers = [];
     const random = this.#random.stream(`match-${++this.#matchCount}`);
-    const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, this.#others, random, now);
+    const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, this.#places, random, now);
     for (const { offerIds, groups } of answers) {
       if (groups.length > 0) this.#scheduler.accept(offerIds, groups);
       else this.#scheduler.decline(offerIds);

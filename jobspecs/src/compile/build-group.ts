@@ -1,5 +1,6 @@
 import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.ts";
 import type { JobType, TaskGroup } from "../job/types.ts";
+import { buildDependencies } from "./build-dependencies.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
@@ -56,6 +57,7 @@ export function buildGroup(
     count,
     constraints: block ? buildConstraints(block) : [],
     ...(block ? buildPreferences(block) : {}),
+    ...(block ? buildDependencies(block, context) : {}),
     network,
     services: block ? buildServices(block, { ...services, taskNames: tasks.map(({ label }) => label) }) : [],
     restart: buildRestart(block?.first("restart"), context.type),

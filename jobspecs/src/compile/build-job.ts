@@ -1,5 +1,6 @@
 import { cronProblem, intervalProblem, isTimeZone, type TextProblem } from "../job/schedules.ts";
 import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type TaskGroup } from "../job/types.ts";
+import { buildDependencies } from "./build-dependencies.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildGroup } from "./build-group.ts";
 import { buildConstraints } from "./build-policies.ts";
@@ -55,6 +56,7 @@ export function buildJob(block: DecodedBlock): Job {
     meta,
     constraints: buildConstraints(block),
     ...buildPreferences(block),
+    ...buildDependencies(block, { jobId: id, type }),
     ...buildPlacement(block),
     ...(schedule ? { schedule } : {}),
     groups,

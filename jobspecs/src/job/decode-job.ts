@@ -1,6 +1,7 @@
 import { readNetwork } from "./decode-network.ts";
 import { decodeConstraints, decodeMigrate, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
+import { decodeDependencies, jobsNeeded } from "./dependencies.ts";
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
@@ -56,7 +57,7 @@ const readJob = typed((reader): Job => {
       throw new JobInvalid(`groups[${index}].count`, `must be 0 or 1 in a ${type} job`);
     }
   }
-  return {
+  const made: Job = {
     schema: jobSchema,
     id: reader.name("id", 128),
     name: reader.text("name"),
@@ -69,10 +70,16 @@ const readJob = typed((reader): Job => {
     meta: reader.textMap("meta"),
     constraints: decodeConstraints(reader),
     ...decodePreferences(reader),
+    ...decodeDependencies(reader),
     ...(reader.has("placement") ? { placement: reader.oneOf("placement", placementPolicies) } : {}),
     ...(reader.has("schedule") ? { schedule: readSchedule(reader.raw("schedule"), reader.at("schedule")) } : {}),
     groups,
   };
+  const needed = jobsNeeded(made);
+  if (needed.includes(made.id)) reader.fail("dependsOn", "must not name the job itself");
+  if (needed.length > 0 && (type === "batch" || type === "sysbatch"))
+    reader.fail("dependsOn", `a ${type} job has none`);
+  return made;
 });
 
 const readSchedule = typed((reader): Schedule => {
@@ -121,6 +128,7 @@ const readGroup = typed((reader): TaskGroup => {
     count: reader.integer("count", 0, 50_000),
     constraints: decodeConstraints(reader),
     ...decodePreferences(reader),
+    ...decodeDependencies(reader),
     network,
     services: decodeServices(
       reader,

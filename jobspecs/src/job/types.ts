@@ -6,6 +6,7 @@
  * `interpolate` of this package is the one implementation of their substitution.
  */
 
+import type { Dependency } from "./dependencies.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 
 /** Version of the shape below; a decoder refuses others. */
@@ -35,6 +36,8 @@ export interface Job {
   readonly spreads?: readonly Spread[];
   /** Which of several agents that would do; absent: instances keep apart, and else fill agents. */
   readonly placement?: PlacementPolicy;
+  /** Hold for every group, in addition to the group's own. Only service and system jobs. Absent: none. */
+  readonly dependsOn?: readonly Dependency[];
   /** Only batch and sysbatch jobs; a batch job without it runs once. */
   readonly schedule?: Schedule;
   /** At least one, names unique. */
@@ -50,6 +53,8 @@ export interface TaskGroup {
   readonly constraints: readonly Constraint[];
   readonly affinities?: readonly Affinity[];
   readonly spreads?: readonly Spread[];
+  /** Only of service and system jobs. Absent: none. */
+  readonly dependsOn?: readonly Dependency[];
   readonly network: Network;
   /** Services whose address is the group's. */
   readonly services: readonly Service[];

@@ -1,3 +1,4 @@
+import { dependsOnBlock } from "./dependencies.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
 import {
   cniParts,
@@ -84,6 +85,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     restart: restartBlock,
     reschedule: rescheduleBlock,
     update: updateBlock,
+    depends_on: dependsOnBlock,
     affinity: affinityBlock,
     spread: spreadBlock,
     migrate: migrateBlock,

@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
+import { dependsOnBlock } from "./dependencies.ts";
 import { groupBlock } from "./group.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
 import { consulParts, multiregionParts, parameterizedParts, secretParts, uiParts, vaultParts } from "./outside.ts";
@@ -63,6 +64,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     periodic: periodicBlock,
     group: groupBlock,
     task: taskBlock,
+    depends_on: dependsOnBlock,
     affinity: affinityBlock,
     spread: spreadBlock,
     migrate: migrateBlock,

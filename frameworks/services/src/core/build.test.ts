@@ -2,7 +2,7 @@ import { CheckAction, codecOf } from "@muster/framework-sdk";
 import { decodeJob } from "@muster/jobspecs";
 import { expect, test } from "vitest";
 import { buildLaunch } from "./build.ts";
-import { definitionOf, jobText } from "./core.test.support.ts";
+import { checkedPort, definitionOf, jobText } from "./core.test.support.ts";
 
 const launch = (text: string) => {
   const job = decodeJob(definitionOf(text));
@@ -12,18 +12,7 @@ const launch = (text: string) => {
 };
 
 test("a task tells DNS how many checks must pass before it is named", () => {
-  const group = `network {
-      port "http" {}
-    }
-    service {
-      port = "http"
-      check {
-        type = "tcp"
-        interval = "5s"
-        timeout = "2s"
-      }
-    }`;
-  expect(launch(jobText("web", { group })).tasks[0]?.labels["muster.checks"]).toBe("1");
+  expect(launch(jobText("web", { group: checkedPort })).tasks[0]?.labels["muster.checks"]).toBe("1");
   expect(launch(jobText("web")).tasks[0]?.labels["muster.checks"]).toBe("0");
 });
 

@@ -51,6 +51,19 @@ export function jobText(
 `;
 }
 
+/** Lines of a group with a port, and a check that asks it. */
+export const checkedPort = `network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type = "tcp"
+        interval = "5s"
+        timeout = "2s"
+      }
+    }`;
+
 export function definitionOf(text: string): string {
   const { job, diagnostics } = compileJob({ file: "job.hcl", text });
   if (!job) throw new Error(JSON.stringify(diagnostics));

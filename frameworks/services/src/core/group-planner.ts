@@ -1,5 +1,6 @@
 import type { ClusterAgent } from "@muster/framework-sdk";
 import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
+import { startsAfter } from "./dependencies.ts";
 import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
 import { hasOthers, leavesInMs } from "./leaving.ts";
 import {
@@ -40,6 +41,8 @@ export class GroupPlanner {
   readonly #agents: ReadonlyMap<string, ClusterAgent>;
   readonly #plan: JobPlan;
   readonly #serving = new Set<string>();
+  /** It can't start before other jobs are ready. */
+  #isHeldBack = false;
 
   constructor(
     state: ServicesState,
@@ -60,6 +63,8 @@ export class GroupPlanner {
   }
 
   run(): void {
+    this.#isHeldBack = startsAfter(this.#state, this.#entry, this.#group, this.#agents).length > 0;
+    if (this.#isHeldBack) this.#plan.isHeldBack = true;
     const views = this.#viewSlots();
     const base = canaryBase(this.#entry, this.#group);
     if (base) this.#tryCanaries(views, base);
@@ -210,6 +215,7 @@ export class GroupPlanner {
     if (version !== entry.current) this.#serving.add(key);
     // What earlier sessions have left may still be out there: nobody acts on a hole.
     if (!this.#state.isReconciled && !entry.isNew) return false;
+    if (this.#isHeldBack) return false;
     const restarts = entry.restarts.get(key);
     if (restarts?.givenUp !== undefined) return false;
     const delayMs = restarts ? remainingDelayMs(restarts, this.#now.epochMs) : 0;

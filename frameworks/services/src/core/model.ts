@@ -1,5 +1,6 @@
 import type { AssignedPort, Health, Need, TaskState, TaskStatus } from "@muster/framework-sdk";
 import type { Job, TaskGroup } from "@muster/jobspecs";
+import type { OutsideJob } from "./dependencies.ts";
 
 /** The moment of a step: for durations, and for what people and other machines read. */
 export interface Now {
@@ -200,6 +201,10 @@ export interface ServicesState {
   readonly restartsChanged: Set<string>;
   /** Which job and group task ids belong to, by how they begin. */
   readonly prefixes: Map<string, GroupRef>;
+  /** Which jobs need a job, by its name. */
+  readonly neededBy: Map<string, Set<string>>;
+  /** Jobs of other frameworks that are needed here, as far as they are known. */
+  readonly outside: Map<string, OutsideJob>;
 }
 
 export interface GroupRef {
@@ -218,6 +223,8 @@ export function emptyState(): ServicesState {
     dirty: new Set(),
     restartsChanged: new Set(),
     prefixes: new Map(),
+    neededBy: new Map(),
+    outside: new Map(),
   };
 }
 

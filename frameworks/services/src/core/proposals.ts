@@ -11,7 +11,7 @@ import {
   type VersionCause,
   type VersionRecord,
 } from "./model.ts";
-import { jobWrite, registerPrefixes, versionKey, versionWrite } from "./records.ts";
+import { jobWrite, registerJob, versionKey, versionWrite } from "./records.ts";
 import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
 
 /** Versions that one change forgets at most. */
@@ -195,7 +195,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
     entry.waiting.clear();
     state.restartsChanged.add(name);
   }
-  registerPrefixes(state, entry);
+  registerJob(state, entry);
   state.dirty.add(name);
   return entry;
 }

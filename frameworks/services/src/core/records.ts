@@ -1,4 +1,6 @@
 import type { StateRecord, StateWrite } from "@muster/framework-sdk";
+import { jobsNeeded } from "@muster/jobspecs";
+import { noteNeeds, waitingFor } from "./dependencies.ts";
 import { idPrefix } from "./ids.ts";
 import type { JobEntry, RestartState, ServicesState, VersionRecord } from "./model.ts";
 import { freshRestarts } from "./restarts.ts";
@@ -117,12 +119,13 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     isOverdue: false,
   };
   state.jobs.set(name, entry);
-  registerPrefixes(state, entry);
+  registerJob(state, entry);
   state.dirty.add(name);
 }
 
-/** Task ids of all groups that a job has or had lead to it. */
-export function registerPrefixes(state: ServicesState, entry: JobEntry): void {
+/** Task ids of all groups that a job has or had lead to it, and jobs that it needs know of it. */
+export function registerJob(state: ServicesState, entry: JobEntry): void {
+  noteNeeds(state, entry.name, jobsNeeded(entry.current.job));
   for (const { job } of [entry.current, ...entry.history])
     for (const group of job.groups)
       state.prefixes.set(idPrefix(job.id, group.name), { jobName: entry.name, group: group.name });
@@ -130,6 +133,8 @@ export function registerPrefixes(state: ServicesState, entry: JobEntry): void {
 
 /** A job that is no more. */
 export function forgetJob(state: ServicesState, name: string): void {
+  for (const other of waitingFor(state, name)) state.dirty.add(other);
+  noteNeeds(state, name, []);
   state.jobs.delete(name);
   state.dirty.delete(name);
   state.restartsChanged.delete(name);

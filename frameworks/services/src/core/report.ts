@@ -15,6 +15,7 @@ import {
   subtractResources,
   TaskState,
 } from "@muster/framework-sdk";
+import { startsAfter, stopsAfter } from "./dependencies.ts";
 import {
   awaitsPromotion,
   canaryBase,
@@ -114,6 +115,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   const { rejections, waitCount } = explainWaiting(entry, around);
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
+  lines.push(...orderMessages(state, entry, around));
   if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
   const { status, reason } = deploymentOf(entry.current.record);
@@ -129,6 +131,16 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     source: entry.current.record.source,
     deployment: describeDeployment(entry, entry.current),
   };
+}
+
+/** What comes before the start or after the end of others. */
+function orderMessages(state: ServicesState, entry: JobEntry, { agents }: Surroundings): string[] {
+  const after = stopsAfter(state, entry);
+  if (after.length > 0) return [`it ends after what needs it: ${after.join(", ")}`];
+  return entry.current.job.groups.flatMap((group) => {
+    const reasons = startsAfter(state, entry, group, agents);
+    return reasons.length === 0 ? [] : [`group ${group.name} does not start yet: ${reasons.join(", ")}`];
+  });
 }
 
 function waitingMessage(

@@ -1,22 +1,11 @@
 import { AgentState, Health, StatusReason, TaskState } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
-import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+import { anAgent, checkedPort, jobText, SmallWorld } from "./core.test.support.ts";
 import { jobSummary } from "./report.ts";
 
 const { HEALTH_HEALTHY, HEALTH_UNHEALTHY } = Health;
-const checked = `network {
-      port "http" {}
-    }
-    service {
-      port = "http"
-      check {
-        type = "tcp"
-        interval = "5s"
-        timeout = "2s"
-      }
-    }`;
 const changed = 'user = "nobody"';
-const batch = (count: number) => `${checked}
+const batch = (count: number) => `${checkedPort}
     update {
       max_parallel = ${count}
       min_healthy_time = "2s"
@@ -45,16 +34,16 @@ test("scaling touches only what is too many or missing", () => {
 test("instances that a change keeps count as updated, and those that it replaces do not", () => {
   const world = new SmallWorld(anAgent("a"));
   const updated = (): number => jobSummary(world.entry("web"), world.agents).updated;
-  world.run(jobText("web", { count: 3, group: checked }));
+  world.run(jobText("web", { count: 3, group: checkedPort }));
   world.settle();
   world.startAll();
   expect(updated()).toBe(0);
   for (const taskId of world.launched) world.tell(taskId, TaskState.TASK_RUNNING, { health: HEALTH_HEALTHY });
   expect(updated()).toBe(3);
-  world.run(jobText("web", { count: 2, group: checked }));
+  world.run(jobText("web", { count: 2, group: checkedPort }));
   world.settle();
   expect(updated()).toBe(2);
-  world.run(jobText("web", { count: 2, group: checked, task: changed }));
+  world.run(jobText("web", { count: 2, group: checkedPort, task: changed }));
   world.settle();
   world.startAll();
   expect(jobSummary(world.entry("web"), world.agents)).toMatchObject({ healthy: 2, updated: 0 });
@@ -115,7 +104,7 @@ function update(
   });
 }
 
-const percents = (minHealthy: number, surge: number) => `${checked}
+const percents = (minHealthy: number, surge: number) => `${checkedPort}
     update {
       min_healthy_percent = ${minHealthy}
       surge_percent = ${surge}
@@ -147,10 +136,10 @@ test("case 12: an update that may stop half and start none too many never has fe
 
 test("case 13: without an update block there are never fewer healthy instances than wanted, and at most a quarter too many", () => {
   const world = new SmallWorld(anAgent("a"));
-  world.run(jobText("web", { count: 4, group: checked }));
+  world.run(jobText("web", { count: 4, group: checkedPort }));
   world.settle();
   world.startAll(HEALTH_HEALTHY);
-  world.run(jobText("web", { count: 4, group: checked, task: changed }));
+  world.run(jobText("web", { count: 4, group: checkedPort, task: changed }));
   world.advance(120_000, 500, () => {
     const live = world.live("web");
     expect(live.length).toBeLessThanOrEqual(5);
@@ -176,9 +165,9 @@ test("case 15: an update that starts none too many completes although every old 
 });
 
 test("case 17: an old instance ends only after its successor's check has passed", () => {
-  const world = healthy(3, checked);
+  const world = healthy(3, checkedPort);
   let passes = false;
-  world.run(jobText("web", { count: 3, group: checked, task: changed }));
+  world.run(jobText("web", { count: 3, group: checkedPort, task: changed }));
   world.advance(120_000, 500, () => {
     for (const { version, tasks } of world.live("web"))
       if (version === 2)
@@ -226,13 +215,13 @@ test("case 18: an old instance that dies in the middle of an update is replaced 
 });
 
 test("case 23: an update that is taken back half done leaves the old instances alone and ends the new ones", () => {
-  const world = healthy(4, checked);
-  update(world, jobText("web", { count: 4, group: checked, task: changed }), 25_000, () => {});
+  const world = healthy(4, checkedPort);
+  update(world, jobText("web", { count: 4, group: checkedPort, task: changed }), 25_000, () => {});
   const versions = () => world.live("web").map(({ version }) => version);
   expect(versions().filter((version) => version === 2).length).toBeGreaterThanOrEqual(1);
   const kept = world.live("web").filter(({ version }) => version === 1);
   expect(kept.length).toBeGreaterThanOrEqual(1);
-  world.run(jobText("web", { count: 4, group: checked }), "revert");
+  world.run(jobText("web", { count: 4, group: checkedPort }), "revert");
   world.advance(120_000, 100, () => world.startAll(HEALTH_HEALTHY));
   expect(world.live("web")).toHaveLength(4);
   expect(world.live("web").every((one) => one.healthySinceMs !== undefined)).toBe(true);
@@ -241,11 +230,11 @@ test("case 23: an update that is taken back half done leaves the old instances a
 });
 
 test("an update that overtakes another half done completes, though two instances of older versions share a slot", () => {
-  const world = healthy(3, checked);
+  const world = healthy(3, checkedPort);
   const release = (count: number) => `env {\n        RELEASE = "${count}"\n      }`;
-  update(world, jobText("web", { count: 3, group: checked, task: release(2) }), 8_000, () => {});
+  update(world, jobText("web", { count: 3, group: checkedPort, task: release(2) }), 8_000, () => {});
   expect(world.live("web").map(({ version }) => version)).toEqual([1, 1, 1, 2]);
-  update(world, jobText("web", { count: 3, group: checked, task: release(3) }), 120_000, (now) => {
+  update(world, jobText("web", { count: 3, group: checkedPort, task: release(3) }), 120_000, (now) => {
     expect(now.total).toBeLessThanOrEqual(4);
     expect(now.healthy).toBeGreaterThanOrEqual(3);
   });
@@ -253,7 +242,7 @@ test("an update that overtakes another half done completes, though two instances
 });
 
 test("case 25: more instances restart none of those there are, and leave their back-off", () => {
-  const world = healthy(3, checked);
+  const world = healthy(3, checkedPort);
   for (let round = 0; round < 4; round++) {
     world.fail(
       world
@@ -266,7 +255,7 @@ test("case 25: more instances restart none of those there are, and leave their b
   }
   const { nextTryAt, failureCount } = world.entry("web").restarts.get("g/0") ?? {};
   const before = world.live("web").map(({ id }) => id);
-  world.run(jobText("web", { count: 5, group: checked }), "scale");
+  world.run(jobText("web", { count: 5, group: checkedPort }), "scale");
   world.settle();
   expect(world.killed).toEqual([]);
   expect(world.live("web").map(({ id }) => id)).toEqual(expect.arrayContaining(before));

@@ -1,4 +1,5 @@
 import type { ClusterAgent } from "@muster/framework-sdk";
+import { stopsAfter } from "./dependencies.ts";
 import { awaitsPromotion, isHeld } from "./deployments.ts";
 import { GroupPlanner } from "./group-planner.ts";
 import type { Instance, JobEntry, Now, ServicesState, Want } from "./model.ts";
@@ -21,6 +22,8 @@ export interface JobPlan {
   canariesSettled: number;
   /** All groups whose canaries come first go on by themselves once these have proved themselves. */
   promotesItself: boolean;
+  /** A group waits for other jobs, and so does the time that an update has. */
+  isHeldBack: boolean;
 }
 
 /** Compares what a job should be with what it is. O(instances of the job). */
@@ -40,7 +43,9 @@ export function planJob(
     canariesWanted: 0,
     canariesSettled: 0,
     promotesItself: true,
+    isHeldBack: false,
   };
+  if (stopsAfter(state, entry).length > 0) return plan;
   const byGroup = new Map<string, Instance[]>();
   for (const instance of entry.instances.values()) {
     if (instance.isKilling) continue;
@@ -69,8 +74,8 @@ function watchProgress(state: ServicesState, entry: JobEntry, plan: JobPlan, now
     return;
   }
   if (!isKnown || deadlines.length === 0) return;
-  if (isHeld(entry.current) || awaitsPromotion(entry)) {
-    // It is people that it waits for.
+  if (isHeld(entry.current) || awaitsPromotion(entry) || plan.isHeldBack) {
+    // It is people that it waits for, or other jobs.
     entry.progress = undefined;
     return;
   }
