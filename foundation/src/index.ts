@@ -28,6 +28,14 @@ export { createLog, type LogLevel, type LogOptions } from "./logging/create-log.
 export { type Log, type LogFields, silentLog } from "./logging/log.ts";
 export { createMetrics, type Metrics } from "./metrics/metrics.ts";
 export { overlayDigest } from "./overlays/digest.ts";
+export {
+  type PriorityClass,
+  preemptionDistance,
+  priorityClasses,
+  priorityClassOf,
+  priorityDefault,
+  priorityMax,
+} from "./priority.ts";
 export { type Random, randomInt, randomText, seededRandom } from "./random/random.ts";
 export { systemRandom } from "./random/system-random.ts";
 export {

@@ -1,5 +1,6 @@
 export { type Checker, checkers } from "./checkers/checkers.ts";
 export { noPortTwice } from "./checkers/ports.ts";
+export { budgetsKept, importantStay } from "./checkers/preemption.ts";
 export { guaranteesCanBeKept, limitsKept } from "./checkers/quota.ts";
 export { noOverCommit, resourcesConserved } from "./checkers/resources.ts";
 export { standingsKept } from "./checkers/standings.ts";

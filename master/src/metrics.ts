@@ -19,6 +19,7 @@ const helps: Readonly<Record<CountName, string>> = {
   claims: "Claims answered: granted, or the kind of refusal",
   calls_refused: "Calls of frameworks that could not be done, by call",
   inverse_offers: "Inverse offers made, and answered, by how",
+  preemptions: "Rooms made by ending others, and groups ended for it",
   invariants: "Assertions that failed",
 };
 

@@ -23,12 +23,13 @@ export const run: CommandModule["run"] = (invocation) =>
     else
       out.line(
         table(
-          ["TASK", "STATE", "HEALTH", "FRAMEWORK", "AGENT", "ADDRESSES", "SINCE", "MESSAGE"],
+          ["TASK", "STATE", "HEALTH", "FRAMEWORK", "PRIORITY", "AGENT", "ADDRESSES", "SINCE", "MESSAGE"],
           tasks.map((task) => [
             task.taskId,
             stateText(enumWord(TaskState, task.status?.state ?? 0, "TASK_"), out.style),
             enumWord(Health, task.status?.health ?? 0, "HEALTH_").replace("unspecified", "-"),
             task.frameworkName,
+            task.priority === undefined ? "-" : String(task.priority),
             task.agentName,
             portsOf(task)
               .map(({ label, number }) => `${label}=${task.agentIp}:${number}`)
@@ -64,5 +65,7 @@ export function taskJson(task: TaskRecord) {
     at: rfc3339(status?.at ?? 0),
     labels: task.labels,
     resources: task.resources,
+    priority: task.priority ?? null,
+    preemptedFor: task.preemptedForRole ?? null,
   };
 }

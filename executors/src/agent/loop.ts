@@ -166,8 +166,8 @@ export class AgentLoop {
       if (launch) this.#launch({ type: "launch", launch });
       else this.#deps.log.warn({ frameworkId: wire.frameworkId }, "a launch without ids was dropped");
     }
-    for (const { frameworkId, taskId, graceMs, reason } of message.kills)
-      this.#inOrder({ type: "kill", frameworkId, taskId, graceMs, reason });
+    for (const { frameworkId, taskId, graceMs, reason, message: text } of message.kills)
+      this.#inOrder({ type: "kill", frameworkId, taskId, graceMs, reason, message: text });
     for (const frameworkId of message.frameworksRemoved) this.#inOrder({ type: "framework-removed", frameworkId });
     if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
     for (const { frameworkId, executorId, data } of message.executorMessages)

@@ -149,6 +149,9 @@ function infoFromWire(task: TaskInfo): TaskInfo {
     },
     labels: { ...task.labels },
     spec: Buffer.alloc(0),
+    ...(task.priority === undefined ? {} : { priority: task.priority }),
+    ...(task.preemptionBudget === undefined ? {} : { preemptionBudget: task.preemptionBudget }),
+    ...(task.preemptedMax === undefined ? {} : { preemptedMax: task.preemptedMax }),
   };
 }
 

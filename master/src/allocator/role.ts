@@ -50,6 +50,12 @@ export class Role {
   }
 }
 
+/** Whether a role is another, or stands below it. O(depth). */
+export function isWithin(role: Role, above: Role): boolean {
+  for (let each: Role | undefined = role; each !== undefined; each = each.parent) if (each === above) return true;
+  return false;
+}
+
 /** The frameworks that work for a role itself, beside those of its children. */
 export class Own {
   readonly name: string;

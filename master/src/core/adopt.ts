@@ -6,6 +6,7 @@ import { noteExecutor } from "./executors.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { failoverTimeoutMsDefault } from "./limits.ts";
 import { type Agent, Framework, Group, Task } from "./model.ts";
+import { describePreemption } from "./preemption/budgets.ts";
 import { addTask, book, changeStatus, groupPorts, learnPorts, retire, takePorts } from "./tasks.ts";
 import { idFault } from "./validate.ts";
 
@@ -56,9 +57,11 @@ export function adoptTask(
     return undefined;
   }
   if (group.liveCount === 0) {
+    describePreemption(core, group, [info]);
     book(core, group, groupPorts(group));
     takePorts(agent, group);
-  }
+  } else if (info.priority !== undefined) group.priority = Math.max(group.priority ?? 0, info.priority);
+  if (status.state === TaskState.TASK_RUNNING) group.hasRun = true;
   book(core, group, task.resources);
   addTask(task);
   if (report.executorId !== "") noteExecutor(task, report.executorId);

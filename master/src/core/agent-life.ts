@@ -8,6 +8,7 @@ import { clearFiltersOn, rescindOffer } from "./offers.ts";
 import { endDrain } from "./operator/drain.ts";
 import { forgetInverseOffersOn } from "./operator/inverse-offers.ts";
 import { awayFromOverlays, leaveOverlays } from "./overlay/overlays.ts";
+import { dropHolds } from "./preemption/holds.ts";
 import { endByMaster } from "./tasks.ts";
 
 /** The connection is over. What the agent runs goes on; nothing of it is offered. */
@@ -19,6 +20,7 @@ export function closeAgent(core: Core, connection: number): void {
   const registered = agent.state === "registered";
   if (registered) agent.state = "disconnected";
   for (const offer of [...agent.offers]) rescindOffer(core, offer, "agent disconnected");
+  dropHolds(core, agent);
   countTotal(core, agent, false);
   core.state.dirty.delete(agent);
   awayFromOverlays(core, agent);

@@ -6,6 +6,7 @@ import { demandedOf } from "./demand-shapes.ts";
 import type { Agent } from "./model.ts";
 import { freeResources, makeOffer } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
+import { offerKeptRoom } from "./preemption/holds.ts";
 
 /**
  * Offers what is free on the agents that have changed, agent by agent, each to the framework whose turn it is: whole,
@@ -18,6 +19,7 @@ import { takesTasks } from "./operator/standing.ts";
 export function allocate(core: Core, outOfTime: () => boolean): boolean {
   const { state } = core;
   const { allocator, dirty } = state;
+  if (state.preemption.holds.size > 0) offerKeptRoom(core);
   if (state.isAllDirty) {
     state.isAllDirty = false;
     for (const agent of state.agents.values()) if (agent.state === "registered") dirty.add(agent);

@@ -72,7 +72,7 @@ function isWorthIt(core: Core, member: Member, amount: Resources, free: Resource
   );
 }
 
-function satisfiesConstraints(framework: Framework, agent: Agent, role: string): boolean {
+export function satisfiesConstraints(framework: Framework, agent: Agent, role: string): boolean {
   for (const constraint of framework.constraints) {
     if (constraint.role !== "" && constraint.role !== role) continue;
     if (!constraint.holds(agent.attributeValues.get(constraint.attribute))) return false;

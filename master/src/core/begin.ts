@@ -10,6 +10,7 @@ import { beginDrain } from "./operator/drain.ts";
 import { applyPlan } from "./operator/maintenance.ts";
 import { setStanding } from "./operator/standing.ts";
 import { createOverlays, releaseForgotten } from "./overlay/overlays.ts";
+import { noPreemption } from "./preemption/model.ts";
 
 /** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
 export function beginReign(epoch: number, registry: Registry, settings: CoreSettings, random: Random, now: Now): Core {
@@ -42,6 +43,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     roleCalls: [],
     overlays: createOverlays(settings.overlays, registry.leases),
     overlaysDigest: undefined,
+    preemption: noPreemption(),
     timers: new IndexedHeap(timerBefore),
     changedAgents: new Set(),
     changedFrameworks: new Set(),

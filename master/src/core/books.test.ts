@@ -1,12 +1,13 @@
 import {
   addResources,
+  type CallHandler,
   containsResources,
   isNegativeResources,
   noResources,
   resources,
   subtractResources,
 } from "@muster/foundation";
-import { TaskState } from "@muster/proto";
+import { type TaskInfo, TaskState } from "@muster/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type AgentWire, aGroup, aTask, type FrameworkWire, World } from "../world.test.fixture.ts";
@@ -15,6 +16,7 @@ import type { MasterState } from "./model.ts";
 /** What the books of every agent must say, computed anew from tasks and offers. */
 function checkBooks(state: MasterState): void {
   let available = noResources;
+  let heldBack = noResources;
   for (const agent of state.agents.values()) {
     let allocated = noResources;
     const groups = new Set([...agent.tasks].map((task) => task.group));
@@ -26,16 +28,33 @@ function checkBooks(state: MasterState): void {
       available = subtractResources(addResources(available, agent.total), addResources(allocated, offered));
     expect(agent.allocated).toEqual(allocated);
     expect(agent.offered).toEqual(offered);
+    let kept = noResources;
+    for (const hold of agent.holds) kept = addResources(kept, hold.resources);
+    expect(agent.kept).toEqual(kept);
+    heldBack = addResources(heldBack, kept);
     expect(isNegativeResources(agent.allocated)).toBe(false);
     expect(containsResources(agent.total, addResources(allocated, offered))).toBe(true);
     for (const group of groups) for (const number of group.numbers) expect(agent.ports.get(number)).toBe(group);
     expect(new Set(agent.ports.values()).size).toBeLessThanOrEqual(groups.size);
   }
-  expect(state.allocator.available).toEqual(available);
+  expect(state.allocator.available).toEqual(subtractResources(available, heldBack));
+  expect([...state.agents.values()].reduce((sum, agent) => sum + agent.holds.size, 0)).toBe(
+    state.preemption.holds.size,
+  );
   for (const framework of state.frameworks.values()) {
     let held = noResources;
     for (const member of framework.members.values()) held = addResources(held, member.held);
-    expect(held).toEqual(addResources(framework.allocated, framework.offered));
+    let kept = noResources;
+    for (const hold of framework.holds) kept = addResources(kept, hold.resources);
+    expect(held).toEqual(addResources(addResources(framework.allocated, framework.offered), kept));
+    for (const demands of framework.demands.values())
+      for (const demand of demands.values()) {
+        const holds = [...framework.holds].filter((hold) => hold.demand === demand);
+        const parts = [...framework.offers].flatMap(({ demanded }) =>
+          demanded.filter((part) => part.demand === demand),
+        );
+        expect(demand.offeredCount).toBe(holds.length + parts.reduce((sum, part) => sum + part.unitCount, 0));
+      }
     expect(framework.liveCount).toBe(
       [...state.agents.values()]
         .flatMap((agent) => [...agent.tasks])
@@ -57,15 +76,49 @@ const action = fc.oneof(
   fc.record({ type: fc.constant("back-agent" as const), agent: fc.nat(1), keeps: fc.boolean() }),
   fc.record({ type: fc.constant("drop-framework" as const), framework: fc.nat(1) }),
   fc.record({ type: fc.constant("time" as const), ms: fc.constantFrom(100, 5_000, 80_000) }),
+  fc.record({
+    type: fc.constant("demand" as const),
+    framework: fc.constantFrom(0, 0, 0, 1),
+    count: fc.constantFrom(0, 1, 2, 4),
+    cpuMillis: fc.constantFrom(500, 1_000, 2_000),
+    priority: fc.constantFrom(undefined, 20, 80, 80),
+  }),
+  fc.record({ type: fc.constant("kill" as const) }),
 );
 
-test("whatever happens, allocated, offered and free are what tasks and offers say", () => {
+/** A role is promised most of what there is, whoever has it. */
+function promise(world: World, role: string): void {
+  const setQuota = world.master.handlers["Operator.SetQuota"] as CallHandler<"Operator.SetQuota">;
+  const guarantee = resources({ cpuMillis: 6_000 });
+  setQuota(
+    { role, guarantee, limit: null, limitedToNone: [], force: true, dryRun: false },
+    { address: "test", principal: "local" },
+    () => {},
+  );
+  world.clock.settle();
+}
+
+test("whatever happens, allocated, offered, kept and free are what tasks, offers and holds say", () => {
+  let preempted = 0;
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+    fc.property(fc.array(action, { maxLength: 60, size: "max" }), (actions) => {
       const world = new World();
       const agents: AgentWire[] = ["a-0", "a-1"].map((id) => world.agent(id));
-      const frameworks: FrameworkWire[] = ["f0", "f1"].map((name) => world.framework(name));
+      const frameworks: FrameworkWire[] = [
+        world.framework("f0", { roles: ["web"], suppressedRoles: ["web"] }),
+        world.framework("f1", { roles: ["ops"] }),
+      ];
       let count = 0;
+      const [, ops] = frameworks as [FrameworkWire, FrameworkWire];
+      for (const offer of ops.all("offers"))
+        ops.accept(
+          [offer],
+          [1_200, 1_200, 1_200].map((cpuMillis) =>
+            aGroup([aTask(`t-${++count}`, { resources: resources({ cpuMillis }), ...importance(count) })]),
+          ),
+          0,
+        );
+      promise(world, "web");
       const state = world.master.state as MasterState;
       for (const done of actions) {
         if (done.type === "accept" || done.type === "decline") {
@@ -77,7 +130,7 @@ test("whatever happens, allocated, offered and free are what tasks and offers sa
             framework.say({ declines: [{ offerIds: [offer.offerId], filters: { refuseMs: done.refuseMs } }] });
           else {
             const groups = done.sizes.map((cpuMillis) =>
-              aGroup([aTask(`t-${++count}`, { resources: resources({ cpuMillis }) })], {
+              aGroup([aTask(`t-${++count}`, { resources: resources({ cpuMillis }), ...importance(count) })], {
                 ports: [{ label: "p", number: done.port, to: 0, protocol: "", hostNetwork: "" }],
               }),
             );
@@ -108,7 +161,7 @@ test("whatever happens, allocated, offered and free are what tasks and offers sa
             tasks.map((task) => ({
               frameworkId: task.group.framework.id,
               frameworkName: task.group.framework.name,
-              role: "web",
+              role: task.group.member.role.name,
               task: aTask(task.id, { resources: task.resources }),
               launchId: task.group.launchId,
               ports: [],
@@ -121,7 +174,26 @@ test("whatever happens, allocated, offered and free are what tasks and offers sa
           const old = frameworks[done.framework] as FrameworkWire;
           old.close();
           world.clock.settle();
-          frameworks[done.framework] = world.framework(old.name, { frameworkId: old.id });
+          const roles = [done.framework === 0 ? "web" : "ops"];
+          frameworks[done.framework] = world.framework(old.name, { frameworkId: old.id, roles });
+        } else if (done.type === "demand") {
+          const framework = frameworks[done.framework] as FrameworkWire;
+          if (framework.ended) continue;
+          const { count: wanted, cpuMillis, priority } = done;
+          const demand = { role: done.framework === 0 ? "web" : "ops", count: wanted, demandId: "", constraints: [] };
+          const shape = resources({ cpuMillis });
+          framework.say({ demands: [{ ...demand, resources: shape, ...(priority ? { priority } : {}) }] });
+        } else if (done.type === "kill") {
+          const tasks = [...state.agents.values()].flatMap((agent) => [...agent.tasks]);
+          const task = tasks.find(({ kill }) => kill !== undefined);
+          const agent = agents.find(({ id }) => id === task?.group.agent.id);
+          if (task === undefined || agent === undefined || agent.ended) continue;
+          preempted++;
+          agent.report(task.id, TaskState.TASK_KILLED, {
+            sequence: task.sequence + 1,
+            launchId: task.group.launchId,
+            frameworkId: task.group.framework.id,
+          });
         } else {
           for (const agent of agents) if (!agent.ended) agent.say({ pong: { pingNumber: 1 } });
           world.clock.advance(done.ms);
@@ -130,6 +202,14 @@ test("whatever happens, allocated, offered and free are what tasks and offers sa
         expect(world.failed).toBeUndefined();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
+  // It would all be for nothing if nobody had ever been ended for anybody.
+  expect(preempted).toBeGreaterThan(0);
 });
+
+/** Some say how important they are, some have a budget. */
+function importance(count: number): Partial<TaskInfo> {
+  if (count % 3 === 0) return {};
+  return count % 3 === 1 ? { priority: 30 } : { priority: 10, preemptionBudget: "some", preemptedMax: 1 };
+}

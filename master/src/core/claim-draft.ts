@@ -19,6 +19,7 @@ import { limits } from "./limits.ts";
 import type { Agent, Framework, Offer } from "./model.ts";
 import { freeResources } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
+import type { Hold } from "./preemption/model.ts";
 import { quotaFaultOf } from "./quota-claims.ts";
 import { idFault } from "./validate.ts";
 
@@ -42,6 +43,8 @@ export class ClaimDraft {
   readonly #framework: Framework;
   /** Offers whose resources are needed. */
   readonly taken: Set<Offer> = new Set();
+  /** Room that was made for the framework and is needed. */
+  readonly used: Set<Hold> = new Set();
   /** What the set takes of each agent, and for each role. */
   readonly #needs = new Map<Agent, Resources>();
   readonly #roleNeeds = new Map<Member, Resources>();
@@ -135,8 +138,13 @@ export class ClaimDraft {
     const roleNeed = addResources(this.#roleNeeds.get(member) ?? noResources, more);
     // Nobody jumps the queue: what has just become free goes first to whose turn it is.
     shareOut(this.#core, agent);
-    let left = freeResources(agent);
-    for (const offer of this.taken) if (offer.agent === agent) left = addResources(left, offer.resources);
+    let left = this.#roomOn(agent);
+    for (const hold of agent.holds) {
+      if (containsResources(left, need)) break;
+      if (hold.framework !== this.#framework || this.used.has(hold)) continue;
+      this.used.add(hold);
+      left = this.#roomOn(agent);
+    }
     let refused: Offer | undefined;
     for (const offer of this.#inOrder(agent)) {
       if (containsResources(left, need)) break;
@@ -161,16 +169,24 @@ export class ClaimDraft {
     return undefined;
   }
 
+  /** What is free on an agent, with the offers and the kept room that the set has taken there already. */
+  #roomOn(agent: Agent): Resources {
+    let room = freeResources(agent, this.used);
+    for (const offer of this.taken) if (offer.agent === agent) room = addResources(room, offer.resources);
+    return room;
+  }
+
   /** Why quota forbids the set as it stands; undefined if it does not. O(members and offers of the set x depth). */
   quotaRefusal(): Refusal | undefined {
-    const fault = quotaFaultOf(this.#core, this.#roleNeeds, this.taken);
+    const fault = quotaFaultOf(this.#core, this.#roleNeeds, new Set([...this.taken, ...this.used]));
     return fault && claimRefusal(fault.kind, fault.message);
   }
 
   /** What a role would hold more than now: the offers that it gives up for the claim count no more. */
   #moreOf(member: Member, need: Resources): Resources {
     let more = need;
-    for (const offer of this.taken) if (offer.member === member) more = subtractResources(more, offer.resources);
+    for (const each of [...this.taken, ...this.used])
+      if (each.member === member) more = subtractResources(more, each.resources);
     return more;
   }
 

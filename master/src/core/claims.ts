@@ -6,6 +6,7 @@ import { isRepeated, type LaunchPlace, startGroup } from "./launch.ts";
 import { limits } from "./limits.ts";
 import type { Framework } from "./model.ts";
 import { endOffer, rescindOffer } from "./offers.ts";
+import { dropHold } from "./preemption/holds.ts";
 
 /** Claims of one set, or one that stands for itself, with their paths. */
 interface ClaimSet {
@@ -74,6 +75,7 @@ function takeSet(core: Core, framework: Framework, set: ClaimSet): void {
       core.toFramework(framework, "rescinds", { offerId: offer.id, reason: "claimed by the framework itself" }, 64);
       core.count("offers_ended", "claimed");
     } else rescindOffer(core, offer, `claimed by ${framework.name}, whose turn comes first`);
+  for (const hold of draft.used) dropHold(core, hold);
   for (const plan of plans) grant(core, framework, plan);
 }
 

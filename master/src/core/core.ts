@@ -36,6 +36,7 @@ export class Core {
     calls_refused: new Map(),
     claims: new Map(),
     inverse_offers: new Map(),
+    preemptions: new Map(),
     invariants: new Map(),
   };
 

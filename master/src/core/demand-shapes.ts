@@ -11,8 +11,16 @@ export class Demand {
   readonly constraints: readonly Constraint[];
   /** How many are wanted, those included that are offered now. */
   count: number;
-  /** How many are offered now. */
+  /** How many are offered now, or have room made for them. */
   offeredCount = 0;
+  /** How important it is; undefined: nobody has said. */
+  priority: number | undefined = undefined;
+  /** Since when more is wanted than offered, as far as it was looked at, in monotonic milliseconds. */
+  waitsSinceMs: number | undefined = undefined;
+  /** Nobody is ended for it before then, in monotonic milliseconds. */
+  quietUntilMs = 0;
+  /** Why the last look for room found none; empty: it did, or there was no look yet. */
+  lookedInVain = "";
 
   constructor(id: string, role: string, shape: Resources, constraints: readonly Constraint[], count: number) {
     this.id = id;

@@ -7,7 +7,9 @@ import { settleEagerness } from "./framework-life.ts";
 import { limits } from "./limits.ts";
 import type { Framework } from "./model.ts";
 import { clearFilters } from "./offers.ts";
-import { readConstraints, resourcesFault } from "./validate.ts";
+import { armLook } from "./preemption/arm.ts";
+import { dropHold } from "./preemption/holds.ts";
+import { priorityFault, readConstraints, resourcesFault } from "./validate.ts";
 
 /** Takes in what a framework wants. Each is answered for itself: one that is wrong leaves the others. */
 export function takeDemands(core: Core, framework: Framework, calls: readonly DemandCall[]): void {
@@ -20,7 +22,10 @@ export function takeDemands(core: Core, framework: Framework, calls: readonly De
   for (const [index, call] of calls.entries())
     if (takeDemand(core, framework, call, `demands[${index}]`)) isMore = true;
   settleEagerness(core, framework);
-  if (isMore) markAllDirty(core);
+  if (isMore) {
+    markAllDirty(core);
+    armLook(core, true);
+  }
   core.state.changedFrameworks.add(framework);
 }
 
@@ -38,6 +43,8 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   if (count > limits.demandCount) return refuse("invalid", `must be at most ${limits.demandCount}`, `${field}.count`);
   const fault = resourcesFault(`${field}.resources`, call.resources);
   if (fault) return refuse(fault.kind, fault.message, fault.field ?? field);
+  const priority = priorityFault(`${field}.priority`, call.priority);
+  if (priority) return refuse(priority.kind, priority.message, priority.field ?? field);
   const shape = resources(call.resources);
   if (count > 0 && isEmptyResources(shape)) return refuse("invalid", "must ask for something", `${field}.resources`);
   if (call.constraints.length > limits.constraintsPerFramework)
@@ -53,18 +60,28 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   framework.suppressed.delete(role);
   if (count === 0) {
     demands.delete(demandId);
+    endHoldsOf(core, framework, before);
     return false;
   }
   const isSame = before !== undefined && isSameShape(before.shape, shape) && call.constraints.length === 0;
   if (before !== undefined && isSame && before.constraints.length === 0) {
     const isMore = count > before.count;
     before.count = count;
+    before.priority = call.priority;
     if (isMore) clearFilters(core, framework, role);
     return isMore;
   }
-  demands.set(demandId, new Demand(demandId, role, shape, constraints, count));
+  const demand = new Demand(demandId, role, shape, constraints, count);
+  demand.priority = call.priority;
+  demands.set(demandId, demand);
+  endHoldsOf(core, framework, before);
   clearFilters(core, framework, role);
   return true;
+}
+
+/** A demand is no more: nothing is kept for it. */
+function endHoldsOf(core: Core, framework: Framework, demand: Demand | undefined): void {
+  for (const hold of [...framework.holds]) if (hold.demand === demand) dropHold(core, hold);
 }
 
 function demandCount(framework: Framework): number {

@@ -122,4 +122,5 @@ export type CountName =
   | "calls_refused"
   | "claims"
   | "inverse_offers"
+  | "preemptions"
   | "invariants";

@@ -23,6 +23,7 @@ export function explainRole(core: Core, role: Role): ExplainRoleResponse {
   if (members.length === 0) reasons.add({ reason: "no-framework", message: "no framework works for it" });
   for (const member of members.slice(0, limits.membersExplained))
     if (!member.isEager) reasons.add(silence(frameworks.get(member.frameworkId)));
+  for (const member of members.slice(0, limits.membersExplained)) explainRoom(frameworks, member, reasons);
   let agentCount = 0;
   for (const agent of agents.values()) {
     if (agent.state === "registered") agentCount++;
@@ -47,6 +48,22 @@ function silence(framework: Framework | undefined): Partial<RoleReason> {
   if (framework?.state === "connected")
     return { ...of, reason: "suppressed", message: `${framework.name} has suppressed offers: it wants none` };
   return { ...of, reason: "framework-away", message: `${of.frameworkName} is not connected` };
+}
+
+/** What becomes of demands that others could be ended for. */
+function explainRoom(
+  frameworks: ReadonlyMap<string, Framework>,
+  { frameworkId, role }: Member,
+  reasons: Reasons,
+): void {
+  const framework = frameworks.get(frameworkId);
+  const of = { frameworkId, frameworkName: framework?.name ?? frameworkId };
+  for (const hold of framework?.holds ?? [])
+    if (hold.demand.role === role.name)
+      reasons.add({ ...of, reason: "room-is-made", agentCount: 1, message: "others are being ended for it there" });
+  for (const demand of framework?.demands.get(role.name)?.values() ?? [])
+    if (demand.lookedInVain !== "" && demand.count > demand.offeredCount)
+      reasons.add({ ...of, reason: "no-room", message: `nobody is ended for it: ${demand.lookedInVain}` });
 }
 
 function explainAgent(core: Core, agent: Agent, role: Role, eager: readonly Member[], reasons: Reasons): void {

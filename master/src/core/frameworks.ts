@@ -8,6 +8,7 @@ import { failoverTimeoutMsDefault, failoverTimeoutMsMax, limits } from "./limits
 import { Framework, FrameworkSession } from "./model.ts";
 import { clearFilters, endOffer, rescindOffer } from "./offers.ts";
 import { forgetInverseOffers } from "./operator/inverse-offers.ts";
+import { dropHold, dropHolds } from "./preemption/holds.ts";
 import { frameworkFault, idFault, readConstraints } from "./validate.ts";
 
 /** A framework has opened its session. It is subscribed as soon as the store knows it. */
@@ -148,6 +149,7 @@ export function admitFramework(core: Core, connection: number, error: MusterErro
 function failOver(core: Core, framework: Framework): void {
   const old = core.state.frameworkSessions.get(framework.connection);
   for (const offer of [...framework.offers]) endOffer(core, offer, "rescinded: framework failed over");
+  dropHolds(core, framework);
   if (old === undefined) return;
   endFrameworkSession(
     core,
@@ -189,6 +191,7 @@ export function updateFramework(core: Core, framework: Framework, info: Framewor
   for (const role of [...framework.demands.keys()]) if (!info.roles.includes(role)) framework.demands.delete(role);
   for (const offer of [...framework.offers])
     if (!info.roles.includes(offer.role)) rescindOffer(core, offer, "the framework has left the role");
+  for (const hold of [...framework.holds]) if (!info.roles.includes(hold.demand.role)) dropHold(core, hold);
   for (const [role, member] of [...framework.members])
     if (!info.roles.includes(role)) {
       clearFilters(core, framework, role);
@@ -219,6 +222,7 @@ function disconnect(core: Core, framework: Framework): void {
   framework.connection = 0;
   framework.disconnectedAt = core.epochMs;
   for (const offer of [...framework.offers]) endOffer(core, offer, "rescinded: framework disconnected");
+  dropHolds(core, framework);
   clearFilters(core, framework);
   forgetInverseOffers(core, framework);
   settleEagerness(core, framework);

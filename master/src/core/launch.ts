@@ -16,6 +16,7 @@ import type { Core } from "./core.ts";
 import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import { type Agent, type Framework, Group, Task } from "./model.ts";
+import { describePreemption } from "./preemption/budgets.ts";
 import { presentStatus } from "./reconcile.ts";
 import { addTask, book, takePorts } from "./tasks.ts";
 import { groupFault, taskFault } from "./validate.ts";
@@ -210,6 +211,7 @@ export function isRepeated(core: Core, framework: Framework, group: TaskGroup): 
 export function startGroup(core: Core, place: LaunchPlace, { group: info, need, ports }: GroupPlan): void {
   const { framework, agent, member } = place;
   const group = new Group(info.launchId, agent, framework, member, ports);
+  describePreemption(core, group, info.tasks);
   book(core, group, need);
   takePorts(agent, group);
   let bytes = 64;

@@ -63,6 +63,12 @@ export const limits = {
   demandsPerFramework: 256,
   /** How many of one shape a framework may want. */
   demandCount: 1_000_000,
+  /** How many groups of a budget may be missing at once. */
+  preemptedMax: 1_000_000,
+  /** Groups that are looked at in one look for room; the next goes on from there. */
+  groupsPerLook: 20_000,
+  /** For how many units of demands room is made in one look. */
+  roomsPerLook: 256,
   /** Messages that a peer may send while its registration is being written. */
   messagesBeforeAdmission: 64,
   /** Questions in one reconcile. */

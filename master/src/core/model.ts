@@ -19,6 +19,8 @@ import type { GoneAgent, Standing } from "./operator/standing.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
+import type { Budget } from "./preemption/budgets.ts";
+import type { Hold, PreemptedFor, Preemption } from "./preemption/model.ts";
 import type { RoleCall } from "./role-changes.ts";
 
 /** Bounds of time that the core works with. */
@@ -92,6 +94,8 @@ export interface MasterState {
   readonly overlays: Map<string, Overlay>;
   /** Of all that agents are told of overlay networks; undefined: not known since something changed. */
   overlaysDigest: string | undefined;
+  /** Who is ended for whom. */
+  readonly preemption: Preemption;
   /** What is to happen by itself, soonest first. */
   readonly timers: IndexedHeap<Timer>;
   /** Records whose figures have changed since the feed was told. */
@@ -134,6 +138,9 @@ export class Agent {
   /** What tasks use, ports of groups included. */
   allocated: Resources = noResources;
   offered: Resources = noResources;
+  /** What is kept of what is free, or will be, for those for whom others are ended. */
+  kept: Resources = noResources;
+  readonly holds: Set<Hold> = new Set();
   attributes: readonly Attribute[] = [];
   readonly attributeValues: Map<string, string> = new Map();
   dynamicPortFirst = 0;
@@ -227,6 +234,8 @@ export class Framework {
   /** Tasks that are over, oldest first. */
   readonly history: Map<string, Task> = new Map();
   readonly offers: Set<Offer> = new Set();
+  /** Room that is being made for it. */
+  readonly holds: Set<Hold> = new Set();
   readonly members: Map<string, Member> = new Map();
   /** What it has refused, by agent. */
   readonly filters: Map<Agent, Filter[]> = new Map();
@@ -282,6 +291,13 @@ export class Group {
   numbers: readonly number[];
   numbersKnown: boolean;
   liveCount = 0;
+  /** The highest of its tasks; undefined: nobody has said. */
+  priority: number | undefined = undefined;
+  budget: Budget | undefined = undefined;
+  isPreemptible = true;
+  preemptedFor: PreemptedFor | undefined = undefined;
+  /** A task of it has run. */
+  hasRun = false;
 
   constructor(
     launchId: string,
@@ -375,6 +391,8 @@ export interface KillWish {
   readonly graceMs: number | undefined;
   /** Absent: its framework wants it. */
   readonly reason?: StatusReason | undefined;
+  /** For people. */
+  readonly message?: string | undefined;
 }
 
 export interface Offer {
@@ -411,6 +429,8 @@ export type TimerWork =
   | { readonly type: "decision-retry"; readonly agentId: string }
   | { readonly type: "inverse-again"; readonly inverse: InverseOffer }
   | { readonly type: "maintenance-over" }
+  | { readonly type: "look-for-room" }
+  | { readonly type: "hold-over"; readonly hold: Hold }
   | { readonly type: "lease-unstored"; readonly network: string; readonly lease: Lease }
   | { readonly type: "subnet-free"; readonly network: string };
 

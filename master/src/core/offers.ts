@@ -14,13 +14,30 @@ import type { DemandedPart } from "./demand-shapes.ts";
 import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
 import type { Agent, Filter, Framework, Offer } from "./model.ts";
 import { takenPorts } from "./ports.ts";
+import type { Hold } from "./preemption/model.ts";
 import { offerRecord } from "./records.ts";
 
+const noHolds: ReadonlySet<Hold> = new Set();
+
+/**
+ * What of an agent can be offered: what nobody uses or is offered, and is not kept for somebody, but for what is kept by
+ * `given`. Never negative.
+ */
+export function freeResources(agent: Agent, given = noHolds): Resources {
+  if (agent.kept === noResources) return unusedResources(agent);
+  let { kept } = agent;
+  for (const hold of given) if (hold.agent === agent) kept = subtractResources(kept, hold.resources);
+  return atLeastNothing(subtractResources(unusedResources(agent), kept));
+}
+
 /** What of an agent neither tasks use nor offers hold. Never negative, even if the agent has shrunk below its use. */
-export function freeResources(agent: Agent): Resources {
+export function unusedResources(agent: Agent): Resources {
   const { total, allocated, offered } = agent;
   const used = offered === noResources ? allocated : addResources(allocated, offered);
-  const free = used === noResources ? total : subtractResources(total, used);
+  return atLeastNothing(used === noResources ? total : subtractResources(total, used));
+}
+
+function atLeastNothing(free: Resources): Resources {
   if (free.cpuMillis >= 0 && free.memoryMiB >= 0 && free.diskMiB >= 0 && free.portCount >= 0) {
     let negative = false;
     for (const name in free.custom) if ((free.custom[name] ?? 0) < 0) negative = true;

@@ -3,6 +3,7 @@ import { firstAbove } from "../allocator/bound.ts";
 import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import type { Offer } from "./model.ts";
+import type { Hold } from "./preemption/model.ts";
 
 interface QuotaFault {
   readonly kind: ErrorKind;
@@ -16,7 +17,7 @@ interface QuotaFault {
 export function quotaFaultOf(
   core: Core,
   needs: ReadonlyMap<Member, Resources>,
-  ended: ReadonlySet<Offer>,
+  ended: ReadonlySet<Offer | Hold>,
 ): QuotaFault | undefined {
   const { allocator, awaited } = core.state;
   if (!allocator.hasQuota) return undefined;

@@ -1,15 +1,9 @@
 import { addResources, noResources, subtractResources } from "@muster/foundation";
 import { firstAbove, largerOf, overlaps } from "../allocator/bound.ts";
-import type { Role } from "../allocator/role.ts";
+import { isWithin, type Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import type { Agent, Offer } from "./model.ts";
 import { rescindOffer } from "./offers.ts";
-
-/** Whether a role is another, or stands below it. O(depth). */
-export function isWithin(role: Role, above: Role): boolean {
-  for (let each: Role | undefined = role; each !== undefined; each = each.parent) if (each === above) return true;
-  return false;
-}
 
 /** The newest offers of a role and those below it without which its limit is kept, as far as offers can. O(offers). */
 export function offersAbove(core: Core, roleName: string): Offer[] {

@@ -81,8 +81,16 @@ export function frameworkRecord(framework: Framework): FrameworkRecord {
 
 function demandRecords(framework: Framework): FrameworkRecord["demands"] {
   return [...framework.demands.values()].flatMap((demands) =>
-    [...demands.values()].map(({ role, id, count, offeredCount, shape }) => {
-      return { role, demandId: id, count, offeredCount, resources: shape };
+    [...demands.values()].map((demand) => {
+      const { role, id, count, offeredCount, shape, priority } = demand;
+      let awaitedRoomCount = 0;
+      for (const hold of framework.holds) if (hold.demand === demand) awaitedRoomCount++;
+      const record = { role, demandId: id, count, offeredCount, resources: shape };
+      return {
+        ...record,
+        ...(priority === undefined ? {} : { priority }),
+        ...(awaitedRoomCount === 0 ? {} : { awaitedRoomCount }),
+      };
     }),
   );
 }
@@ -104,7 +112,18 @@ export function taskRecord(task: Task, status: TaskStatus = task.status): TaskRe
     status,
     agentName: group.agent.name,
     agentIp: group.agent.ip,
+    ...preemptionOf(group),
   };
+}
+
+function preemptionOf({ priority, budget, isPreemptible, preemptedFor }: Task["group"]): Partial<TaskRecord> {
+  const record: Partial<TaskRecord> = {};
+  if (priority !== undefined) record.priority = priority;
+  if (budget) record.preemptionBudget = budget.name;
+  if (budget || !isPreemptible) record.preemptedMax = budget?.max ?? 0;
+  if (preemptedFor) record.preemptedForRole = preemptedFor.role;
+  if (preemptedFor?.priority !== undefined) record.preemptedForPriority = preemptedFor.priority;
+  return record;
 }
 
 export function offerRecord(offer: Offer): OfferRecord {
@@ -127,7 +146,7 @@ export function roleRecord(role: Role, frameworks: ReadonlyMap<string, Framework
     role: role.name,
     weightMillis: role.weightMillis,
     dominantShareMillionths: Math.round((role.share * role.weightMillis * 1_000_000) / 1_000),
-    allocated: subtractResources(role.held, offered),
+    allocated: usedBy(role, frameworks),
     offered,
     frameworkIds: [...role.members.keys()].sort(),
     guarantee: role.quota === undefined || isEmptyResources(role.quota.guarantee) ? null : role.quota.guarantee,
@@ -156,7 +175,17 @@ function limitRecord(limit: Bound): Pick<RoleRecord, "limit" | "limitedToNone"> 
 
 /** What tasks of a role and of those below it use. O(its offers). */
 export function usedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
-  return subtractResources(role.held, offeredTo(role, frameworks));
+  return subtractResources(subtractResources(role.held, offeredTo(role, frameworks)), keptFor(role, frameworks));
+}
+
+/** What is kept for a role and those below it until others have ended. O(their holds). */
+function keptFor(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+  let kept = noResources;
+  for (const id of role.members.keys())
+    for (const hold of frameworks.get(id)?.holds ?? [])
+      if (hold.demand.role === role.name) kept = addResources(kept, hold.resources);
+  for (const child of role.children.values()) kept = addResources(kept, keptFor(child, frameworks));
+  return kept;
 }
 
 /** What a role and those below it are offered. O(their offers). */

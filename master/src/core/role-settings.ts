@@ -4,6 +4,7 @@ import { encodeRole, roleKey } from "../registry/roles.ts";
 import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
 import { rescindOffer } from "./offers.ts";
+import { armLook } from "./preemption/arm.ts";
 import { offersAbove, offersInTheWay } from "./quota-offers.ts";
 import { usedBy } from "./records.ts";
 import type { RoleCall, RoleChange, RoleOutcome } from "./role-changes.ts";
@@ -105,5 +106,6 @@ function apply(core: Core, change: RoleChange): void {
   allocator.setQuota(role, quotaOf(change));
   for (const offer of offersAbove(core, role)) rescindOffer(core, offer, "the quota of its role has changed");
   for (const offer of offersInTheWay(core)) rescindOffer(core, offer, "it is needed for the quota of another role");
+  armLook(core, true);
   core.log("info", { role, guarantee: change.guarantee, limit: change.limit }, "quota of a role changed");
 }

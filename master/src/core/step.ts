@@ -18,6 +18,8 @@ import { drainDeadline } from "./operator/drain.ts";
 import { askAgain } from "./operator/inverse-offers.ts";
 import { maintenanceOver } from "./operator/maintenance.ts";
 import { leaseStored, leaseToWaiting, storeLeaseAgain } from "./overlay/overlays.ts";
+import { holdOver } from "./preemption/holds.ts";
+import { lookForRoom } from "./preemption/look.ts";
 import { roleStored, takeRoleCall } from "./role-settings.ts";
 import { takeFrameworkMessage } from "./scheduling.ts";
 
@@ -134,6 +136,12 @@ function work(core: Core, due: TimerWork): void {
       return;
     case "awaited":
       stopWaiting(core);
+      return;
+    case "look-for-room":
+      lookForRoom(core);
+      return;
+    case "hold-over":
+      holdOver(core, due.hold);
       return;
     case "lease-unstored":
       storeLeaseAgain(core, due.network, due.lease);

@@ -7,11 +7,12 @@ import {
   resources,
   subtractResources,
 } from "@muster/foundation";
-import type { TaskInfo, TaskStatus } from "@muster/proto";
+import { type TaskInfo, TaskState, type TaskStatus } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { forgetExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import type { Agent, Framework, Group, Task } from "./model.ts";
+import { leaveBudget } from "./preemption/budgets.ts";
 
 /** The ports of the agent's dynamic range that a group takes, as resources. */
 export function groupPorts(group: { portCount: number }): Resources {
@@ -63,8 +64,12 @@ export function keptResources(info: TaskInfo): Resources {
 export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   task.told = status;
   core.taskEvent(task);
-  if (!isTerminal(status.state)) return;
   const { group } = task;
+  if (status.state === TaskState.TASK_RUNNING && !group.hasRun) {
+    group.hasRun = true;
+    group.budget?.replace(task.launchedAt);
+  }
+  if (!isTerminal(status.state)) return;
   const { agent, framework } = group;
   agent.tasks.delete(task);
   agent.ended.add(task);
@@ -72,7 +77,10 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   framework.liveCount--;
   group.liveCount--;
   unbook(core, group, task.resources);
-  if (group.liveCount === 0) freePorts(core, group);
+  if (group.liveCount > 0) return;
+  freePorts(core, group);
+  core.state.preemption.ending.delete(group);
+  if (group.budget) leaveBudget(core.state, group.budget, core.nowMs);
 }
 
 function freePorts(core: Core, group: Group): void {

@@ -4,6 +4,7 @@ import {
   isEmptyResources,
   MusterError,
   PatternFault,
+  priorityMax,
   type Resources,
   resources,
 } from "@muster/foundation";
@@ -161,9 +162,26 @@ export function registrationFault(registration: Registration): MusterError | und
   return resourcesFault(`${field}.resources`, registration.resources);
 }
 
+/** Of a task or a demand. */
+export function priorityFault(field: string, priority: number | undefined): MusterError | undefined {
+  if (priority === undefined || (priority >= 1 && priority <= priorityMax)) return undefined;
+  return invalid(field, `must be 1 to ${priorityMax}`);
+}
+
+function budgetFault(field: string, { preemptionBudget = "", preemptedMax = 1 }: TaskInfo): MusterError | undefined {
+  if (preemptionBudget.length > limits.nameLength)
+    return invalid(`${field}.preemption_budget`, `must have at most ${limits.nameLength} characters`);
+  if (preemptedMax > limits.preemptedMax)
+    return invalid(`${field}.preempted_max`, `must be at most ${limits.preemptedMax}`);
+  return undefined;
+}
+
 /** What is wrong with a task by itself, wherever it would run. */
 export function taskFault(field: string, task: TaskInfo, portLabels: ReadonlySet<string>): MusterError | undefined {
-  const fault = idFault(`${field}.task_id`, task.taskId);
+  const fault =
+    idFault(`${field}.task_id`, task.taskId) ??
+    priorityFault(`${field}.priority`, task.priority) ??
+    budgetFault(field, task);
   if (fault) return fault;
   if (task.name.length > limits.nameLength)
     return invalid(`${field}.name`, `must have at most ${limits.nameLength} characters`);

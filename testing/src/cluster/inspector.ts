@@ -1,4 +1,6 @@
 import {
+  budgetsKept,
+  importantStay,
   limitsKept,
   noOverCommit,
   noPortTwice,
@@ -92,7 +94,9 @@ export class Inspector {
     const found =
       view === undefined
         ? []
-        : [noOverCommit, resourcesConserved, standingsKept, limitsKept].flatMap((check) => check(view));
+        : [noOverCommit, resourcesConserved, standingsKept, limitsKept, importantStay, budgetsKept].flatMap((check) =>
+            check(view),
+          );
     if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [
       ...found,

@@ -1,5 +1,5 @@
-import { formatResources, noResources } from "@muster/foundation";
-import { Health, StatusReason, TaskState } from "@muster/proto";
+import { formatResources, noResources, priorityClassOf } from "@muster/foundation";
+import { Health, StatusReason, type TaskRecord, TaskState } from "@muster/proto";
 import type { CommandModule } from "../../command.ts";
 import { withClient } from "../../connect/client.ts";
 import { exitCode } from "../../exit-codes.ts";
@@ -22,6 +22,8 @@ export const run: CommandModule["run"] = (invocation) =>
       ["name", task.name],
       ["framework", `${task.frameworkName}, role ${task.role}`],
       ["agent", `${task.agentName} at ${task.agentIp}`],
+      ["priority", task.priority === undefined ? "" : `${task.priority} (${priorityClassOf(task.priority)})`],
+      ["budget", budgetText(task)],
       ["resources", formatResources(task.resources ?? noResources)],
       ["health", status?.health ? enumWord(Health, status.health, "HEALTH_") : ""],
       ["process", status?.container?.pid ? `pid ${status.container.pid}` : ""],
@@ -36,3 +38,9 @@ export const run: CommandModule["run"] = (invocation) =>
     out.next(`muster task logs ${task.taskId}`);
     return exitCode.done;
   });
+
+/** What keeps it from being preempted; empty: nothing but its priority. */
+function budgetText({ preemptionBudget, preemptedMax }: TaskRecord): string {
+  if (preemptedMax === 0) return "never preempted";
+  return preemptionBudget === undefined ? "" : `at most ${preemptedMax ?? 1} of ${preemptionBudget} preempted at once`;
+}

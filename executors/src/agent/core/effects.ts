@@ -45,6 +45,8 @@ export type AgentInput =
       readonly taskId: string;
       readonly graceMs: number | undefined;
       readonly reason: StatusReason;
+      /** For people; undefined: nothing was said. */
+      readonly message?: string | undefined;
     }
   | { readonly type: "framework-removed"; readonly frameworkId: string }
   | {

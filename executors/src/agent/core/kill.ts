@@ -42,6 +42,13 @@ export function beginKill(context: Context, task: Task, wish: KillWish): void {
   else context.effects.push({ type: "persist-state", id: task.id, purpose: undefined });
 }
 
+/** What is told of the end of a task that never started; of others it matters more that it did not. */
+const ownReasons: ReadonlySet<StatusReason> = new Set([
+  StatusReason.REASON_AGENT_SHUTDOWN,
+  StatusReason.REASON_TASK_GROUP_ENDED,
+  StatusReason.REASON_PREEMPTED,
+]);
+
 function endBeforeStart(context: Context, task: Task, wish: KillWish): void {
   const { group } = task;
   // While the kernel is asked about ports nothing is on the disk yet, and nothing needs to be.
@@ -49,9 +56,7 @@ function endBeforeStart(context: Context, task: Task, wish: KillWish): void {
     group.phase = "refused";
     giveBack(context, group);
   }
-  const { REASON_AGENT_SHUTDOWN, REASON_TASK_GROUP_ENDED, REASON_KILLED_DURING_LAUNCH } = StatusReason;
-  const isOwnReason = wish.reason === REASON_AGENT_SHUTDOWN || wish.reason === REASON_TASK_GROUP_ENDED;
-  const reason = isOwnReason ? wish.reason : REASON_KILLED_DURING_LAUNCH;
+  const reason = ownReasons.has(wish.reason) ? wish.reason : StatusReason.REASON_KILLED_DURING_LAUNCH;
   report(context, task, TaskState.TASK_KILLED, { reason, message: wish.message });
   if (group.tasks.every((other) => other.phase === "ended")) closeGroup(context, group);
   if (task.served) settleIdle(context, task.served.self);

@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import type { AgentInput } from "./effects.ts";
 import { killGroup } from "./group-kill.ts";
 import type { KillWish } from "./kill.ts";
 import { type Group, pairKey } from "./model.ts";
@@ -10,19 +11,14 @@ export const killAheadMs = 60_000;
 export const killsAheadMax = 1_024;
 
 /** Ends a task and its group, or remembers to when it should come after all. */
-export function killNamed(
-  context: Context,
-  frameworkId: string,
-  taskId: string,
-  graceMs: number | undefined,
-  reason: StatusReason,
-): void {
+export function killNamed(context: Context, kill: Extract<AgentInput, { type: "kill" }>): void {
   const { state, now } = context;
+  const { frameworkId, taskId, graceMs, reason, message = "" } = kill;
   const name = pairKey(frameworkId, taskId);
   const named = state.named.get(name);
   const wish: KillWish = {
     reason: reason === StatusReason.STATUS_REASON_UNSPECIFIED ? StatusReason.REASON_KILLED_BY_FRAMEWORK : reason,
-    message: "",
+    message,
     graceMsMax: graceMs,
   };
   if (!named) {
@@ -32,7 +28,8 @@ export function killNamed(
   }
   const living = named.find((task) => task.phase !== "ended");
   if (!living) return;
-  const wishOf = { ...wish, message: `its group is ended with ${taskId}` };
+  const because = message === "" ? "" : `: ${message}`;
+  const wishOf = { ...wish, message: `its group is ended with ${taskId}${because}` };
   killGroup(context, living.group, (task) => (task === living ? wish : wishOf));
   advance(context, living.group);
 }

@@ -99,7 +99,7 @@ function apply(context: Context, input: AgentInput): void {
       absent(context, input.id);
       return;
     case "kill":
-      killNamed(context, input.frameworkId, input.taskId, input.graceMs, input.reason);
+      killNamed(context, input);
       return;
     case "framework-removed":
       killAll(context, StatusReason.REASON_FRAMEWORK_REMOVED, undefined, input.frameworkId);

@@ -1,6 +1,7 @@
 import type { Core } from "../core.ts";
 import type { Agent } from "../model.ts";
 import { rescindOffer } from "../offers.ts";
+import { dropHolds } from "../preemption/holds.ts";
 import { beginDrain, endDrain } from "./drain.ts";
 import { expelAgent } from "./gone.ts";
 import { type Decision, setStanding } from "./standing.ts";
@@ -21,7 +22,10 @@ export function applyDecision(core: Core, agentId: string, decision: Decision | 
   if (agent === undefined) return;
   if (before?.name === "draining" && decision?.name !== "draining") endDrain(core, agent);
   if (decision === undefined) offerAgain(core, agent);
-  else for (const offer of [...agent.offers]) rescindOffer(core, offer, reasonOf(decision.name));
+  else {
+    for (const offer of [...agent.offers]) rescindOffer(core, offer, reasonOf(decision.name));
+    dropHolds(core, agent);
+  }
   if (decision?.name === "draining") beginDrain(core, agent);
 }
 

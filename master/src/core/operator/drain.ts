@@ -35,7 +35,7 @@ export function forceDrain(core: Core, agent: Agent): void {
   for (const task of agent.tasks) {
     const { graceMs = graceMsMax, reason = StatusReason.REASON_AGENT_DRAINING } = task.kill ?? {};
     const least = graceMs === undefined || graceMsMax === undefined ? graceMs : Math.min(graceMs, graceMsMax);
-    task.kill = { graceMs: least, reason };
+    task.kill = { ...task.kill, graceMs: least, reason };
     if (agent.state === "registered") sendKill(core, task);
   }
 }

@@ -4,6 +4,7 @@ import { endFrameworkSession, settleEagerness } from "../framework-life.ts";
 import { finishFramework } from "../frameworks.ts";
 import type { Framework } from "../model.ts";
 import { clearFilters, endOffer } from "../offers.ts";
+import { dropHolds } from "../preemption/holds.ts";
 import { forgetInverseOffers } from "./inverse-offers.ts";
 
 /** The framework is over for ever: its session ends, its tasks are killed, its id is refused from now on. */
@@ -11,6 +12,7 @@ export function tearDown(core: Core, framework: Framework): void {
   const { state } = core;
   if (framework.state === "completed" || state.frameworks.get(framework.id) !== framework) return;
   for (const offer of [...framework.offers]) endOffer(core, offer, "rescinded: framework torn down");
+  dropHolds(core, framework);
   clearFilters(core, framework);
   if (framework.deadline) state.timers.remove(framework.deadline);
   for (const session of [...state.frameworkSessions.values()])

@@ -1,0 +1,40 @@
+import type { Resources } from "@muster/foundation";
+import type { Member } from "../../allocator/role.ts";
+import type { Demand } from "../demand-shapes.ts";
+import type { Agent, Framework, Group } from "../model.ts";
+import type { Budget } from "./budgets.ts";
+
+/** Room on an agent that is kept for one unit of a demand, from the choice of who is ended for it to its offer. */
+export interface Hold {
+  readonly agent: Agent;
+  readonly framework: Framework;
+  readonly member: Member;
+  readonly demand: Demand;
+  /** The shape of the demand. */
+  readonly resources: Resources;
+}
+
+/** For whom a group is ended. */
+export interface PreemptedFor {
+  readonly role: string;
+  readonly priority: number | undefined;
+}
+
+export interface Preemption {
+  /** In the order in which they were made. */
+  readonly holds: Set<Hold>;
+  /** Groups that are ended for others and have not ended yet. */
+  readonly ending: Set<Group>;
+  /** By framework and name. */
+  readonly budgets: Map<string, Budget>;
+  /** The next look for room is planned. */
+  isArmed: boolean;
+  /** From one look to the next: longer and longer while none finds anything. */
+  intervalMs: number;
+  /** The agent at which the next look begins, counted from the first. */
+  cursor: number;
+}
+
+export function noPreemption(): Preemption {
+  return { holds: new Set(), ending: new Set(), budgets: new Map(), isArmed: false, intervalMs: 0, cursor: 0 };
+}

@@ -1,0 +1,260 @@
+import { resources } from "@muster/foundation";
+import { type Demand, StatusReason, type TaskInfo, TaskState } from "@muster/proto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, type FrameworkSettings } from "./harness.ts";
+
+const neverMs = 1e14;
+const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = await Cluster.start(quiet);
+});
+afterEach(() => cluster.close());
+
+/** So many of 500 milli-CPU and 256 MiB; an agent of the harness has room for eight. */
+const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
+  role: "web",
+  count,
+  resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
+  constraints: [],
+  demandId: "",
+  ...more,
+});
+
+async function promise(role: string, cpuMillis: number, memoryMiB: number): Promise<void> {
+  const guarantee = resources({ cpuMillis, memoryMiB });
+  await cluster.call("Operator.SetQuota", { role, guarantee, limit: null, limitedToNone: [], force: true });
+}
+
+/** A framework that fills an agent with eight tasks, which then run. */
+async function fill(
+  agent: AgentClient,
+  name: string,
+  role: string,
+  more: (index: number) => Partial<TaskInfo>,
+): Promise<FrameworkClient> {
+  const framework = await cluster.framework(name, { roles: [role] });
+  const groups = Array.from({ length: 8 }, (_, index) => aGroup([aTask(`${name}-${index}`, more(index))]));
+  await framework.accept([await framework.offer()], groups);
+  for (let index = 0; index < 8; index++) await agent.report(`${name}-${index}`, TaskState.TASK_RUNNING, 1);
+  return framework;
+}
+
+const idle = (settings: FrameworkSettings = {}): Promise<FrameworkClient> =>
+  cluster.framework("web", { roles: ["web"], suppressedRoles: ["web"], ...settings });
+
+const killed = (agent: AgentClient): string[] => agent.all("kills").map(({ taskId }) => taskId);
+
+async function end(agent: AgentClient, taskId: string): Promise<void> {
+  await agent.report(taskId, TaskState.TASK_KILLED, 2, { reason: StatusReason.REASON_PREEMPTED });
+}
+
+async function recordOf(taskId: string) {
+  const { tasks } = await cluster.call("Tasks.List", {});
+  return tasks.find((task) => task.taskId === taskId);
+}
+
+test("a role that has less than it is promised is made room for, which nobody else is offered", async () => {
+  const agent = await cluster.agent("a-1");
+  const batch = await fill(agent, "batch", "ops", () => ({ priority: 30 }));
+  await promise("web", 1_000, 512);
+  const web = await idle();
+  await web.say({ demands: [aDemand(2, { priority: 70 })] });
+  await cluster.advance(900);
+  expect(killed(agent)).toEqual([]);
+  await cluster.advance(1_200);
+  expect(agent.all("kills")).toHaveLength(2);
+  expect(agent.all("kills")[0]).toMatchObject({
+    reason: StatusReason.REASON_PREEMPTED,
+    message: "preempted for web in role web, priority 70 (production); its own priority is 30",
+  });
+  const [first, second] = killed(agent) as [string, string];
+  expect(await recordOf(first)).toMatchObject({ priority: 30, preemptedForRole: "web", preemptedForPriority: 70 });
+  expect(web.offersLeft).toBe(0);
+  await end(agent, first);
+  expect((await web.offer()).resources).toMatchObject({ cpuMillis: 500, memoryMiB: 256 });
+  await end(agent, second);
+  const offer = await web.offer();
+  await web.accept([offer], [aGroup([aTask("w-1", { priority: 70 })])]);
+  expect(agent.launchOf("w-1")).toBeDefined();
+  expect(batch.offersLeft).toBe(0);
+  // Enough is enough: the other six stay.
+  await cluster.advance(120_000);
+  expect(agent.all("kills")).toHaveLength(2);
+});
+
+test.each([
+  ["a role that nothing is promised to", 0, { priority: 100 }, () => ({ priority: 1 })],
+  ["less important work", 4_000, { priority: 30 }, () => ({ priority: 70 })],
+  ["what is more important by less than the distance", 4_000, { priority: 59 }, () => ({ priority: 50 })],
+  ["what is as important as what was never said of", 4_000, { priority: 50 }, () => ({})],
+  ["a budget of none", 4_000, { priority: 70 }, () => ({ priority: 30, preemptedMax: 0 })],
+  ["a demand that nobody waits with", 4_000, { priority: 70, count: 0 }, () => ({ priority: 30 })],
+] as const)("nobody is ended for %s", async (_, cpuMillis, demand, victim) => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", victim);
+  if (cpuMillis > 0) await promise("web", cpuMillis, cpuMillis);
+  const web = await idle();
+  await web.say({ demands: [aDemand(2, demand)] });
+  await cluster.advance(180_000);
+  expect(killed(agent)).toEqual([]);
+});
+
+test("where nobody says how important anything is, a guarantee alone decides", async () => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", () => ({}));
+  await promise("web", 500, 256);
+  const web = await idle();
+  await web.say({ demands: [aDemand(3)] });
+  await cluster.advance(10_000);
+  expect(killed(agent)).toHaveLength(1);
+});
+
+test("the least important go first, and of a group all with one order", async () => {
+  const agent = await cluster.agent("a-1");
+  const batch = await cluster.framework("batch", { roles: ["ops"] });
+  const pair = aGroup([aTask("p-1", { priority: 20 }), aTask("p-2")]);
+  const others = [40, 35, 30, 25, 45, 55].map((priority) => aGroup([aTask(`t-${priority}`, { priority })]));
+  await batch.accept([await batch.offer()], [pair, ...others]);
+  await promise("web", 4_000, 4_000);
+  const web = await idle();
+  await web.say({ demands: [aDemand(3, { priority: 60 })] });
+  await cluster.advance(3_000);
+  // What the pair gives back is enough for two; the third is the next in importance.
+  expect(killed(agent).sort()).toEqual(["p-1", "t-25"]);
+  expect((await recordOf("p-2"))?.preemptedForRole).toBe("web");
+});
+
+test("of a budget no more are missing at once than it says, until their successors run", async () => {
+  const agent = await cluster.agent("a-1");
+  const budget = { priority: 30, preemptionBudget: "jobs/web", preemptedMax: 2 };
+  const batch = await fill(agent, "batch", "ops", () => budget);
+  await promise("web", 4_000, 4_000);
+  const web = await idle();
+  await web.say({ demands: [aDemand(5, { priority: 70 })] });
+  await cluster.advance(60_000);
+  expect(killed(agent)).toHaveLength(2);
+  for (const taskId of killed(agent)) await end(agent, taskId);
+  await web.accept([await web.offer()], [aGroup([aTask("w-1", { priority: 70 })])]);
+  await cluster.advance(60_000);
+  expect(killed(agent)).toHaveLength(2);
+  // A successor runs on another agent: one more may go.
+  await web.say({ demands: [aDemand(0)] });
+  await promise("web", 0, 0);
+  const other = await cluster.agent("a-2", { resources: resources({ cpuMillis: 500, memoryMiB: 256 }) });
+  await batch.say({ revives: [{ roles: [] }] });
+  const offers = [];
+  while (batch.offersLeft > 0) offers.push(await batch.offer());
+  const there = offers.filter(({ agentId }) => agentId === "a-2");
+  await batch.accept(there, [aGroup([aTask("successor", budget)])]);
+  await batch.say({ suppresses: [{ roles: [] }] });
+  await batch.decline(offers.filter(({ agentId }) => agentId === "a-1"));
+  await other.report("successor", TaskState.TASK_RUNNING, 1);
+  await promise("web", 4_000, 4_000);
+  await web.say({ demands: [aDemand(5, { priority: 70 })] });
+  await cluster.advance(60_000);
+  expect(killed(agent).length + killed(other).length).toBe(3);
+});
+
+test("no role is taken below its own guarantee", async () => {
+  const agent = await cluster.agent("a-1");
+  await promise("ops", 3_000, 1_536);
+  await fill(agent, "batch", "ops", () => ({ priority: 10 }));
+  await promise("web", 4_000, 4_000);
+  const web = await idle();
+  await web.say({ demands: [aDemand(8, { priority: 90 })] });
+  await cluster.advance(180_000);
+  expect(killed(agent)).toHaveLength(2);
+});
+
+test("within a role that has its guarantee the less important give way, and its share stays", async () => {
+  const agent = await cluster.agent("a-1");
+  await promise("web", 2_000, 1_024);
+  const low = await cluster.framework("low", { roles: ["web"] });
+  const groups = [1, 2, 3, 4].map((n) => aGroup([aTask(`low-${n}`, { priority: 20 })]));
+  await low.accept([await low.offer()], groups, 1e9);
+  await low.say({ suppresses: [{ roles: [] }] });
+  await fill(agent, "batch", "ops", () => ({ priority: 10, resources: resources({ cpuMillis: 250, memoryMiB: 256 }) }));
+  const high = await cluster.framework("high", { roles: ["web"], suppressedRoles: ["web"] });
+  await high.say({ demands: [aDemand(1, { priority: 50 })] });
+  await cluster.advance(10_000);
+  expect(killed(agent)).toHaveLength(1);
+  expect(killed(agent)[0]).toMatch(/^low-/);
+});
+
+test("room is not kept for ever, nor for a framework that is away or wants it no more", async () => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", () => ({ priority: 30 }));
+  await promise("web", 500, 256);
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 70 })] });
+  await cluster.advance(3_000);
+  const awaited = async () =>
+    (await cluster.call("Operator.ListFrameworks", {})).frameworks.find(({ name }) => name === "web")?.demands;
+  expect(await awaited()).toMatchObject([{ offeredCount: 1, awaitedRoomCount: 1, priority: 70 }]);
+  await cluster.advance(300_000);
+  expect(await awaited()).toMatchObject([{ offeredCount: 0 }]);
+  await web.drop();
+  await end(agent, killed(agent)[0] as string);
+  const other = await cluster.framework("other", { roles: ["ops"] });
+  // What was freed is kept back for the guarantee, but not for that framework alone.
+  const again = await idle({ frameworkId: web.id });
+  await again.say({ demands: [aDemand(1, { priority: 70 })] });
+  expect((await again.offer()).resources).toMatchObject({ cpuMillis: 500 });
+  expect(other.all("offers").map((offer) => offer.resources?.cpuMillis)).toEqual([0]);
+});
+
+test("an offer that nobody uses yet gives way before any task", async () => {
+  const agent = await cluster.agent("a-1");
+  const idler = await cluster.framework("idler", { roles: ["ops"] });
+  await idler.offer();
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 70 })] });
+  await promise("web", 500, 256);
+  await cluster.advance(3_000);
+  expect((await web.offer()).resources).toMatchObject({ cpuMillis: 500 });
+  expect(killed(agent)).toEqual([]);
+});
+
+test("an agent that is away is told when it is back, and a new master knows what its tasks are", async () => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", () => ({ priority: 30, preemptionBudget: "b", preemptedMax: 3 }));
+  const reports = Array.from({ length: 8 }, (_, index) =>
+    agent.reportOf(agent.statusOf(`batch-${index}`, TaskState.TASK_RUNNING, 1)),
+  );
+  cluster = await cluster.failOver();
+  const again = await cluster.agent("a-1", {}, reports);
+  expect(await recordOf("batch-0")).toMatchObject({ priority: 30, preemptionBudget: "b", preemptedMax: 3 });
+  await promise("web", 2_000, 1_024);
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 70 })] });
+  await cluster.advance(3_000);
+  const [victim] = killed(again) as [string];
+  await again.drop();
+  const back = await cluster.agent("a-1", {}, reports);
+  expect(back.all("kills")).toMatchObject([{ taskId: victim, reason: StatusReason.REASON_PREEMPTED }]);
+});
+
+test.each([
+  ["a priority of 0", { priority: 0 }, "priority"],
+  ["a priority of 101", { priority: 101 }, "priority"],
+  ["a name of a budget beyond all bounds", { preemptionBudget: "x".repeat(300) }, "preemption_budget"],
+  ["a budget beyond all bounds", { preemptedMax: 4_000_000_000 }, "preempted_max"],
+] as const)("a task with %s is refused by name, and its neighbour starts", async (_, more, field) => {
+  const agent = await cluster.agent("a-1");
+  const framework = await cluster.framework("wrong");
+  await framework.accept([await framework.offer()], [aGroup([aTask("bad", more)]), aGroup([aTask("good")])]);
+  expect(framework.updatesOf("bad")).toMatchObject([
+    { state: TaskState.TASK_ERROR, message: expect.stringContaining(field) },
+  ]);
+  expect(agent.launchOf("good")).toBeDefined();
+});
+
+test("a demand with a priority of 101 is refused, naming the field", async () => {
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 101 })] });
+  expect(web.all("refusals")).toMatchObject([
+    { call: "demand", refusal: { kind: "invalid", field: "demands[0].priority" } },
+  ]);
+});
