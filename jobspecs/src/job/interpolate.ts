@@ -10,14 +10,15 @@ export function interpolate(text: string, lookup: (reference: string) => string 
   if (from < 0) return text;
   const pieces: string[] = [];
   let done = 0;
+  let end = text.indexOf("}");
   for (; from >= 0; from = text.indexOf("${", from + 2)) {
     if (text[from - 1] === "$" && from > done) {
       pieces.push(text.slice(done, from - 1));
       done = from;
       continue;
     }
-    const end = text.indexOf("}", from);
-    if (end < 0) break;
+    if (end >= 0 && end < from) end = text.indexOf("}", from);
+    if (end < 0) continue;
     const inside = text.slice(from + 2, end).trim();
     const found = isReferenceText(inside) ? lookup(inside) : undefined;
     if (found === undefined) continue;
