@@ -192,6 +192,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     leader: spec.leader,
     shutdownDelayMs: spec.shutdownDelayMs,
     networkMode: spec.networkMode,
+    ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
     ...(spec.ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax: spec.ioMiBPerSecondMax }),
   };

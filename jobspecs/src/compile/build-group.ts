@@ -1,6 +1,7 @@
 import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.ts";
 import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildDependencies } from "./build-dependencies.ts";
+import { buildDisconnect } from "./build-disconnect.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
@@ -51,6 +52,7 @@ export function buildGroup(
     block?.error("max_run_duration", { code: "job/run-duration", summary: `a ${context.type} job runs without end` });
   }
   const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
+  const disconnect = block && buildDisconnect(block, context.type);
   const migrate = buildMigrate(context.job.first("migrate"), block?.first("migrate"), context.type);
   return {
     name,
@@ -64,6 +66,7 @@ export function buildGroup(
     ...(reschedule ? { reschedule } : {}),
     update: buildUpdate(context.job.first("update"), block?.first("update")),
     ...(migrate ? { migrate } : {}),
+    ...(disconnect ? { disconnect } : {}),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),
     meta,

@@ -240,7 +240,7 @@ test("any literal text comes through the language and interpolate unchanged", ()
       const args = command(compiled(aJob({ config: `args = [${quoted}]` })));
       expect(interpolate(args[0] ?? "", () => "changed")).toBe(literal);
     }),
-    { examples: [["${\nNOMAD_X}"]] },
+    { examples: [["${\nNOMAD_X}"], ["${${NOMAD_X"]] },
   );
 });
 
@@ -558,4 +558,32 @@ test("the network of a task's resources is taken as the group's, with a warning"
   expect(group?.network).toEqual({ mode: "host", ports: [{ label: "http", static: 8080 }] });
   expect(group?.tasks[0]?.services[0]?.portLabel).toBe("http");
   expect(errors(aJob({ task: resources, group: "network {}" }))[0]).toContain("error job/old-network");
+});
+
+test("what becomes of instances that are cut off is said in a block, or as older files say it, and survives the wire", () => {
+  const of = (group: string) => {
+    const job = compiled(aJob({ group }));
+    expect(decodeJob(canonicalJson(job)).groups[0]?.disconnect).toEqual(job.groups[0]?.disconnect);
+    return job.groups[0]?.disconnect;
+  };
+  expect(of("")).toBeUndefined();
+  expect(of("disconnect {}")).toEqual({ replace: true, reconcile: "best_score" });
+  expect(of('disconnect {\n lost_after = "2m"\n replace = false\n reconcile = "keep_original"\n }')).toEqual({
+    lostAfterMs: 120_000,
+    replace: false,
+    reconcile: "keep_original",
+  });
+  expect(of('max_client_disconnect = "1h"')).toEqual({
+    lostAfterMs: 3_600_000,
+    replace: true,
+    reconcile: "best_score",
+  });
+  expect(of('stop_after_client_disconnect = "1m"\n prevent_reschedule_on_lost = true')).toEqual({
+    stopOnClientAfterMs: 60_000,
+    replace: false,
+    reconcile: "best_score",
+  });
+  const both = 'disconnect {\n lost_after = "1m"\n stop_on_client_after = "1m"\n }';
+  expect(errors(aJob({ group: both }))[0]).toContain("error job/disconnect");
+  expect(errors(aJob({ group: 'max_client_disconnect = "1m"\n disconnect {}' }))[0]).toContain("error job/disconnect");
 });

@@ -2,6 +2,7 @@ import { readNetwork } from "./decode-network.ts";
 import { decodeConstraints, decodeMigrate, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
 import { decodeDependencies, jobsNeeded } from "./dependencies.ts";
+import { decodeDisconnect } from "./disconnects.ts";
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
@@ -140,6 +141,9 @@ const readGroup = typed((reader): TaskGroup => {
       ? { reschedule: decodeReschedule(reader.raw("reschedule"), reader.at("reschedule")) }
       : {}),
     update: decodeUpdate(reader.raw("update"), reader.at("update")),
+    ...(reader.has("disconnect")
+      ? { disconnect: decodeDisconnect(reader.raw("disconnect"), reader.at("disconnect")) }
+      : {}),
     ...(reader.has("migrate") ? { migrate: decodeMigrate(reader.raw("migrate"), reader.at("migrate")) } : {}),
     shutdownDelayMs: reader.duration("shutdownDelayMs"),
     ...(reader.has("runMsMax") ? { runMsMax: reader.duration("runMsMax") } : {}),

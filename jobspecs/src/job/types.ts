@@ -7,6 +7,7 @@
  */
 
 import type { Dependency } from "./dependencies.ts";
+import type { DisconnectStrategy } from "./disconnects.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 
 /** Version of the shape below; a decoder refuses others. */
@@ -65,6 +66,8 @@ export interface TaskGroup {
   readonly update: UpdateStrategy;
   /** How instances leave an agent that is drained; absent: as in an update. Only of type service. */
   readonly migrate?: MigrateStrategy;
+  /** Only of service and system jobs. Absent: Muster's rules. */
+  readonly disconnect?: DisconnectStrategy;
   /** Between leaving discovery and the kill signal. */
   readonly shutdownDelayMs: number;
   /** Batch jobs: what runs longer is ended, and has failed; absent: no limit. */

@@ -1,9 +1,9 @@
 import { dependsOnBlock } from "./dependencies.ts";
-import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
+import { disconnectBlock } from "./disconnect.ts";
+import { type BlockSchema, block, refusedBlock, warned, warnedBlock, works } from "./model.ts";
 import {
   cniParts,
   consulParts,
-  disconnectParts,
   ephemeralDiskParts,
   scalingParts,
   secretParts,
@@ -73,9 +73,9 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     env: works("string-map", "Environment of its tasks; their own win. Muster's own."),
     shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
     max_run_duration: works("duration", "A run of a batch job that takes longer is ended, and has failed.", { min: 1 }),
-    max_client_disconnect: warned("Old form of disconnect.", "unreachable agents follow Muster's rules"),
-    stop_after_client_disconnect: refused("Stop without a server.", later),
-    prevent_reschedule_on_lost: refused("No replacement when the agent is lost.", later),
+    max_client_disconnect: works("duration", "Old form of lost_after in disconnect.", { min: 0 }),
+    stop_after_client_disconnect: works("duration", "Old form of stop_on_client_after in disconnect.", { min: 0 }),
+    prevent_reschedule_on_lost: works("bool", "Old form of replace = false in disconnect."),
   },
   blocks: {
     task: taskBlock,
@@ -91,7 +91,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     migrate: migrateBlock,
     ephemeral_disk: warnedBlock("Disk shared by the tasks.", "disk is asked for by resources.disk", ephemeralDiskParts),
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it; count holds", scalingParts),
-    disconnect: refusedBlock("Behaviour when the agent is cut off.", later, disconnectParts),
+    disconnect: disconnectBlock,
     volume: refusedBlock("Host or CSI volume.", later, volumeParts),
     consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),

@@ -146,17 +146,6 @@ export const scalingParts: BlockParts = {
 /** `scaling "cpu" { }` of a task. */
 export const taskScalingParts: BlockParts = { ...scalingParts, labels: 1, repeats: true };
 
-export const disconnectParts: BlockParts = {
-  attributes: {
-    lost_after: works("duration", "Cut off this long: replaced.", { min: 0 }),
-    stop_on_client_after: works("duration", "Cut off this long: the agent stops it.", { min: 0 }),
-    replace: works("bool", "Another is started meanwhile; true."),
-    reconcile: works("string", "best_score (default), keep_original, keep_replacement or longest_running.", {
-      oneOf: ["best_score", "keep_original", "keep_replacement", "longest_running"],
-    }),
-  },
-};
-
 export const actionParts: BlockParts = {
   labels: 1,
   repeats: true,

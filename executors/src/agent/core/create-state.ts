@@ -28,6 +28,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     attached: new Map(),
     killsAhead: new Map(),
     registered: false,
+    awaySinceMs: undefined,
     refusing: "",
     epochSeen,
     probesUnderWay: { own: new Set(), helped: new Set() },

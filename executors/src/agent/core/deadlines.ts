@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { awayEndMs, endAway } from "./away.ts";
 import { measureDisks, nextDiskLookMs } from "./disk-watch.ts";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { executorDue, nextOfExecutor } from "./executor-end.ts";
@@ -35,6 +36,7 @@ export function wake(context: Context): void {
       }
       if (isRestartDue(task, now.monotonicMs)) spawn(context, task);
     }
+    if (state.awaySinceMs !== undefined) endAway(context, group);
     if (tombstoneEnd(group) !== undefined) tombstones++;
   }
   runDueChecks(context);
@@ -78,6 +80,7 @@ function nextOfTask(state: AgentState, task: Task, now: Now): number {
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
   if (task.executor) next = Math.min(next, nextOfExecutor(task));
+  next = Math.min(next, awayEndMs(state, task) ?? next);
   next = Math.min(next, forceAtMs(task) ?? next, signalAtMs(task) ?? next, restartAtMs(task) ?? next);
   if (task.phase !== "running") return next;
   for (const [index, { nextAtMs = next }] of task.checks.entries())

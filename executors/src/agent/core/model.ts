@@ -227,6 +227,8 @@ export interface AgentState {
   /** Kills of tasks that nobody launched yet, with the time at which they are forgotten (monotonic). */
   readonly killsAhead: Map<string, { readonly untilMs: number; readonly reason: StatusReason }>;
   registered: boolean;
+  /** Since when there is no session with a master, as `monotonicMs`. */
+  awaySinceMs: number | undefined;
   /** Why no launch is accepted; empty: launches are accepted. */
   refusing: "" | "disk" | "draining" | "stopping";
   epochSeen: number;

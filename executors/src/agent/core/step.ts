@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { left } from "./away.ts";
 import { wake } from "./deadlines.ts";
 import { disksMeasured } from "./disk-watch.ts";
 import type { AgentEffect, AgentInput } from "./effects.ts";
@@ -30,6 +31,7 @@ export function step(state: AgentState, input: AgentInput, now: Now): readonly A
 function apply(context: Context, input: AgentInput): void {
   switch (input.type) {
     case "recovered":
+      if (!context.state.registered) left(context);
       recover(context, input.groups);
       return;
     case "launch":
@@ -130,6 +132,7 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "disconnected":
       context.state.registered = false;
+      left(context);
       return;
     case "drain":
       context.state.refusing ||= "draining";
@@ -177,6 +180,7 @@ function notDurable(context: Context, { purpose, failure }: Extract<AgentInput, 
 /** A new session begins with everything that waits. */
 function registered(context: Context): void {
   context.state.registered = true;
+  context.state.awaySinceMs = undefined;
   for (const task of context.state.tasks.values()) {
     const head = task.queue[0];
     if (!head) continue;

@@ -119,10 +119,12 @@ function endpoints(
 }
 
 function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[], index: number): TaskSpec {
+  const awayMs = group.disconnect?.stopOnClientAfterMs;
   return {
     ...taskDescription(job, group, task, index),
     healthChecks: checks,
     runTimeMsMax: 0,
+    ...(awayMs === undefined ? {} : { stopAfterAwayMs: awayMs }),
     ...taskLife(taskLifeOf(job.type, group, task)),
   };
 }

@@ -2,6 +2,7 @@ import type { ClusterAgent } from "@muster/framework-sdk";
 import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
 import { startsAfter } from "./dependencies.ts";
 import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
+import { keptOf, replacedAtMs } from "./disconnects.ts";
 import { hasOthers, leavesInMs } from "./leaving.ts";
 import {
   type Instance,
@@ -18,8 +19,6 @@ import { remainingDelayMs } from "./restarts.ts";
 import type { JobPlan } from "./rollout.ts";
 import { slotsOf } from "./slots.ts";
 
-/** An instance whose agent has not answered for so long is replaced. */
-export const unreachableMsMax = 60_000;
 /** A surplus instance that finds no room for so long lets its predecessor go first. */
 export const surgeStuckMs = 5_000;
 
@@ -167,19 +166,22 @@ export class GroupPlanner {
       if (!isCurrent(this.#entry, instance) || this.#isLeaving(instance)) view.old.push(instance);
       else if (view.current === undefined) view.current = instance;
       else {
-        const [better, worse] =
-          this.#rank(instance) > this.#rank(view.current) ? [instance, view.current] : [view.current, instance];
-        view.current = better;
-        this.#plan.kills.push(worse);
+        const other = view.current;
+        const kept = keptOf(this.#group, instance, other);
+        const isBetter =
+          kept === undefined || kept === "both" ? this.#rank(instance) > this.#rank(other) : kept === instance;
+        view.current = isBetter ? instance : other;
+        if (kept !== "both") this.#plan.kills.push(isBetter ? other : instance);
       }
     }
     return [...views.values()];
   }
 
-  /** Out of reach for so long that its place is given away. Should it come back, the better of two stays. */
+  /** Out of reach for so long that its place is given away. Should it come back, one of two stays. */
   #isLost(instance: Instance): boolean {
     if (instance.unreachableSinceMs === undefined) return false;
-    const endsAtMs = instance.unreachableSinceMs + unreachableMsMax;
+    const endsAtMs = replacedAtMs(this.#group, instance.unreachableSinceMs);
+    if (endsAtMs === undefined) return false;
     if (this.#now.monotonicMs >= endsAtMs) return true;
     this.#wakeAt(endsAtMs);
     return false;

@@ -115,6 +115,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   const { rejections, waitCount } = explainWaiting(entry, around);
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
+  lines.push(...awayMessages(entry));
   lines.push(...orderMessages(state, entry, around));
   if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
@@ -131,6 +132,19 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     source: entry.current.record.source,
     deployment: describeDeployment(entry, entry.current),
   };
+}
+
+/** Who is out of reach and not replaced, since the job says so. */
+function awayMessages({ current, instances }: JobEntry): string[] {
+  return current.job.groups.flatMap(({ name, disconnect }) => {
+    if (disconnect?.replace !== false) return [];
+    let count = 0;
+    for (const { group, isKilling, unreachableSinceMs } of instances.values())
+      if (group === name && !isKilling && unreachableSinceMs !== undefined) count++;
+    if (count === 0) return [];
+    const who = count === 1 ? "1 instance" : `${count} instances`;
+    return [`${who} of group ${name} ${count === 1 ? "is" : "are"} out of reach and not replaced: replace = false`];
+  });
 }
 
 /** What comes before the start or after the end of others. */

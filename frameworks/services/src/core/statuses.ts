@@ -1,6 +1,7 @@
 import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@muster/framework-sdk";
 import { isPassing, restartOf, restartsInPlace } from "@muster/jobspecs";
 import { versionServing } from "./deployments.ts";
+import { givenUpAfterMs } from "./disconnects.ts";
 import { readTaskId, versionOfLaunch } from "./ids.ts";
 import {
   groupOf,
@@ -17,8 +18,6 @@ import { freshRestarts, recordDrop, recordFailure } from "./restarts.ts";
 
 /** Tasks of unknown jobs that are remembered to be ended. Beyond, they are found again by the next reconciliation. */
 const orphansMax = 10_000;
-/** An instance whose agent comes back after so long gives way to the one that took its place. */
-export const expungeMs = 15 * 60_000;
 
 /** Takes in what became of a task. Tasks of earlier sessions are adopted by what their ids say. O(tasks of a group). */
 export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): void {
@@ -40,7 +39,7 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   if (view === undefined || entry === undefined) return;
   updateView(view, status);
   if (status.agentId !== "") instance.agentId = status.agentId;
-  settleTimes(instance, now);
+  settleTimes(entry, instance, now);
   const serving = instance.runningSinceMs === undefined ? undefined : versionServing(entry, instance);
   const restarts = serving && entry.restarts.get(slotKeyOf(entry, serving, instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;
@@ -67,7 +66,7 @@ function updateView(view: TaskView, status: TaskStatus): void {
 }
 
 /** Since when an instance runs, is healthy, or is out of reach. */
-function settleTimes(instance: Instance, now: Now): void {
+function settleTimes(entry: JobEntry, instance: Instance, now: Now): void {
   let isRunning = !lacksTask(instance);
   let isHealthy = isRunning;
   let isUnreachable = false;
@@ -81,7 +80,8 @@ function settleTimes(instance: Instance, now: Now): void {
   instance.ranSinceMs ??= instance.runningSinceMs;
   instance.healthySinceMs = isHealthy ? (instance.healthySinceMs ?? now.monotonicMs) : undefined;
   const awayMs = now.monotonicMs - (instance.unreachableSinceMs ?? now.monotonicMs);
-  if (!isUnreachable && awayMs >= expungeMs) instance.cameBackLate = true;
+  const group = awayMs > 0 && !isUnreachable ? groupOf(entry.current, instance.group) : undefined;
+  if (group && awayMs >= givenUpAfterMs(group)) instance.cameBackLate = true;
   instance.unreachableSinceMs = isUnreachable ? (instance.unreachableSinceMs ?? now.monotonicMs) : undefined;
   if (isRunning && instance.startedAt === 0) instance.startedAt = now.epochMs;
 }

@@ -96,6 +96,7 @@ function templateOf(job: Job, group: TaskGroup): string {
     role: job.role,
     network,
     services,
+    stopOnClientAfterMs: group.disconnect?.stopOnClientAfterMs,
     tasks: tasks.map(
       ({ meta: _meta, restart: _restart, shutdownDelayMs: _delay, affinities: _likes, ...rest }) => rest,
     ),
