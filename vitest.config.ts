@@ -21,6 +21,8 @@ export default defineConfig({
             "test/{repository,corpora}/**/*.test.ts",
           ],
           pool: "threads",
+          // They share no state but what they make: loading every module anew for each file took a third of the time.
+          isolate: false,
           testTimeout: 20_000,
         },
       },
