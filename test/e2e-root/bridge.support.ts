@@ -30,7 +30,10 @@ export const tableOf = (dataFolder: string): string => `muster_${ownerOf(dataFol
 export function machineState(dataFolder: string) {
   const owner = ownerOf(dataFolder);
   const bridge = bridgeOf(dataFolder);
-  const table = nft("list", "tables").includes(`inet ${tableOf(dataFolder)}`);
+  // Overlay networks have tables of their own, whose names begin with the bridge's.
+  const table = nft("list", "tables")
+    .split("\n")
+    .includes(`table inet ${tableOf(dataFolder)}`);
   return {
     pins: pinsOf(dataFolder),
     links: namesIn("/sys/class/net").filter((name) => name === bridge || hangsOn(name, bridge)),
