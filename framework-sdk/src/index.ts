@@ -128,6 +128,7 @@ export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placeme
 export { isLeavingOffer, maintenanceAheadMs } from "./placement/maintenance.ts";
 export { Matcher, type Placement, type Rejection } from "./placement/matcher.ts";
 export type { Occupant, Occupants } from "./placement/occupancy.ts";
+export type { PortsInPart, StaticPort } from "./placement/ports.ts";
 export type { Affinity, Spread } from "./placement/preferences.ts";
 export { type AgentTraits, resolveText, traitOf } from "./placement/references.ts";
 export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";

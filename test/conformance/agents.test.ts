@@ -46,6 +46,61 @@ test("case 53: without trouble the bound is 75 s to the second", async () => {
   expect(framework.updatesOf("t-1").at(-1)?.state).toBe(TASK_UNREACHABLE);
 });
 
+test("one fixed port has a holder for each address of the host and each protocol, also after a fail-over", async () => {
+  const attributes = [
+    { name: "host_network.private", value: "10.9.0.1" },
+    { name: "host_network.public", value: "192.0.2.7" },
+    { name: "host_network.same", value: "192.0.2.7" },
+  ];
+  const agent = await cluster.agent("a-1", { attributes });
+  const framework = await cluster.framework("services");
+  const group = (taskId: string, hostNetwork: string, protocol = "", number = 8_080) =>
+    aGroup([aTask(taskId)], { ports: [{ label: "http", number, to: 0, protocol, hostNetwork }] });
+  const wishes = [
+    group("private", "private"),
+    group("public", "public"),
+    group("twice", "same"),
+    group("every", ""),
+    group("tcp", "", "tcp", 53),
+    group("udp", "default", "udp", 53),
+    group("both", "", "", 53),
+  ];
+  await framework.accept([await framework.offer()], wishes, 0);
+  for (const taskId of ["twice", "every", "both"])
+    expect(framework.updatesOf(taskId)).toMatchObject([
+      { state: TASK_DROPPED, reason: StatusReason.REASON_PORT_IN_USE },
+    ]);
+  expect(agent.all("launches").map(({ group: sent }) => sent?.launchId)).toEqual(
+    ["private", "public", "tcp", "udp"].map((taskId) => `launch-${taskId}`),
+  );
+  await cluster.advance(100);
+  const parts = [
+    { number: 8_080, protocol: "", ip: "10.9.0.1" },
+    { number: 8_080, protocol: "", ip: "192.0.2.7" },
+    { number: 53, protocol: "tcp", ip: "" },
+    { number: 53, protocol: "udp", ip: "" },
+  ];
+  const held = await framework.offer();
+  expect(held.portsTaken).toEqual([53, 8_080]);
+  expect(held.portsInPart).toEqual(parts);
+  const statuses = await Promise.all(
+    ["private", "public", "tcp", "udp"].map((taskId) => agent.report(taskId, TASK_RUNNING, 1)),
+  );
+  cluster = await cluster.failOver();
+  const back = await cluster.agent(
+    "a-1",
+    { attributes },
+    statuses.map((status) => agent.reportOf(status)),
+  );
+  const again = await cluster.framework("services", { frameworkId: framework.id });
+  expect((await again.offer()).portsInPart).toEqual(parts);
+  await back.say({
+    statuses: ["public", "tcp"].map((taskId) => agent.statusOf(taskId, TaskState.TASK_FINISHED, 2)),
+  });
+  const { agents } = await cluster.call("Operator.ListAgents", {});
+  expect(agents[0]?.portsInPart).toEqual([parts[0], parts[3]]);
+});
+
 test("case 55: of ten silent agents at most one a minute becomes unreachable; a pong cancels the turn of another", async () => {
   await cluster.close();
   cluster = await Cluster.start({ offerTimeoutMs: 1e14, unreachableIntervalMs: 60_000 });

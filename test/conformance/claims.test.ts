@@ -54,6 +54,26 @@ test("a claim of what nobody holds is launched at once, without an offer", async
   expect((await recordOf("a-1"))?.allocated).toMatchObject({ cpuMillis: 1_000, memoryMiB: 1_000 });
 });
 
+test("two groups of one claim may have one fixed port on two addresses of a host, and not on one", async () => {
+  const names = ["private", "public"];
+  const attributes = names.map((name, index) => ({ name: `host_network.${name}`, value: `10.9.0.${index}` }));
+  await cluster.agent("a-1", { attributes });
+  const framework = await aClaimant();
+  const claim = (claimId: string, ...networks: string[]): Claim => {
+    const port = { label: "http", number: 8_080, to: 0, protocol: "" };
+    const groups = networks.map((hostNetwork) =>
+      aGroup([aTask(`${claimId}-${hostNetwork}`)], { ports: [{ ...port, hostNetwork }] }),
+    );
+    return aClaim("", "a-1", 0, { claimId, operations: [{ operationId: "", launch: { groups } }] });
+  };
+  await framework.say({ claims: [claim("clash", "private", "")] });
+  await framework.say({ claims: [claim("apart", "private", "public")] });
+  expect(resultsOf(framework)).toEqual([
+    ["clash", "stale"],
+    ["apart", true],
+  ]);
+});
+
 test("nothing can be claimed of an agent that an operator has deactivated or drains", async () => {
   await cluster.agent("a-1");
   const framework = await aClaimant();

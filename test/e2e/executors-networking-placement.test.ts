@@ -72,3 +72,41 @@ test("a port of a named network of the host goes where the host has one, also wh
   lab.until(() => (lab?.alive().length ?? 0) === 6, 60_000);
   expect(lab.alive().filter(({ agent }) => agent === other?.name)).toHaveLength(2);
 });
+
+test("one fixed port is had once on each network of a host, and on every address only where nobody has it", () => {
+  lab = new Lab({ agents: 1, frameworks: ["services"] }).start();
+  const [host] = lab.cluster.agents;
+  if (host)
+    host.processes.networks = [
+      { name: "private", ip: "10.9.9.9" },
+      { name: "public", ip: "192.0.2.7" },
+    ];
+  lab.run(40_000);
+  const job = (name: string, network: string) =>
+    service(name, {
+      group: `network {
+      port "http" {
+        static = 8080
+        ${network === "" ? "" : `host_network = "${network}"`}
+      }
+    }`,
+    });
+  const running = () => (lab?.alive() ?? []).map(({ taskId }) => taskId.split(".")[0]).sort();
+  lab.submit(job("inside", "private"));
+  lab.submit(job("outside", "public"));
+  lab.until(() => running().length === 2);
+  expect(
+    lab
+      .alive()
+      .map(({ spec }) => spec.environment["MUSTER_ADDR_http"])
+      .sort(),
+  ).toEqual(["10.9.9.9:8080", "192.0.2.7:8080"]);
+  lab.submit(job("again", "public"));
+  lab.submit(job("everywhere", ""));
+  lab.run(60_000);
+  expect(running()).toEqual(["inside", "outside"]);
+  lab.call("Jobs.Stop", { name: "everywhere" });
+  lab.call("Jobs.Stop", { name: "outside" });
+  lab.until(() => running().includes("again"));
+  expect(running()).toEqual(["again", "inside"]);
+});

@@ -2,6 +2,7 @@ import { type Cancel, MusterError, type Resources, resources, subtractResources 
 import { type AgentRecord, AgentStanding, AgentState, type EventsResponse, WatchKind } from "@muster/proto";
 import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
+import { type PortsInPart, portsInPart } from "../placement/ports.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** An agent as the master sees it. */
@@ -18,6 +19,8 @@ export interface ClusterAgent {
   readonly attributes: ReadonlyMap<string, string>;
   /** Fixed ports in use. */
   readonly portsTaken: ReadonlySet<number>;
+  /** Of ports that are taken for one protocol or on one address alone: what is taken. */
+  readonly portsInPart: PortsInPart;
   readonly drivers: readonly string[];
   readonly networkModes: readonly string[];
   /** What operators have decided about it: unless it is active, nothing of it is offered. */
@@ -172,6 +175,7 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
     free: subtractResources(subtractResources(total, allocated), offered),
     attributes: new Map(record.attributes.map(({ name, value }) => [name, value])),
     portsTaken: new Set(record.portsTaken),
+    portsInPart: portsInPart(record.portsInPart),
     drivers: [...record.drivers],
     networkModes: [...record.networkModes],
     standing: record.standing,

@@ -2,6 +2,7 @@ import { isEmptyResources, type Random, subtractResources } from "@muster/founda
 import { type ClusterAgent, type ClusterView, isUsable } from "../cluster/cluster-view.ts";
 import { demandOn, type Need, type Room } from "../placement/fit.ts";
 import { Matcher } from "../placement/matcher.ts";
+import { withPorts } from "../placement/ports.ts";
 import type { ClaimAnswer } from "../scheduler/claims.ts";
 
 /** An agent on which others are before the framework is left alone for so long at most. */
@@ -46,7 +47,7 @@ export class ClaimableRooms {
     const room = this.#rooms.get(agentId);
     if (room === undefined) return;
     const available = subtractResources(room.available, demandOn(need, room));
-    this.#rooms.set(agentId, { ...room, available, portsTaken: new Set([...room.portsTaken, ...need.staticPorts]) });
+    this.#rooms.set(agentId, { ...room, available, ...withPorts(need.staticPorts, room) });
   }
 }
 
@@ -59,6 +60,7 @@ function claimableRoom(agent: ClusterAgent): Room {
     available: subtractResources(agent.total, agent.allocated),
     total: agent.total,
     portsTaken: agent.portsTaken,
+    portsInPart: agent.portsInPart,
     dynamicPortFirst: 0,
     dynamicPortLast: 0,
     drivers: agent.drivers,

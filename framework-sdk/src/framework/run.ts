@@ -350,7 +350,7 @@ function* flatten(actions: Actions): Generator<Action> {
 
 function needOf(template: TaskTemplate): Need {
   const ports = templatePorts(template);
-  const staticPorts = ports.map(({ number }) => number).filter((number) => number > 0);
+  const staticPorts = ports.filter(({ number }) => number > 0);
   const pins = template.agentId === undefined ? [] : [attr("node.unique.id").is(template.agentId)];
   return {
     resources: templateResources(template),

@@ -1,6 +1,7 @@
 import { addResources, describeShortage, missingResource, type Resources, resources } from "@muster/foundation";
 import type { Offer } from "@muster/proto";
 import { constraintFault, type Neighbours, noNeighbours, type PlacementConstraint } from "./constraints.ts";
+import { isPortTaken, numberOf, type PortsInPart, portsInPart, type StaticPort } from "./ports.ts";
 import type { Affinity, Spread } from "./preferences.ts";
 import type { AgentTraits } from "./references.ts";
 
@@ -10,6 +11,8 @@ export interface Room extends AgentTraits {
   /** All that the agent has, if that is known: how full it gets is measured by it. */
   readonly total?: Resources;
   readonly portsTaken: ReadonlySet<number>;
+  /** Of ports that are taken for one protocol or on one address alone: what is taken. Default: all are taken whole. */
+  readonly portsInPart?: PortsInPart;
   /** The agent's dynamic range; 0 and 0 if that is not known. */
   readonly dynamicPortFirst: number;
   readonly dynamicPortLast: number;
@@ -24,8 +27,8 @@ export interface Need {
   readonly resources: Resources;
   /** How many ports of the agent's dynamic range. */
   readonly dynamicPortCount: number;
-  /** Host ports by number. */
-  readonly staticPorts: readonly number[];
+  /** Host ports by number, whole or in part. */
+  readonly staticPorts: readonly StaticPort[];
   readonly constraints: readonly PlacementConstraint[];
   /** Drivers of its tasks; of several in one place the agent needs one. Default: any agent will do. */
   readonly drivers?: readonly (string | readonly string[])[];
@@ -53,7 +56,7 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
   const shortage = missingResource(wanted, room.available);
   if (shortage) return { fits: false, reason: describeShortage(shortage) };
   for (const port of need.staticPorts)
-    if (room.portsTaken.has(port)) return { fits: false, reason: `port ${port} is taken` };
+    if (isPortTaken(port, room)) return { fits: false, reason: `port ${numberOf(port)} is taken` };
   const driver = missingDriver(need, room);
   if (driver !== undefined) return { fits: false, reason: `driver ${driver} does not work there` };
   const mode = need.networkModes?.find((name) => room.networkModes !== undefined && !room.networkModes.includes(name));
@@ -78,7 +81,8 @@ function missingDriver({ drivers = [] }: Need, room: Room): string | undefined {
 /** The need with its ports as amounts: fixed ones count if they lie in the agent's dynamic range. */
 export function demandOn(need: Need, room: Pick<Room, "dynamicPortFirst" | "dynamicPortLast">): Resources {
   let portCount = need.dynamicPortCount;
-  for (const port of need.staticPorts) if (port >= room.dynamicPortFirst && port <= room.dynamicPortLast) portCount++;
+  for (const number of new Set(need.staticPorts.map(numberOf)))
+    if (number >= room.dynamicPortFirst && number <= room.dynamicPortLast) portCount++;
   if (portCount === 0) return need.resources;
   return addResources(need.resources, resources({ portCount }));
 }
@@ -102,6 +106,7 @@ export function roomOf(offer: Offer): Room {
     attributes: new Map(offer.attributes.map(({ name, value }) => [name, value])),
     available: resources(offer.resources),
     portsTaken: new Set(offer.portsTaken),
+    portsInPart: portsInPart(offer.portsInPart),
     dynamicPortFirst: offer.dynamicPortFirst,
     dynamicPortLast: offer.dynamicPortLast,
   };

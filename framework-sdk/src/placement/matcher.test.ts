@@ -24,6 +24,39 @@ const need = (cpuMillis: number, memoryMiB: number, more: Partial<Need> = {}): N
   ...more,
 });
 
+test("a fixed port that is taken on one address of a host, or for one protocol, is free elsewhere", () => {
+  const attributes = new Map([
+    ["host_network.private", "10.9.0.1"],
+    ["host_network.public", "192.0.2.7"],
+  ]);
+  const inPart = { number: 80, protocol: "tcp", ip: "10.9.0.1" };
+  const there = room("a", 10, 10, {
+    attributes,
+    portsTaken: new Set([80, 90]),
+    portsInPart: new Map([[80, [inPart]]]),
+  });
+  const fits = (...staticPorts: Need["staticPorts"]) => fit(need(1, 1, { staticPorts }), there).fits;
+  expect(fits({ number: 80, hostNetwork: "public" })).toBe(true);
+  expect(fits({ number: 80, hostNetwork: "private", protocol: "udp" })).toBe(true);
+  for (const port of [
+    80,
+    { number: 80 },
+    { number: 80, hostNetwork: "private" },
+    { number: 90, hostNetwork: "public" },
+  ])
+    expect(fits(port)).toBe(false);
+});
+
+test("of instances with one fixed port, each network of a host has room for one", () => {
+  const attributes = new Map(["private", "public"].map((name, index) => [`host_network.${name}`, `10.9.0.${index}`]));
+  const matcher = new Matcher([room("a", 10, 10, { attributes })], seededRandom(1));
+  const placed = ["private", "public", "public", ""].map((hostNetwork) => {
+    const wanted = need(1, 1, { staticPorts: [{ number: 80, hostNetwork }] });
+    return "placed" in matcher.place(wanted, matcher.occupants([]));
+  });
+  expect(placed).toEqual([true, true, false, false]);
+});
+
 test("a no has its first reason with numbers", () => {
   const reason = (wanted: Need, there = room("a", 1_000, 256)) => {
     const answer = fit(wanted, there);

@@ -1,5 +1,6 @@
 import { type Resources, subtractResources } from "@muster/foundation";
 import { demandOn, type Need, type Room } from "./fit.ts";
+import { type PortsInPart, withPorts } from "./ports.ts";
 
 /** A room that instances are placed in. */
 export class OpenRoom implements Room {
@@ -10,7 +11,8 @@ export class OpenRoom implements Room {
   readonly order: number;
   available: Resources;
   readonly total: Resources;
-  readonly portsTaken: Set<number>;
+  portsTaken: ReadonlySet<number>;
+  portsInPart: PortsInPart;
   readonly dynamicPortFirst: number;
   readonly dynamicPortLast: number;
   readonly drivers?: readonly string[];
@@ -23,7 +25,8 @@ export class OpenRoom implements Room {
     this.attributes = room.attributes;
     this.available = room.available;
     this.total = room.total ?? room.available;
-    this.portsTaken = new Set(room.portsTaken);
+    this.portsTaken = room.portsTaken;
+    this.portsInPart = room.portsInPart ?? new Map();
     this.dynamicPortFirst = room.dynamicPortFirst;
     this.dynamicPortLast = room.dynamicPortLast;
     if (room.drivers) this.drivers = room.drivers;
@@ -32,6 +35,6 @@ export class OpenRoom implements Room {
 
   take(need: Need): void {
     this.available = subtractResources(this.available, demandOn(need, this));
-    for (const port of need.staticPorts) this.portsTaken.add(port);
+    if (need.staticPorts.length > 0) Object.assign(this, withPorts(need.staticPorts, this));
   }
 }

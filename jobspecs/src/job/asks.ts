@@ -9,8 +9,8 @@ export interface GroupNeed {
   readonly resources: Resources;
   /** How many ports of the agent's dynamic range. */
   readonly dynamicPortCount: number;
-  /** Host ports by number. */
-  readonly staticPorts: readonly number[];
+  /** Host ports by number: on every address, or on that of one network of the host. */
+  readonly staticPorts: readonly (number | { readonly number: number; readonly hostNetwork: string })[];
   readonly constraints: readonly Constraint[];
   /** Each by name, or several of which one will do. */
   readonly drivers: readonly (string | readonly string[])[];
@@ -33,7 +33,10 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
   // Ports on an address of the group's own take none of the agent's.
   const { network } = group;
   const ports = network.ports.filter((port) => !hasOwnPorts(modeOfPort(network, port)));
-  const staticPorts = ports.flatMap((port) => (port.static === undefined ? [] : [port.static]));
+  const staticPorts = ports.flatMap(({ static: number, hostNetwork }) => {
+    if (number === undefined) return [];
+    return [hostNetwork === undefined ? number : { number, hostNetwork }];
+  });
   const constraints = [
     ...poolConstraints(job),
     ...job.constraints,

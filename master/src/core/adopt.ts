@@ -1,13 +1,14 @@
 import { invalid, isTerminal, type MusterError, resources } from "@muster/foundation";
-import { StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
+import { type PortPart, StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import type { Core } from "./core.ts";
 import { noteExecutor } from "./executors.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { failoverTimeoutMsDefault } from "./limits.ts";
 import { type Agent, Framework, Group, Task } from "./model.ts";
+import { isWhole, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
-import { addTask, book, changeStatus, groupPorts, learnPorts, retire, takePorts } from "./tasks.ts";
+import { addTask, book, changeStatus, groupPorts, learnPorts, retire } from "./tasks.ts";
 import { idFault } from "./validate.ts";
 
 /**
@@ -120,19 +121,23 @@ function forgetGroup(group: Group): void {
 function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskReport): Group {
   let portCount = 0;
   const numbers: number[] = [];
+  const parts: PortPart[] = [];
   let known = true;
-  for (const { number } of report.ports) {
+  for (const port of report.ports) {
+    const { number } = port;
     if (number === 0) {
       portCount++;
       known = false;
       continue;
     }
+    const part = partAsked(agent, port);
+    if (!isWhole(part)) parts.push(part);
     if (numbers.includes(number)) continue;
     numbers.push(number);
     if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) portCount++;
   }
   const member = memberOf(core, framework, report.role);
-  const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, known });
+  const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, parts, known });
   agent.adopting.set(`${framework.id} ${report.launchId}`, group);
   return group;
 }

@@ -8,7 +8,7 @@ import {
   type Resources,
   subtractResources,
 } from "@muster/foundation";
-import type { Claim, Refusal, TaskGroup } from "@muster/proto";
+import type { Claim, PortPart, Refusal, TaskGroup } from "@muster/proto";
 import { staysBehind } from "../allocator/precedence.ts";
 import type { Member } from "../allocator/role.ts";
 import { kindOf, operationsFault } from "./accept.ts";
@@ -19,6 +19,7 @@ import { limits } from "./limits.ts";
 import type { Agent, Framework, Offer } from "./model.ts";
 import { freeResources } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
+import { partsOverlap } from "./ports.ts";
 import type { Hold } from "./preemption/model.ts";
 import { quotaFaultOf } from "./quota-claims.ts";
 import { idFault } from "./validate.ts";
@@ -49,7 +50,7 @@ export class ClaimDraft {
   readonly #needs = new Map<Agent, Resources>();
   readonly #roleNeeds = new Map<Member, Resources>();
   readonly #taskIds = new Set<string>();
-  readonly #ports = new Set<string>();
+  readonly #ports = new Map<Agent, PortPart[]>();
   readonly #executors = new Set<string>();
 
   constructor(core: Core, framework: Framework) {
@@ -120,12 +121,18 @@ export class ClaimDraft {
         return { why: "duplicate", message: `${taskId} is named twice`, field: `${path}.tasks[${index}].task_id` };
       this.#taskIds.add(taskId);
     }
+    const asked = this.#ports.get(agent) ?? [];
+    const before = asked.length;
     for (const number of ports.numbers) {
-      const port = `${agent.id} ${number}`;
-      if (this.#ports.has(port))
-        return { why: "port", message: `port ${number} of ${agent.name} is asked for twice`, field: `${path}.ports` };
-      this.#ports.add(port);
+      const parts = ports.parts.filter((part) => part.number === number);
+      for (const part of parts.length === 0 ? [{ number, protocol: "", ip: "" }] : parts) {
+        const clash = asked.slice(0, before).some((other) => other.number === number && partsOverlap(other, part));
+        if (clash)
+          return { why: "port", message: `port ${number} of ${agent.name} is asked for twice`, field: `${path}.ports` };
+        asked.push(part);
+      }
     }
+    this.#ports.set(agent, asked);
     return undefined;
   }
 

@@ -10,15 +10,23 @@ import {
   resources,
   subtractResources,
 } from "@muster/foundation";
-import { type PortRequest, StatusReason, type TaskGroup, TaskState, type TaskStatus } from "@muster/proto";
+import {
+  type PortPart,
+  type PortRequest,
+  StatusReason,
+  type TaskGroup,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
 import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import { type Agent, type Framework, Group, Task } from "./model.ts";
+import { holderOf, isWhole, noParts, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
 import { presentStatus } from "./reconcile.ts";
-import { addTask, book, takePorts } from "./tasks.ts";
+import { addTask, book } from "./tasks.ts";
 import { groupFault, taskFault } from "./validate.ts";
 
 /** Where a launch happens: one framework, one role, one agent, and what is left of the offers. */
@@ -117,6 +125,8 @@ interface GroupPorts {
   /** Ports of the dynamic range, static ones within it included. */
   portCount: number;
   numbers: readonly number[];
+  /** What is asked for of those that are not to be had whole. */
+  parts: readonly PortPart[];
   known: boolean;
   /** Why a static port can't be had. */
   holder: string | undefined;
@@ -125,6 +135,7 @@ interface GroupPorts {
 const noPorts: GroupPorts = Object.freeze({
   portCount: 0,
   numbers: Object.freeze([]),
+  parts: noParts,
   known: true,
   holder: undefined,
 });
@@ -132,7 +143,8 @@ const noPorts: GroupPorts = Object.freeze({
 function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
   if (group.ports.length === 0) return noPorts;
   const numbers: number[] = [];
-  const ports: GroupPorts = { portCount: 0, numbers, known: true, holder: undefined };
+  const parts: PortPart[] = [];
+  const ports: GroupPorts = { portCount: 0, numbers, parts, known: true, holder: undefined };
   for (const port of group.ports) {
     const { number } = port;
     // In an overlay network ports are the task's own: the host's stay free.
@@ -142,10 +154,13 @@ function readPorts(agent: Agent, group: TaskGroup): GroupPorts {
       ports.known = false;
       continue;
     }
-    if (numbers.includes(number)) continue;
-    numbers.push(number);
-    if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) ports.portCount++;
-    const holder = agent.ports.get(number);
+    const part = partAsked(agent, port);
+    if (!isWhole(part)) parts.push(part);
+    const holder = holderOf(agent, part);
+    if (!numbers.includes(number)) {
+      numbers.push(number);
+      if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) ports.portCount++;
+    }
     if (holder !== undefined) ports.holder = `port ${number} of ${agent.name} is held by launch ${holder.launchId}`;
     else if (agent.foreignPorts.has(number)) ports.holder = `port ${number} of ${agent.name} is in use`;
   }

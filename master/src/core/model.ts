@@ -4,6 +4,7 @@ import {
   type Discovery,
   type FrameworkInfo,
   type MaintenanceWindow,
+  type PortPart,
   type StatusReason,
   StatusSource,
   type SubscribeRequest,
@@ -19,6 +20,7 @@ import type { GoneAgent, Standing } from "./operator/standing.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
+import type { TakenPorts } from "./ports.ts";
 import type { Budget } from "./preemption/budgets.ts";
 import type { Hold, PreemptedFor, Preemption } from "./preemption/model.ts";
 import type { RoleCall } from "./role-changes.ts";
@@ -145,14 +147,14 @@ export class Agent {
   readonly attributeValues: Map<string, string> = new Map();
   dynamicPortFirst = 0;
   dynamicPortLast = 0;
-  /** Ports with a known number, with the group that holds them. */
-  readonly ports: Map<number, Group> = new Map();
+  /** Ports with a known number, with the groups that hold them; several hold parts of one. */
+  readonly ports: Map<number, readonly Group[]> = new Map();
   /** Tasks that are custom executors and have not ended, by framework and executor. */
   readonly executors: Map<string, Task> = new Map();
   /** Ports of the host that no task of ours holds. */
   foreignPorts: ReadonlySet<number> = new Set();
-  /** Sorted list of all ports taken, made when it is asked for. */
-  portsTaken: readonly number[] | undefined;
+  /** All ports taken, made when it is asked for. */
+  portsTaken: TakenPorts | undefined;
   /** Tasks that have not ended. */
   readonly tasks: Set<Task> = new Set();
   /** Tasks that have ended here and whose end is not acknowledged. */
@@ -289,6 +291,8 @@ export class Group {
   readonly portCount: number;
   /** Static numbers at first, dynamic ones as soon as they are known. */
   numbers: readonly number[];
+  /** What it holds of those of the numbers that it does not hold whole. */
+  portParts: readonly PortPart[];
   numbersKnown: boolean;
   liveCount = 0;
   /** The highest of its tasks; undefined: nobody has said. */
@@ -304,7 +308,7 @@ export class Group {
     agent: Agent,
     framework: Framework,
     member: Member,
-    ports: { portCount: number; numbers: readonly number[]; known: boolean },
+    ports: { portCount: number; numbers: readonly number[]; parts: readonly PortPart[]; known: boolean },
   ) {
     this.launchId = launchId;
     this.agent = agent;
@@ -312,6 +316,7 @@ export class Group {
     this.member = member;
     this.portCount = ports.portCount;
     this.numbers = ports.numbers;
+    this.portParts = ports.parts;
     this.numbersKnown = ports.known;
   }
 }

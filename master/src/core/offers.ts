@@ -6,7 +6,7 @@ import {
   resources,
   subtractResources,
 } from "@muster/foundation";
-import type { Filters } from "@muster/proto";
+import type { Filters, PortPart } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { backoffMs } from "./declines.ts";
 import { countOffered } from "./demand-counts.ts";
@@ -89,7 +89,7 @@ export function makeOffer(
   state.allocator.hold(member, amount, agent.counted);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
-  const portsTaken = takenPorts(agent);
+  const taken = takenPorts(agent);
   core.toFramework(
     framework,
     "offers",
@@ -101,12 +101,13 @@ export function makeOffer(
       role,
       resources: amount,
       attributes: agent.attributes as never,
-      portsTaken: portsTaken as number[],
+      portsTaken: taken.numbers as number[],
+      portsInPart: taken.parts as PortPart[],
       dynamicPortFirst: agent.dynamicPortFirst,
       dynamicPortLast: agent.dynamicPortLast,
       unavailability: agent.window ? { startAt: agent.window.startAt, durationMs: agent.window.durationMs } : null,
     },
-    200 + agent.attributes.length * 32 + portsTaken.length * 3,
+    200 + agent.attributes.length * 32 + taken.numbers.length * 3 + taken.parts.length * 24,
   );
   core.event({ offer: offerRecord(offer) });
   core.count("offers", "made");

@@ -11,7 +11,8 @@ import { type TaskInfo, TaskState, type TaskStatus } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { forgetExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
-import type { Agent, Framework, Group, Task } from "./model.ts";
+import type { Framework, Group, Task } from "./model.ts";
+import { dropPorts, isWhole, partGiven, takePorts } from "./ports.ts";
 import { leaveBudget } from "./preemption/budgets.ts";
 
 /** The ports of the agent's dynamic range that a group takes, as resources. */
@@ -85,8 +86,7 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
 
 function freePorts(core: Core, group: Group): void {
   const { agent } = group;
-  for (const number of group.numbers) if (agent.ports.get(number) === group) agent.ports.delete(number);
-  if (group.numbers.length > 0) agent.portsTaken = undefined;
+  dropPorts(agent, group);
   if (group.portCount > 0) unbook(core, group, groupPorts(group));
 }
 
@@ -96,13 +96,15 @@ export function learnPorts(group: Group, status: TaskStatus): void {
   const ports = status.container?.ports;
   if (ports === undefined || ports.length === 0) return;
   group.numbersKnown = true;
-  for (const { number } of ports) {
-    // On an address of the group's own: none of the host's.
-    if (number === 0) continue;
-    if (!group.numbers.includes(number)) group.numbers = [...group.numbers, number];
-    group.agent.ports.set(number, group);
+  for (const port of ports) {
+    const { number } = port;
+    // On an address of the group's own: none of the host's. Of one that was asked for by number all is known.
+    if (number === 0 || group.numbers.includes(number)) continue;
+    group.numbers = [...group.numbers, number];
+    const part = partGiven(port);
+    if (!isWhole(part)) group.portParts = [...group.portParts, part];
   }
-  group.agent.portsTaken = undefined;
+  takePorts(group.agent, group);
 }
 
 /** The task is over and acknowledged: it goes into the bounded history of its framework. */
@@ -127,12 +129,6 @@ export function endByMaster(core: Core, task: Task, status: TaskStatus): void {
   core.toFramework(task.group.framework, "updates", status, 160 + status.message.length);
   core.count("statuses", "master");
   retire(core, task);
-}
-
-/** Notes that a port was asked for by number, or taken. */
-export function takePorts(agent: Agent, group: Group): void {
-  for (const number of group.numbers) agent.ports.set(number, group);
-  if (group.numbers.length > 0) agent.portsTaken = undefined;
 }
 
 export function findTask(framework: Framework, taskId: string): Task | undefined {

@@ -8,10 +8,19 @@ import {
   type Resources,
   resources,
 } from "@muster/foundation";
-import type { FrameworkInfo, OfferConstraint, Registration, TaskGroup, TaskInfo } from "@muster/proto";
+import type {
+  FrameworkInfo,
+  OfferConstraint,
+  PortPart,
+  PortRequest,
+  Registration,
+  TaskGroup,
+  TaskInfo,
+} from "@muster/proto";
 import ipaddr from "ipaddr.js";
 import { limits } from "./limits.ts";
 import type { Constraint } from "./model.ts";
+import { partsOverlap } from "./ports.ts";
 
 /** Ids are 1 to 255 of these characters. */
 const idForm = /^[A-Za-z0-9._-]{1,255}$/;
@@ -212,7 +221,7 @@ export function groupFault(field: string, group: TaskGroup): MusterError | undef
   if (group.moreNetworks.length > limits.moreNetworksPerGroup)
     return invalid(`${field}.more_networks`, `must be at most ${limits.moreNetworksPerGroup}`);
   const labels = new Set<string>();
-  const numbers = new Map<number, string>();
+  const asked: PortRequest[] = [];
   for (const [index, port] of group.ports.entries()) {
     const path = `${field}.ports[${index}]`;
     if (port.label === "" || port.label.length > limits.nameLength) return invalid(`${path}.label`, "must be a name");
@@ -225,12 +234,17 @@ export function groupFault(field: string, group: TaskGroup): MusterError | undef
     if (port.protocol !== "" && port.protocol !== "tcp" && port.protocol !== "udp")
       return invalid(`${path}.protocol`, `must be "tcp", "udp" or empty`);
     if (port.number === 0) continue;
-    const other = numbers.get(port.number);
-    if (other !== undefined && (other === "" || port.protocol === "" || other === port.protocol))
+    if (asked.some((other) => other.number === port.number && isSamePort(other, port)))
       return invalid(`${path}.number`, `${port.number} is asked for twice`);
-    numbers.set(port.number, port.protocol);
+    asked.push(port);
   }
   return undefined;
+}
+
+/** Whether two requests for one number are for the same protocol on the same network of the host. */
+function isSamePort(one: PortRequest, other: PortRequest): boolean {
+  const part = ({ number, protocol, hostNetwork }: PortRequest): PortPart => ({ number, protocol, ip: hostNetwork });
+  return partsOverlap(part(one), part(other));
 }
 
 /** A copy that keeps nothing of the message it came in. */

@@ -47,10 +47,19 @@ export function behaviourOf(words: readonly string[]): Behaviour {
   };
 }
 
+/** A port of the host, on one address of it or on every one (""). */
+interface HostPort {
+  readonly port: number;
+  readonly ip: string;
+}
+
 /** One command and what became of it. */
 export interface HostProcess {
   readonly spec: ProcSpec;
   readonly behaviour: Behaviour;
+  /** That it was told are its own. */
+  readonly given: readonly HostPort[];
+  /** Those of them that it listens on. */
   readonly ports: readonly number[];
   /** False: it has closed its ports, as a command does that hangs. May be changed while it runs. */
   isListening: boolean;
@@ -171,14 +180,17 @@ export class HostProcesses {
         this.#world.after(life, 0.1, "ports", () => {
           const held = this.#portsHeld();
           done(
-            questions
-              .filter(({ port }) => held.has(port))
-              .map(({ port }) => ({ port, holder: `pid ${held.get(port)}` })),
+            questions.flatMap((question) => {
+              const holder = held.find((one) => isClash(one, question));
+              return holder ? [{ port: question.port, holder: `pid ${holder.pid}` }] : [];
+            }),
           );
         });
       },
       scan: (done) => {
-        this.#world.after(life, 0.5, "ports", () => done([...this.#portsHeld().keys()].sort((a, b) => a - b)));
+        this.#world.after(life, 0.5, "ports", () =>
+          done([...new Set(this.#portsHeld().map(({ port }) => port))].sort((a, b) => a - b)),
+        );
       },
       networks: (done) => this.#world.after(life, 0.1, "ports", () => done(this.networks)),
       listeners: (tasks, done) => this.#listeners(life, tasks, done),
@@ -221,7 +233,7 @@ export class HostProcesses {
 
   #asked(target: ProbeTarget): ProbeResult {
     if (target.type !== "script") {
-      const passed = this.#portsHeld().has(target.port);
+      const passed = this.#portsHeld().some(({ port }) => port === target.port);
       return { passed, message: passed ? "200 OK" : "connect ECONNREFUSED" };
     }
     const process = this.#processes.get(target.id);
@@ -233,13 +245,14 @@ export class HostProcesses {
 
   /** Ports that living commands of two groups were told to be theirs, bound or not. */
   portClashes(): { port: number; ids: string[] }[] {
-    const holders = new Map<number, string>();
+    const holders = new Map<number, (HostPort & { id: string })[]>();
     const clashes: { port: number; ids: string[] }[] = [];
-    for (const { spec } of this.alive()) {
-      for (const port of portsOf(spec.environment)) {
-        const holder = holders.get(port);
-        if (holder === undefined) holders.set(port, spec.id);
-        else if (groupOf(holder) !== groupOf(spec.id)) clashes.push({ port, ids: [holder, spec.id] });
+    for (const { spec, given } of this.alive()) {
+      for (const one of given) {
+        const others = holders.get(one.port) ?? [];
+        const holder = others.find((other) => isClash(other, one) && groupOf(other.id) !== groupOf(spec.id));
+        if (holder) clashes.push({ port: one.port, ids: [holder.id, spec.id] });
+        holders.set(one.port, [...others, { ...one, id: spec.id }]);
       }
     }
     return clashes;
@@ -262,10 +275,12 @@ export class HostProcesses {
     this.#watcher?.ids.add(spec.id);
     if (this.#processes.has(spec.id)) return;
     const behaviour = this.#behave(spec);
-    const ports = behaviour.listens ? portsOf(spec.environment) : [];
+    const given = portsOf(spec.environment, this.networks);
+    const ports = behaviour.listens ? given.map(({ port }) => port) : [];
     const process: HostProcess = {
       spec,
       behaviour,
+      given,
       ports,
       isListening: true,
       state: "starting",
@@ -356,12 +371,19 @@ export class HostProcesses {
     return alive[Math.floor(this.#random.next() * alive.length)];
   }
 
-  #portsHeld(): Map<number, number> {
-    const held = new Map<number, number>();
-    for (const process of this.alive())
-      if (process.isListening) for (const port of process.ports) held.set(port, process.started?.pid ?? 0);
-    return held;
+  #portsHeld(): (HostPort & { pid: number })[] {
+    return this.alive().flatMap((process) =>
+      openPorts(process).map((one) => ({ ...one, pid: process.started?.pid ?? 0 })),
+    );
   }
+}
+
+function openPorts({ given, isListening, ports }: HostProcess): readonly HostPort[] {
+  return isListening ? given.filter(({ port }) => ports.includes(port)) : [];
+}
+
+function isClash(one: HostPort, other: HostPort): boolean {
+  return one.port === other.port && (one.ip === "" || other.ip === "" || one.ip === other.ip);
 }
 
 /** A script that says nothing of its time takes none. */
@@ -373,9 +395,14 @@ function groupOf(id: string): string {
   return id.slice(0, id.lastIndexOf("."));
 }
 
-/** A command learns its ports as a real one does: from MUSTER_PORT_label. */
-function portsOf(environment: Readonly<Record<string, string>>): number[] {
+const portVariable = "MUSTER_PORT_";
+
+/** A command learns its ports as a real one does: from MUSTER_PORT_label. On one of the host's networks they are its own. */
+function portsOf(environment: Readonly<Record<string, string>>, networks: readonly HostNetwork[]): readonly HostPort[] {
   return Object.entries(environment)
-    .filter(([name]) => name.startsWith("MUSTER_PORT_"))
-    .map(([, value]) => Number(value));
+    .filter(([name]) => name.startsWith(portVariable))
+    .map(([name, value]) => {
+      const given = environment[`MUSTER_IP_${name.slice(portVariable.length)}`];
+      return { port: Number(value), ip: networks.find(({ ip }) => ip === given)?.ip ?? "" };
+    });
 }

@@ -147,6 +147,7 @@ export class Calls {
       available: agent.free,
       total: agent.total,
       portsTaken: agent.portsTaken,
+      portsInPart: agent.portsInPart,
       dynamicPortFirst: 0,
       dynamicPortLast: 0,
       drivers: agent.drivers,

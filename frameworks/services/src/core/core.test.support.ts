@@ -88,6 +88,7 @@ export function anAgent(
     free: total,
     attributes: new Map(attributes),
     portsTaken: new Set(),
+    portsInPart: new Map(),
     drivers: ["process"],
     networkModes: ["host"],
     standing: AgentStanding.AGENT_STANDING_ACTIVE,
@@ -215,6 +216,7 @@ export class SmallWorld {
       resources: agent.free,
       attributes: [...agent.attributes].map(([name, value]) => ({ name, value })),
       portsTaken: [...agent.portsTaken],
+      portsInPart: [...agent.portsInPart.values()].flat(),
       unavailability: agent.maintenanceAt > 0 ? { startAt: agent.maintenanceAt, durationMs: 3_600_000 } : null,
     };
   }

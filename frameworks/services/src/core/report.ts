@@ -243,6 +243,7 @@ export function rooms(agents: ReadonlyMap<string, ClusterAgent>): Room[] {
       available: subtractResources(agent.total, agent.allocated),
       total: agent.total,
       portsTaken: agent.portsTaken,
+      portsInPart: agent.portsInPart,
       dynamicPortFirst: 0,
       dynamicPortLast: 0,
       drivers: agent.drivers,
