@@ -23,6 +23,7 @@ import {
   scaledJob,
 } from "./core/proposals.ts";
 import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/report.ts";
+import { refuseStuckUpdate } from "./core/update-room.ts";
 import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
 import { DeploymentCalls } from "./deployment-calls.ts";
 
@@ -76,7 +77,9 @@ export class JobCalls {
         const record = { version: 0, submittedAt: 0, cause: "run", definition, source: "", stable: false } as const;
         this.#refuseCycle(job);
         const around = this.#context.around();
-        const plan = planRun(state.jobs.get(job.id), versionEntry(record, job), around);
+        const wanted = versionEntry(record, job);
+        refuseStuckUpdate(state.jobs.get(job.id), wanted, around);
+        const plan = planRun(state.jobs.get(job.id), wanted, around);
         reply.send({ ...plan, warnings: [...plan.warnings, ...dependencyWarnings(state, job, around.agents)] });
       },
       Run: (request, reply) => {
@@ -93,12 +96,9 @@ export class JobCalls {
             apply(undefined, () => answer(present.current.record.version, false));
             return;
           }
-          const proposal = proposeVersion(
-            state,
-            job.id,
-            { job, definition, source, cause: "run" },
-            this.#context.now(),
-          );
+          const made = { job, definition, source, cause: "run" } as const;
+          const proposal = proposeVersion(state, job.id, made, this.#context.now());
+          refuseStuckUpdate(present, proposal.current, this.#context.around());
           apply(this.#proposed(proposal), () => answer(proposal.current.record.version, true));
         });
       },

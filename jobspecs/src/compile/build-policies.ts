@@ -106,6 +106,7 @@ function buildMethod(
     kind: "surge",
     minHealthyPercent: minHealthy ?? minHealthyPercent,
     surgePercent: surge ?? surgePercent,
+    ...(minHealthy === undefined ? {} : { isStrict: true }),
   } as const;
   if (maxParallel !== undefined) refuse("max_parallel", "an update has steps of max_parallel or percentages, not both");
   if (method.minHealthyPercent > 100) refuse("min_healthy_percent", "min_healthy_percent must be at most 100");

@@ -128,6 +128,7 @@ function decodeMethod(value: unknown, path: string): UpdateStrategy["method"] {
           kind,
           minHealthyPercent: reader.integer("minHealthyPercent", 0, 100),
           surgePercent: reader.integer("surgePercent", 0, 1000),
+          ...(reader.has("isStrict") ? { isStrict: reader.bool("isStrict") } : {}),
         };
   reader.done();
   return made;

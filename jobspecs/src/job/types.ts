@@ -433,7 +433,13 @@ export interface ReschedulePolicy {
 export interface UpdateStrategy {
   readonly method:
     | { readonly kind: "batch"; readonly maxParallel: number }
-    | { readonly kind: "surge"; readonly minHealthyPercent: number; readonly surgePercent: number };
+    | {
+        readonly kind: "surge";
+        readonly minHealthyPercent: number;
+        readonly surgePercent: number;
+        /** The minimum is written: it is never gone below, also where an update then finds no way on. Absent: false. */
+        readonly isStrict?: boolean;
+      };
   readonly canaryCount: number;
   readonly healthCheck: "checks" | "task_states" | "manual";
   /** Healthy for this long before the next step. */

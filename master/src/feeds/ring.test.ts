@@ -81,3 +81,22 @@ test("a place that the ring has forgotten, or of another epoch, begins with a sn
     16, 17, 18, 19, 20,
   ]);
 });
+
+test("case 47: a client that drops at event 100 resumes with 101 and all after it in order; past the ring a snapshot marks the gap", () => {
+  const ring = new EventRing(500);
+  for (let i = 1; i <= 100; i++) ring.append(offerEnded(`o-${i}`));
+  const { reader: first, watchers, epoch } = aReader(ring, { epoch: aReader(ring).epoch, sequence: 0 });
+  while (watchers.flush());
+  expect(first.received.at(-1)?.sequence).toBe(100);
+  for (let i = 101; i <= 420; i++) ring.append(offerEnded(`o-${i}`));
+  const resumed = aReader(ring, { epoch, sequence: 100 });
+  while (resumed.watchers.flush());
+  const events = resumed.reader.received.flatMap((message) => message.events);
+  expect(resumed.reader.received.every(({ snapshot }) => !snapshot)).toBe(true);
+  expect(events.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 320 }, (_, at) => 101 + at));
+  for (let i = 421; i <= 700; i++) ring.append(offerEnded(`o-${i}`));
+  const late = aReader(ring, { epoch, sequence: 100 });
+  while (late.watchers.flush());
+  expect(late.reader.received[0]).toMatchObject({ snapshot: true, sequence: 700 });
+  expect(late.reader.received.at(-1)?.snapshotComplete).toBe(true);
+});

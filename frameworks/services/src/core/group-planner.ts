@@ -270,7 +270,10 @@ export class GroupPlanner {
         this.#plan.kills.push(old);
       }
     if (method.surgePercent === 0) this.#stopWithin(outdated, views, healthyMin);
-    else this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled);
+    else {
+      const spareCount = method.isStrict ? Math.max(0, healthyCount - healthyMin) : views.length;
+      this.#startSurplus(outdated, views, vacantCount, method.surgePercent, unsettled, spareCount);
+    }
   }
 
   /** Stops old instances as long as enough are healthy without them; those that are not need not be kept. */
@@ -288,6 +291,7 @@ export class GroupPlanner {
     vacantCount: number,
     surgePercent: number,
     unsettled: number,
+    spareCount: number,
   ): void {
     let total = vacantCount;
     for (const view of views) total += view.old.length + (view.current ? 1 : 0);
@@ -298,7 +302,7 @@ export class GroupPlanner {
       const isBroken = view.old.every((old) => old.healthySinceMs === undefined);
       if (!isBroken && total >= most) continue;
       const waitsMs = this.#wantBeside(view.slot);
-      if (isBroken || (waitsMs >= surgeStuckMs && stopped === 0)) {
+      if (isBroken || (waitsMs >= surgeStuckMs && stopped === 0 && spareCount > 0)) {
         this.#plan.kills.push(...view.old);
         stopped++;
       } else total++;

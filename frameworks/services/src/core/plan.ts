@@ -10,7 +10,7 @@ import {
 } from "@muster/framework-sdk";
 import { networkWarnings } from "@muster/jobspecs";
 import { agentsOf } from "./launching.ts";
-import { type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
+import { type Instance, type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { rejectionsMax, rooms, type Surroundings } from "./report.ts";
 import { slotsOf } from "./slots.ts";
 import { jobWarnings } from "./versions.ts";
@@ -77,6 +77,7 @@ function countReplaced(present: JobEntry, wanted: JobVersionEntry): number {
 }
 
 function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surroundings, response: PlanResponse): void {
+  const present = byGroup(future);
   const matcher = new Matcher(roomsWithout(base, future.current, around), around.random);
   for (const group of future.current.job.groups) {
     const need = future.current.needs.get(group.name);
@@ -97,12 +98,7 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
     const first = want({ index: 0, agentId: undefined });
     const occupants = matcher.occupants(stays.size > 0 ? agentsOf(first) : []);
     let rejections = matcher.explain(need, occupants);
-    for (const slot of slotsOf(
-      future,
-      group,
-      around.agents,
-      [...future.instances.values()].filter((one) => one.group === group.name),
-    )) {
+    for (const slot of slotsOf(future, group, around.agents, present.get(group.name) ?? [])) {
       if (stays.has(slotKey(group.name, slot.index))) continue;
       response.startCount++;
       const found = around.isKnown ? matcher.place(need, occupants, slot.agentId) : undefined;
@@ -143,14 +139,24 @@ function roomsWithout(base: JobEntry | undefined, wanted: JobVersionEntry, aroun
   });
 }
 
+function byGroup({ instances }: JobEntry): Map<string, Instance[]> {
+  const groups = new Map<string, Instance[]>();
+  for (const instance of instances.values()) {
+    const list = groups.get(instance.group);
+    if (list) list.push(instance);
+    else groups.set(instance.group, [instance]);
+  }
+  return groups;
+}
+
 function countStopped(base: JobEntry, future: JobEntry, around: Surroundings): number {
   let count = 0;
-  for (const instance of base.instances.values()) {
-    if (instance.isKilling) continue;
-    const group = future.current.job.groups.find(({ name }) => name === instance.group);
-    const slots = group ? slotsOf(future, group, around.agents, [instance]) : [];
-    const isWanted = slots.some((slot) => slot.index === instance.index);
-    if (!isWanted || !keeps(base, future.current, instance.group)) count++;
+  for (const [name, instances] of byGroup(base)) {
+    const group = future.current.job.groups.find((one) => one.name === name);
+    const slots = group ? slotsOf(future, group, around.agents, instances) : [];
+    const wanted = new Set(slots.map(({ index }) => index));
+    const stays = keeps(base, future.current, name);
+    for (const { index, isKilling } of instances) if (!isKilling && !(stays && wanted.has(index))) count++;
   }
   return count;
 }

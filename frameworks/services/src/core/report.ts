@@ -176,7 +176,7 @@ function restartMessages(entry: JobEntry, now: Now): string[] {
   if (entry.isStopped) return lines;
   for (const [key, restarts] of entry.restarts) {
     if (lines.length >= 5) break;
-    if (hasLive(entry, key)) continue;
+    if (hasLive(entry, key) || isPast(entry, key)) continue;
     const slot = key.replace(servingMark, "");
     if (restarts.givenUp !== undefined) lines.push(`${slot}: ${restarts.givenUp}: ${restarts.lastEnd}`);
     else if (restarts.nextTryAt > now.epochMs)
@@ -185,6 +185,13 @@ function restartMessages(entry: JobEntry, now: Now): string[] {
       );
   }
   return lines;
+}
+
+/** Its place is gone: the job was scaled down. */
+function isPast({ current }: JobEntry, key: string): boolean {
+  const at = key.lastIndexOf("/");
+  const group = groupOf(current, key.slice(0, at).replace(servingMark, ""));
+  return group !== undefined && current.job.type !== "system" && Number(key.slice(at + 1)) >= group.count;
 }
 
 function hasLive(entry: JobEntry, key: string): boolean {
@@ -269,7 +276,7 @@ export function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, Cluste
     const group = key.slice(0, at);
     const index = Number(key.slice(at + 1));
     const kept = groupOf(entry.current, group);
-    if (kept === undefined || index >= kept.count) continue;
+    if (kept === undefined || isPast(entry, key)) continue;
     made.push(endedInstance(entry, group, index, restarts.givenUp ?? restarts.lastEnd, kept.tasks[0]?.name ?? ""));
   }
   return made;
