@@ -31,6 +31,7 @@ import type { HostNetworkRule } from "./ports/host-networks.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
+import { NodeVolumes } from "./volumes/node-volumes.ts";
 import type { NetSpec, Nets } from "./world/nets.ts";
 import { nodeDisk } from "./world/node-disk.ts";
 
@@ -89,6 +90,7 @@ export function hostWorld({
   | "taskMeter"
   | "nets"
   | "images"
+  | "volumes"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   const owner = ownerOf(dataFolder);
@@ -108,6 +110,7 @@ export function hostWorld({
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
     diskMeter: nodeDiskMeter(dataFolder),
+    volumes: new NodeVolumes(dataFolder, log),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
     ...(images ? { images } : {}),
   };

@@ -1,6 +1,7 @@
 export { type Agent, type AgentDeps, createAgent } from "./agent/agent.ts";
 export { type AgentConfig, agentDefaults, type HostFacts } from "./agent/config.ts";
 export type { PortEnforcement } from "./agent/core/port-watch.ts";
+export type { StaticReservation } from "./agent/core/set-aside/recover.ts";
 export { type Fingerprint, type FingerprintOptions, fingerprintHost } from "./agent/fingerprint/fingerprint-host.ts";
 export { type TaskFolders, taskFolders } from "./agent/folders.ts";
 export type { ContainerHost } from "./containers/container-host.ts";
@@ -39,3 +40,4 @@ export type {
   LogSink,
   OutputStream,
 } from "./world/task-files.ts";
+export type { Volumes } from "./world/volumes.ts";

@@ -41,6 +41,7 @@ export {
   type DeploymentGroup,
   DeploymentState,
   type ExecutorInfo,
+  type GroupVolume,
   Health,
   type HealthCheck,
   type HistoryResponse,
@@ -53,11 +54,14 @@ export {
   type JobsWatchResponse,
   type JobVersion,
   type Offer,
+  type Operation,
+  type OperationResult,
   PlanAction,
   type PlanChange,
   type PlanPlacement,
   type PlanResponse,
   type PortRequest,
+  type ReservedPart,
   RunState,
   type ServiceEndpoint,
   StatusReason,
@@ -69,6 +73,7 @@ export {
   type TaskSpec,
   TaskState,
   type TaskStatus,
+  type Volume,
 } from "@muster/proto";
 export {
   type ClusterAgent,
@@ -134,6 +139,16 @@ export { type AgentTraits, resolveText, traitOf } from "./placement/references.t
 export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
 export type { Runtime } from "./runtime/runtime.ts";
 export type { ClaimAnswer, ClaimOptions, ClaimRequest } from "./scheduler/claims.ts";
+export {
+  type CreateVolumeOptions,
+  createVolume,
+  destroyVolume,
+  type OperationOptions,
+  type ReserveOptions,
+  reserve,
+  resizeVolume,
+  unreserve,
+} from "./scheduler/operations.ts";
 export { createScheduler } from "./scheduler/scheduler.ts";
 export type {
   AcceptOptions,

@@ -2,6 +2,7 @@ export { type Checker, checkers } from "./checkers/checkers.ts";
 export { noPortTwice } from "./checkers/ports.ts";
 export { budgetsKept, importantStay } from "./checkers/preemption.ts";
 export { guaranteesCanBeKept, limitsKept } from "./checkers/quota.ts";
+export { reservationsConserved, volumesKept } from "./checkers/reservations.ts";
 export { noOverCommit, resourcesConserved } from "./checkers/resources.ts";
 export { standingsKept } from "./checkers/standings.ts";
 export { type MasterView, type Violation, violation } from "./checkers/view.ts";

@@ -20,6 +20,7 @@ const helps: Readonly<Record<CountName, string>> = {
   calls_refused: "Calls of frameworks that could not be done, by call",
   inverse_offers: "Inverse offers made, and answered, by how",
   preemptions: "Rooms made by ending others, and groups ended for it",
+  operations: "Changes of reservations and volumes that agents were asked for, by kind",
   invariants: "Assertions that failed",
 };
 

@@ -32,6 +32,7 @@ const connectShape = batchShape<ConnectResponse>(
     "executorMessages",
     "overlayChanges",
     "shutDown",
+    "operations",
   ],
   () => emptyMessage("ConnectResponse"),
 );

@@ -196,6 +196,8 @@ test("case 75: after the time-out it is served; an agent that comes back later t
     status: { ...(task?.status as NonNullable<typeof task>["status"]), state: TaskState.TASK_RUNNING, sequence: 1 },
     acknowledged: true,
     executorId: "",
+    reserved: [],
+    volumes: [],
   };
   cluster = await cluster.failOver();
   const back = await cluster.framework("eng", { roles: ["eng"], frameworkId: eng.id });

@@ -297,29 +297,23 @@ test("logs and exec of a task are piped from its agent, also after its end", asy
   await new Promise<void>((resolve) => server.server.close(resolve));
 });
 
-test("what this master does not do is refused by name", async () => {
-  await expect(cluster.call("Operator.Reserve", {})).rejects.toMatchObject({ kind: "unsupported" });
+test("an operation that says nothing is refused, and what comes after it is not done", async () => {
   const framework = await cluster.framework("services");
   await cluster.agent("a-1");
-  await framework.say({ operationAcknowledgements: [{ operationId: "o-1" }] });
-  expect(framework.all("refusals").map((refused) => [refused.call, refused.refusal?.kind])).toEqual([
-    ["operation_acknowledgement", "unsupported"],
-  ]);
   const offer = await framework.offer();
-  const reserve = { resources: null, role: "web", labels: {} };
   await framework.say({
     accepts: [
       {
         offerIds: [offer.offerId],
         operations: [
-          { operationId: "o-1", reserve, kind: "reserve" },
+          { operationId: "o-1" },
           { operationId: "", launch: { groups: [aGroup([aTask("t-1")])] }, kind: "launch" },
         ],
         filters: null,
       },
     ],
   });
-  expect(framework.all("operationResults")).toMatchObject([{ operationId: "o-1", refusal: { kind: "unsupported" } }]);
+  expect(framework.all("operationResults")).toMatchObject([{ operationId: "o-1", refusal: { kind: "invalid" } }]);
   expect(framework.updatesOf("t-1")).toMatchObject([{ state: TaskState.TASK_DROPPED }]);
 });
 

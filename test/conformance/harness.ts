@@ -381,6 +381,8 @@ export class AgentClient extends StreamClient<"Agents.Connect", ConnectRequest, 
       status,
       acknowledged,
       executorId: launch?.group?.isExecutor ? (launch.group.executor?.executorId ?? "") : "",
+      reserved: launch?.reserved ?? [],
+      volumes: launch?.group?.volumes ?? [],
     };
   }
 }

@@ -1,3 +1,4 @@
+import { formatResources, noResources } from "@muster/foundation";
 import { type AgentRecord, AgentStanding, AgentState, type Resources, TaskState } from "@muster/proto";
 import type { CommandModule } from "../command.ts";
 import { message, withClient } from "../connect/client.ts";
@@ -32,6 +33,7 @@ export const run: CommandModule["run"] = (invocation) =>
     out.line(`version    ${agent.version}`);
     for (const { name, value } of agent.attributes) out.line(`attribute  ${name} = ${value}`);
     out.line(`\n${resourceTable(agent)}`);
+    if (agent.reservations.length > 0) out.line(`\n${reservationTable(agent)}`);
     out.line(`\n${abilityTable(abilitiesOf(agent), out.style)}`);
     if (tasks.length > 0) {
       out.line();
@@ -55,18 +57,30 @@ function standingText(agent: AgentRecord): string {
   return `${word} since ${rfc3339(agent.standingSince)}${agent.drain ? `; ${progressText(agent.name, agent)}` : ""}`;
 }
 
-function resourceTable({ total, allocated, offered }: AgentRecord): string {
+function reservationTable({ reservations, volumes }: AgentRecord): string {
+  return table(
+    ["ROLE", "RESERVED", "VOLUMES", "ID"],
+    reservations.map(({ role, resources, reservationId }) => [
+      role,
+      formatResources(resources ?? noResources),
+      volumes
+        .filter((volume) => volume.reservationId === reservationId)
+        .map(({ volumeId, diskMiB }) => `${volumeId} (${diskMiB} MiB)`)
+        .join(", ") || "-",
+      reservationId,
+    ]),
+  );
+}
+
+function resourceTable({ total, allocated, offered, setAside }: AgentRecord): string {
   const row = (name: string, amount: (resources: Resources) => number): string[] => {
-    const [all, used, shown] = [total, allocated, offered].map((each) => (each ? amount(each) : 0)) as [
-      number,
-      number,
-      number,
-    ];
-    return [name, String(all), String(used), String(shown), String(all - used - shown)];
+    const amounts = [total, allocated, offered, setAside].map((each) => (each ? amount(each) : 0));
+    const [all = 0, used = 0, shown = 0, kept = 0] = amounts;
+    return [name, ...amounts.map(String), String(all - used - shown - kept)];
   };
   const custom = Object.keys(total?.custom ?? {});
   return table(
-    ["RESOURCE", "TOTAL", "ALLOCATED", "OFFERED", "FREE"],
+    ["RESOURCE", "TOTAL", "ALLOCATED", "OFFERED", "RESERVED", "FREE"],
     [
       row("cpu (thousandths)", ({ cpuMillis }) => cpuMillis),
       row("memory (MiB)", ({ memoryMiB }) => memoryMiB),

@@ -83,6 +83,10 @@ export const daemonCommands: readonly CommandSpec[] = [
       },
       { flags: "--insecure-registries <list>", help: "registries asked without encryption: host:port, with commas" },
       { flags: "--docker-socket <path>", help: "the Engine of driver docker (default: /var/run/docker.sock)" },
+      {
+        flags: "--reservations <list>",
+        help: 'resources set aside for roles, with commas in between, as "eng cpu=2 memory=2048"',
+      },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

@@ -3,6 +3,7 @@ import { clusterCommands } from "./cluster-commands.ts";
 import { daemonCommands } from "./daemon-commands.ts";
 import { jobCommands } from "./job-commands.ts";
 import { operatorCommands } from "./operator-commands.ts";
+import { reservationCommands } from "./reservation-commands.ts";
 import { roleCommands } from "./role-commands.ts";
 import { taskCommands } from "./task-commands.ts";
 
@@ -15,6 +16,8 @@ export const nouns: readonly (readonly [string, string, boolean?])[] = [
   ["operator", "look into the master"],
   ["framework", "who places tasks on the cluster"],
   ["role", "who shares the cluster, and how much of it"],
+  ["reservation", "what agents set aside for roles"],
+  ["volume", "folders of agents that outlive tasks"],
   ["task", "tasks of all frameworks"],
   ["daemon", "run one component of a cluster in the foreground", true],
 ];
@@ -26,5 +29,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...clusterCommands,
   ...operatorCommands,
   ...roleCommands,
+  ...reservationCommands,
   ...daemonCommands,
 ];

@@ -25,6 +25,7 @@ import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
 import { lockFolder } from "../dev/lock.ts";
 import { version } from "../version.ts";
+import { reservationsOf } from "./reservations.ts";
 import { schemas } from "./schemas.ts";
 import { componentLog, settingsOf } from "./settings.ts";
 import { runComponent } from "./supervised.ts";
@@ -101,6 +102,7 @@ export const run: CommandModule["run"] = (invocation) => {
         enforcePorts: settings.enforcePorts as PortEnforcement,
         executorSocket,
         taskEnvironment: taskEnvironment(invocation.environment),
+        reservations: reservationsOf(settings.reservations),
         shutdownGraceMsMax: settings.shutdownGraceMs,
       },
     );

@@ -54,6 +54,7 @@ export const schemas = {
       "registries that may be asked without encryption: host:port, with commas between",
     ),
     dockerSocket: textOption("/var/run/docker.sock", "Unix socket of the Engine that runs tasks of driver docker"),
+    reservations: listOption([], "resources set aside for roles from the beginning: ROLE AMOUNT=NUMBER ..."),
     shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
     logLevel,
   },

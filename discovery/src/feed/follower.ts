@@ -70,6 +70,9 @@ export class Feed {
       epoch: this.#epoch,
       sequence: this.#sequence,
       kinds: [WatchKind.WATCH_KIND_AGENTS, WatchKind.WATCH_KIND_FRAMEWORKS, WatchKind.WATCH_KIND_TASKS],
+      frameworkId: "",
+      agentId: "",
+      role: "",
     };
     this.#snapshot = undefined;
     const cancel = this.#deps.transport.follow("Watch.Events", this.#address, request, {

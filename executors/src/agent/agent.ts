@@ -17,12 +17,14 @@ import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
 import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
+import type { Volumes } from "../world/volumes.ts";
 import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
 import { encodeRecord } from "./checkpoint/record.ts";
 import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
 import { createState } from "./core/create-state.ts";
 import { withHostNetworks } from "./core/host-networks.ts";
 import type { CoreConfig } from "./core/model.ts";
+import { recoverSetAside } from "./core/set-aside/recover.ts";
 import { ExecutorSessions } from "./executor-sessions.ts";
 import { AgentLoop } from "./loop.ts";
 import { Session } from "./session.ts";
@@ -44,6 +46,8 @@ export interface AgentDeps {
   readonly images?: Images;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
+  /** Absent: the agent can keep no volumes. */
+  readonly volumes?: Volumes;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Absent: Tasks.Logs answers "unsupported". */
@@ -220,11 +224,25 @@ class RunningAgent implements Agent {
     this.#deps.nets?.start(loop.netEvents);
     this.#deps.images?.start(loop.imageEvents);
     loop.post({ type: "host-networks", networks: config.host.hostNetworks ?? [] });
+    this.#takeSetAside(loop, loaded);
     loop.post({ type: "recovered", groups: loaded.groups });
     this.#sweeper = new Sweeper(this.#deps.clock, this.#deps.proc, state, config.sweepMs);
     this.#sweeper.start();
     this.#deps.log.info({ agentId, tasks: state.tasks.size, epoch: loaded.epochSeen }, "agent begins");
     this.#session.start();
+  }
+
+  /** What an earlier life has set aside, and what the settings say now. */
+  #takeSetAside(loop: AgentLoop, { setAside: record }: Loaded): void {
+    const { reservations } = this.#config;
+    const { state, kept } = recoverSetAside(this.agentId(), record, reservations);
+    for (const reservationId of kept)
+      this.#deps.log.warn(
+        { reservationId },
+        "a reservation of the settings stays as it was: volumes or others are in it",
+      );
+    this.#deps.volumes?.keep(new Set(state.volumes.keys()));
+    if (record !== undefined || state.reservations.size > 0) loop.post({ type: "set-aside", setAside: state });
   }
 
   #coreConfig(agentId: string): CoreConfig {
@@ -250,6 +268,7 @@ class RunningAgent implements Agent {
       diskWatchMs: this.#deps.diskMeter && config.diskWatchMs,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
+      hasVolumes: this.#deps.volumes !== undefined,
     };
   }
 
@@ -272,6 +291,8 @@ class RunningAgent implements Agent {
       bootId: this.#deps.proc.bootId,
       networkModes: modes,
       underlay: host.underlay ? { ...host.underlay, knownDigest: this.#deps.nets?.overlaysKnown() ?? "" } : null,
+      reservations: [...(this.#loop?.state.setAside.kept.reservations.values() ?? [])],
+      volumes: [...(this.#loop?.state.setAside.kept.volumes.values() ?? [])],
     };
   }
 

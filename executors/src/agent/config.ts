@@ -1,6 +1,7 @@
 import type { Attribute, Resources, Unavailable, Underlay } from "@muster/proto";
 import type { HostNetwork } from "../world/host-ports.ts";
 import type { PortEnforcement } from "./core/port-watch.ts";
+import type { StaticReservation } from "./core/set-aside/recover.ts";
 
 /** What the host is and has; made by `fingerprintHost`, or by a simulator. */
 export interface HostFacts {
@@ -69,6 +70,8 @@ export interface AgentConfig {
   readonly leavingWaitMs?: number;
   /** Path of the Unix socket at which `executorHandlers` are served; empty: no custom executors. Default: empty. */
   readonly executorSocket?: string;
+  /** What of the host's resources is set aside for roles from the beginning. Default: nothing. */
+  readonly reservations?: readonly StaticReservation[];
   /** Sessions of Exec at once. Default: 32. */
   readonly execSessionsMax?: number;
 }
@@ -92,6 +95,7 @@ export const agentDefaults = {
   shutdownGraceMsMax: 5_000,
   leavingWaitMs: 500,
   executorSocket: "",
+  reservations: [],
   execSessionsMax: 32,
 } as const;
 

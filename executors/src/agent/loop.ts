@@ -7,6 +7,7 @@ import type { ImageEvents, Images } from "../world/images.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc, ProcEvents } from "../world/proc.ts";
+import type { Volumes } from "../world/volumes.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
 import type { AgentEffect, AgentInput } from "./core/effects.ts";
@@ -46,6 +47,8 @@ export interface LoopDeps {
   readonly images?: Images;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
+  /** Absent: the agent can keep no volumes. */
+  readonly volumes?: Volumes;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
 }
@@ -172,6 +175,7 @@ export class AgentLoop {
     if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
     for (const { frameworkId, executorId, data } of message.executorMessages)
       this.#inOrder({ type: "executor-told", frameworkId, executorId, data });
+    for (const operation of message.operations) this.#inOrder({ type: "operation", operation });
     if (message.overlayChanges.length > 0) this.#takeOverlays(message.overlayChanges);
   }
 
@@ -193,6 +197,8 @@ export class AgentLoop {
         status: presentStatus(context, task),
         acknowledged: task.queue.length === 0,
         executorId: task.executor ? (group.executor?.id ?? "") : "",
+        reserved: [...group.reserved],
+        volumes: [...group.volumes],
       });
     }
     return reports;
@@ -262,7 +268,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, diskMeter, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, diskMeter, volumes, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -288,6 +294,22 @@ export class AgentLoop {
         return;
       case "persist-state":
         this.#writer.state(effect.id, effect.purpose);
+        return;
+      case "persist-set-aside":
+        this.#writer.setAside(effect.purpose);
+        return;
+      case "make-volume": {
+        const { operationId } = effect;
+        volumes?.make(effect.volumeId, (failure) => this.post({ type: "volume-made", operationId, failure }));
+        return;
+      }
+      case "remove-volume": {
+        const { operationId } = effect;
+        volumes?.remove(effect.volumeId, (failure) => this.post({ type: "volume-removed", operationId, failure }));
+        return;
+      }
+      case "send-operation-result":
+        this.#session().sendOperationResult(effect.result);
         return;
       case "forget":
         this.#writer.forget(effect.group);

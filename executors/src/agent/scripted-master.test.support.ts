@@ -13,7 +13,9 @@ import type {
   ExecutorInfo,
   FurtherNetwork,
   GroupNetwork,
+  GroupVolume,
   PortRequest,
+  ReservedPart,
   Resources,
   TaskReport,
   TaskSpec,
@@ -35,6 +37,8 @@ export interface LaunchWish {
   /** What the group has to do with a custom executor. */
   executor?: Partial<ExecutorInfo>;
   isExecutor?: boolean;
+  volumes?: readonly GroupVolume[];
+  reserved?: readonly ReservedPart[];
 }
 
 /** The master's end of an agent's session, over real gRPC: says what a test tells it to, keeps what it hears. */
@@ -112,15 +116,19 @@ export class ScriptedMaster {
           resources: amounts,
           executor,
           isExecutor = false,
+          volumes = [],
+          reserved = [],
         }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
           role: "web",
+          reserved: reserved.map((each) => ({ ...each })),
           group: {
             launchId,
             networkMode,
             network,
             moreNetworks: moreNetworks.map((each) => ({ ...each })),
+            volumes: volumes.map((each) => ({ ...each })),
             executor: executor ? { ...emptyMessage("ExecutorInfo"), ...executor } : null,
             isExecutor,
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),

@@ -10,6 +10,7 @@ import {
   type Transport,
 } from "@muster/foundation";
 import type {
+  AgentOperationResult,
   ConnectRequest,
   ConnectResponse,
   Registration,
@@ -32,7 +33,17 @@ export const executorMessagesQueuedBytesMax = 1024 * 1024;
 export const heldMessagesMax = 1_024;
 
 const shape = batchShape<ConnectRequest>(
-  ["registration", "tasks", "tasksComplete", "statuses", "update", "pong", "leaving", "executorMessages"],
+  [
+    "registration",
+    "tasks",
+    "tasksComplete",
+    "statuses",
+    "update",
+    "pong",
+    "leaving",
+    "executorMessages",
+    "operationResults",
+  ],
   () => emptyMessage("ConnectRequest"),
 );
 
@@ -101,6 +112,11 @@ export class Session {
   sendUpdate(update: NonNullable<ConnectRequest["update"]>): void {
     if (!this.#isRegistered) return;
     this.#outbox?.add("update", update);
+    this.#events.changed();
+  }
+
+  sendOperationResult(result: AgentOperationResult): void {
+    this.#outbox?.add("operationResults", result, 64 + (result.refusal?.message.length ?? 0));
     this.#events.changed();
   }
 

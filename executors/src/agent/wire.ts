@@ -2,12 +2,14 @@ import { isIP } from "node:net";
 import { codecOf, resources } from "@muster/foundation";
 import {
   type GroupNetwork,
+  type GroupVolume,
   type GrpcProbe,
   type HealthCheck,
   type HttpProbe,
   type Launch,
   LifecycleHook,
   type PortRequest,
+  type ReservedPart,
   RestartMode,
   type RestartPolicy,
   type TaskGroup,
@@ -28,6 +30,8 @@ export const argumentsMax = 4_096;
 export const healthChecksMax = 16;
 export const portsMax = 256;
 export const tasksPerGroupMax = 64;
+export const reservedMax = 1_024;
+export const volumesMax = 32;
 
 /**
  * Copies a launch from the wire: nothing of the message is kept. What is wrong with a task's description stands in its
@@ -41,7 +45,8 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     problemOfGroup(group.tasks, group.ports) ||
     problemOfNetwork(group.network) ||
     problemOfNetworks(group) ||
-    problemOfExecutor(group);
+    problemOfExecutor(group) ||
+    problemOfVolumes(group.volumes);
   return {
     frameworkId: launch.frameworkId,
     frameworkName: launch.frameworkName,
@@ -52,6 +57,8 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     moreNetworks: group.moreNetworks.slice(0, moreNetworksMax).map(copyFurther),
     ports: group.ports.slice(0, portsMax).map(copyPort),
     executor: executorFromWire(group),
+    ...(launch.reserved.length > 0 ? { reserved: launch.reserved.slice(0, reservedMax).map(copyReserved) } : {}),
+    ...(group.volumes.length > 0 ? { volumes: group.volumes.slice(0, volumesMax).map(copyVolume) } : {}),
     tasks: withTaskNetworks(
       group.tasks.slice(0, tasksPerGroupMax).map((task) => {
         const { spec, problem } = specFromBytes(task.spec);
@@ -59,6 +66,21 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
       }),
     ),
   };
+}
+
+function copyReserved({ reservationId, role, resources: amounts }: ReservedPart): ReservedPart {
+  return { reservationId, role, resources: resources(amounts), labels: {} };
+}
+
+function copyVolume({ volumeId, name }: GroupVolume): GroupVolume {
+  return { volumeId, name };
+}
+
+function problemOfVolumes(volumes: readonly GroupVolume[]): string {
+  if (volumes.length > volumesMax) return `volumes: at most ${volumesMax} in a group`;
+  const wrong = volumes.find(({ name }) => !/^[A-Za-z0-9_-]{1,64}$/.test(name));
+  if (wrong) return `volumes: "${wrong.name}" must be 1 to 64 letters, digits, dashes and underscores`;
+  return new Set(volumes.map(({ name }) => name)).size < volumes.length ? "volumes: two have the same name" : "";
 }
 
 /** Notes what is wrong with networks of single tasks, for which all tasks of the group must be known. */

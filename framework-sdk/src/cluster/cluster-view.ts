@@ -111,7 +111,8 @@ class View implements ClusterView {
   }
 
   #follow(): void {
-    const request = { epoch: this.#epoch, sequence: this.#sequence, kinds: [WatchKind.WATCH_KIND_AGENTS] };
+    const place = { epoch: this.#epoch, sequence: this.#sequence };
+    const request = { ...place, kinds: [WatchKind.WATCH_KIND_AGENTS], frameworkId: "", agentId: "", role: "" };
     this.#arriving = undefined;
     let isOver = false;
     const stop = this.#runtime.transport.follow("Watch.Events", this.#addresses.current, request, {

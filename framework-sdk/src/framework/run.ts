@@ -334,6 +334,7 @@ class Runner<S> implements FrameworkRun<S> {
       moreNetworks: [],
       executor: executor ? executorInfo(executor, `${executor.id}.${number}`) : null,
       isExecutor: false,
+      volumes: [],
     };
   }
 

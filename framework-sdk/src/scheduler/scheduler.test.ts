@@ -138,6 +138,7 @@ const group = (taskId: string) => ({
   network: null,
   executor: null,
   isExecutor: false,
+  volumes: [],
 });
 
 test("a durable framework's id is in State before it subscribes, and the same after a restart", async () => {

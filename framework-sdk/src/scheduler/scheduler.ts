@@ -70,6 +70,7 @@ const requestShape = batchShape<SubscribeRequest>(
     "executorMessages",
     "executorShutdowns",
     "inverseOfferAnswers",
+    "operationAcknowledgements",
   ],
   () => ({
     subscription: null,
@@ -197,6 +198,7 @@ class Driver implements Scheduler {
     }
     if (this.#outbox === undefined || !this.#isSubscribed) {
       if (groups.length > 0) this.#dropLaunches(groups);
+      this.#failOperations([...(options.before ?? []), ...(options.operations ?? [])], agentId);
       return;
     }
     let bytes = 64;
@@ -208,9 +210,10 @@ class Driver implements Scheduler {
       }
     }
     if (groups.length > 0) this.#refusals.used(role, agentId);
-    const operations: Operation[] =
-      groups.length > 0 ? [{ operationId: "", launch: { groups: groups as TaskGroup[] } }] : [];
+    const operations: Operation[] = [...(options.before ?? [])];
+    if (groups.length > 0) operations.push({ operationId: "", launch: { groups: groups as TaskGroup[] } });
     if (options.operations) operations.push(...options.operations);
+    bytes += 256 * operations.length;
     const refuseMs = options.refuseMs ?? this.#refusals.nextMs(role, agentId);
     this.#outbox.add("accepts", { offerIds: offerIds as string[], operations, filters: { refuseMs } }, bytes);
     this.#flushSoon();
@@ -443,6 +446,11 @@ class Driver implements Scheduler {
     for (const result of message.claimResults) this.#claims.answered(result);
     for (const { agentId, executorId, data } of message.executorMessages)
       this.#handler.executorMessage?.(agentId, executorId, data);
+    for (const result of message.operationResults) {
+      this.#handler.operationEnded?.(result);
+      this.#outbox?.add("operationAcknowledgements", { operationId: result.operationId }, 48);
+      this.#flushSoon();
+    }
     if (message.inverseOffers.length > 0) this.#handler.inverseOffers?.(message.inverseOffers);
     for (const { inverseOfferId, reason } of message.inverseRescinds)
       this.#handler.inverseRescinded?.(inverseOfferId, reason);
@@ -538,6 +546,17 @@ class Driver implements Scheduler {
   }
 
   /** A launch that can't be is answered by a status, never by silence. */
+  /** What was asked for without a session was never said. */
+  #failOperations(operations: readonly Operation[], agentId: string): void {
+    const refusal = { kind: "unavailable", message: "there is no session with the master", field: "", retryAfterMs: 0 };
+    const named = operations.filter(({ operationId }) => operationId !== "");
+    if (named.length === 0) return;
+    this.#runtime.clock.after(0, () => {
+      for (const { operationId } of named)
+        this.#handler.operationEnded?.({ operationId, refusal, reservationId: "", agentId });
+    });
+  }
+
   #dropLaunches(groups: readonly TaskGroup[]): void {
     this.#runtime.clock.after(0, () => {
       const at = this.#runtime.clock.epochMs();

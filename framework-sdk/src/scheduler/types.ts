@@ -5,6 +5,7 @@ import type {
   Offer,
   OfferConstraint,
   Operation,
+  OperationResult,
   Resources,
   TaskGroup,
   TaskQuestion,
@@ -89,6 +90,12 @@ export interface SchedulerHandler {
   inverseRescinded?(inverseOfferId: string, reason: string): void;
   /** Bytes from a custom executor, each at most once. */
   executorMessage?(agentId: string, executorId: string, data: Uint8Array): void;
+  /**
+   * A step of an accept that has an operation id has ended: the agent has it on its disk, or `refusal` says why nothing of
+   * it was done. Told again after a reconnection until this has returned, but not by another master: after such a change
+   * offers tell which reservations and volumes there are.
+   */
+  operationEnded?(result: OperationResult): void;
   /** A call could not be done. Launches that fail come as updates instead. */
   refused?(refusal: CallRefused): void;
 }
@@ -108,6 +115,8 @@ export interface DemandedShape {
 export interface AcceptOptions {
   /** For how long to keep away what is left. Default: 5 s doubling to 120 s while nothing is placed there. */
   readonly refuseMs?: number;
+  /** Steps before the launch, which works on what they leave: if one can't be done, nothing is launched. */
+  readonly before?: readonly Operation[];
   /** Further steps, after the launch. */
   readonly operations?: readonly Operation[];
 }

@@ -87,7 +87,7 @@ export class Allocator {
       const slash = name.lastIndexOf("/");
       const parent = slash < 0 ? this.root : this.role(name.slice(0, slash));
       role = new Role(name, parent);
-      if (parent.children.size === 0) parent.own.held = parent.held;
+      if (parent.children.size === 0) parent.own.held = parent.reservationCount > 0 ? heldByOwn(parent) : parent.held;
       parent.children.set(name, role);
       this.roles.set(name, role);
       // Its own frameworks have somebody to share with now.
@@ -148,6 +148,54 @@ export class Allocator {
   }
 
   /**
+   * Sets resources of an agent aside for a role: it holds them from now on, whether they are used or not. `refined` is
+   * the role out of whose reservation they come: it holds them already, as do those above it. O(depth).
+   */
+  reserve(name: string, amount: Resources, isCounted: boolean, refined: Role | undefined): Role {
+    const role = this.role(name);
+    for (let each: Role | undefined = role; each !== undefined; each = each.parent) each.reservationCount++;
+    this.#holdUpTo(role, amount, refined, 1);
+    if (refined === undefined && isCounted) this.#heldOfTotal.add(amount, 1);
+    this.#staleRoles.add(role);
+    return role;
+  }
+
+  /** Gives up what was set aside; nothing of it is in use. O(depth). */
+  unreserve(role: Role, amount: Resources, isCounted: boolean, refined: Role | undefined): void {
+    for (let each: Role | undefined = role; each !== undefined; each = each.parent) each.reservationCount--;
+    this.#holdUpTo(role, amount, refined, -1);
+    if (refined === undefined && isCounted) this.#heldOfTotal.add(amount, -1);
+    this.#staleRoles.add(role);
+    this.isLoosened = true;
+    this.#settle();
+    this.#forgetIfIdle(role);
+  }
+
+  /** Books that a member uses, or is offered, what is set aside for `reserved`: its own role, or one above. O(depth). */
+  holdReserved(member: Member, amount: Resources, reserved: Role): void {
+    this.#changeReserved(member, amount, reserved, 1);
+  }
+
+  releaseReserved(member: Member, amount: Resources, reserved: Role): void {
+    this.#changeReserved(member, amount, reserved, -1);
+    this.isLoosened = true;
+  }
+
+  #changeReserved(member: Member, amount: Resources, reserved: Role, sign: 1 | -1): void {
+    member.held = plus(member.held, amount, sign);
+    const { own, children } = member.role;
+    if (children.size > 0) own.held = plus(own.held, amount, sign);
+    this.#holdUpTo(member.role, amount, reserved, sign);
+    this.#noteChange(member);
+  }
+
+  /** Roles from one up to another, which itself holds it already. */
+  #holdUpTo(from: Role, amount: Resources, to: Role | undefined, sign: 1 | -1): void {
+    for (let role = from; role.parent !== undefined && role !== to; role = role.parent)
+      role.held = plus(role.held, amount, sign);
+  }
+
+  /**
    * The member that is to be offered something: of those that `fits` says yes to, the one that stands first on each
    * level of the tree. O(asked members): `fits` is asked in the order of shares.
    */
@@ -185,10 +233,10 @@ export class Allocator {
     return allowanceOf(this, role);
   }
 
-  /** What limits alone leave to a role, its own and those above. O(depth). */
-  room(role: Role): Bound {
+  /** What limits alone leave to a role, its own and those above, but for `below` and those above that. O(depth). */
+  room(role: Role, below?: Role): Bound {
     this.#settle();
-    return roomOf(role);
+    return roomOf(role, below);
   }
 
   /** Works out all that is read: shares, needs, the order. To be called before roles are looked at. */
@@ -230,7 +278,8 @@ export class Allocator {
       role.ranking.place(own, dominantShare(own.held, this.#total), own.eagerCount > 0 && role.children.size > 0);
     for (let each: Role = role; each.parent !== undefined; each = each.parent) {
       needUp(each);
-      const wants = each.eagerCount > 0 && !(each.quota && isSpent(each));
+      // What is set aside for a role is offered to it also when it may have nothing else.
+      const wants = each.eagerCount > 0 && !(each.quota && each.reservationCount === 0 && isSpent(each));
       each.parent.ranking.place(each, this.#shareOf(each), wants);
     }
   }
@@ -255,7 +304,7 @@ export class Allocator {
   /** A role that nobody works for and nothing is said of leaves no trace. */
   #forgetIfIdle(from: Role): void {
     for (let role: Role = from; role.parent !== undefined; role = role.parent) {
-      if (role.members.size > 0 || role.children.size > 0) return;
+      if (role.members.size > 0 || role.children.size > 0 || role.reservationCount > 0) return;
       if (role.quota !== undefined || role.weightMillis !== weightMillisDefault) return;
       if (role.isRanked) role.parent.ranking.place(role, role.share, false);
       if (role.need !== noResources) role.parent.needBelow = subtractResources(role.parent.needBelow, role.need);
@@ -265,6 +314,17 @@ export class Allocator {
       if (role.parent.parent !== undefined) this.#staleRoles.add(role.parent);
     }
   }
+}
+
+function plus(a: Resources, b: Resources, sign: 1 | -1): Resources {
+  return sign === 1 ? addResources(a, b) : subtractResources(a, b);
+}
+
+/** What a role's own frameworks use and are offered. */
+function heldByOwn(role: Role): Resources {
+  let held = noResources;
+  for (const member of role.members.values()) held = addResources(held, member.held);
+  return held;
 }
 
 function hasGuarantee({ quota }: Role): boolean {

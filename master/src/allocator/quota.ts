@@ -2,11 +2,14 @@ import { addResources, noResources, type Resources, subtractResources } from "@m
 import { type Bound, customOf, leftOf, narrower, noBound } from "./bound.ts";
 import type { Role } from "./role.ts";
 
-/** What limits leave to a role: its own, and those of the roles above it. O(depth). */
-export function roomOf(role: Role): Bound {
+/**
+ * What limits leave to a role: its own, and those of the roles above it, but for `below` and those above that: what is
+ * set aside for these counts as held by them already. O(depth).
+ */
+export function roomOf(role: Role, below?: Role): Bound {
   let room = noBound;
   if (!role.isLimited) return room;
-  for (let each: Role | undefined = role; each !== undefined; each = each.parent)
+  for (let each: Role | undefined = role; each !== undefined && each !== below; each = each.parent)
     if (each.quota) room = narrower(room, leftOf(each.quota.limit, each.held));
   return room;
 }

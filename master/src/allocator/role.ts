@@ -25,8 +25,10 @@ export class Role {
   isLimited = false;
   /** It, or a role above it, has a guarantee. */
   isPromised = false;
-  /** What it and all below it use and are offered. */
+  /** What it and all below it use and are offered, and all that is set aside for them. */
   held: Resources = noResources;
+  /** Reservations for it and all below it; what they set aside is held, whether it is used or not. */
+  reservationCount = 0;
   /** Its largest part of anything in the cluster, over its weight. */
   share = 0;
   isRanked = false;

@@ -1,5 +1,6 @@
 import { noPortTwice } from "./ports.ts";
 import { importantStay } from "./preemption.ts";
+import { reservationsConserved, volumesKept } from "./reservations.ts";
 import { noOverCommit, resourcesConserved } from "./resources.ts";
 import { standingsKept } from "./standings.ts";
 import type { Checker } from "./view.ts";
@@ -10,6 +11,8 @@ export type { Checker } from "./view.ts";
 export const checkers: readonly Checker[] = [
   noOverCommit,
   resourcesConserved,
+  reservationsConserved,
+  volumesKept,
   noPortTwice,
   standingsKept,
   importantStay,

@@ -11,14 +11,14 @@ import {
 import type { AgentRecord } from "@muster/proto";
 import { type Checker, type MasterView, type Violation, violation } from "./view.ts";
 
-/** What tasks use and what is offered never exceeds what an agent has, and neither is ever negative. */
+/** What tasks use, what is offered and what is set aside never exceeds what an agent has, and none is ever negative. */
 export const noOverCommit: Checker = ({ agents }) =>
   agents.flatMap((agent) => {
-    const { total, allocated, offered } = amountsOf(agent);
-    const free = subtractResources(total, addResources(allocated, offered));
-    const negative = [allocated, offered, free].some((amount) => isNegativeResources(amount));
+    const { total, allocated, offered, setAside } = amountsOf(agent);
+    const free = subtractResources(total, addResources(addResources(allocated, offered), setAside));
+    const negative = [allocated, offered, setAside, free].some((amount) => isNegativeResources(amount));
     if (!negative) return [];
-    const detail = `total ${formatResources(total)}, allocated ${formatResources(allocated)}, offered ${formatResources(offered)}`;
+    const detail = `total ${formatResources(total)}, allocated ${formatResources(allocated)}, offered ${formatResources(offered)}, set aside ${formatResources(setAside)}`;
     return [violation("over-commit", agent.agentId, detail)];
   });
 
@@ -45,8 +45,9 @@ function checkAllocated(view: MasterView, agent: AgentRecord): Violation[] {
   return [violation("allocated-sum", agent.agentId, detail)];
 }
 
-function amountsOf(agent: AgentRecord): { total: Resources; allocated: Resources; offered: Resources } {
+function amountsOf(agent: AgentRecord): Record<"total" | "allocated" | "offered" | "setAside", Resources> {
   return {
+    setAside: agent.setAside ?? noResources,
     total: agent.total ?? noResources,
     allocated: agent.allocated ?? noResources,
     offered: agent.offered ?? noResources,

@@ -1,4 +1,4 @@
-import { addResources, type ErrorKind, noResources } from "@muster/foundation";
+import { addResources, type ErrorKind, MusterError, noResources } from "@muster/foundation";
 import type { Accept, Decline, Operation } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { noteDecline } from "./declines.ts";
@@ -7,6 +7,9 @@ import { isNothing, type LaunchPlace, launchGroup, refuseGroup } from "./launch.
 import { limits } from "./limits.ts";
 import type { Framework, Offer } from "./model.ts";
 import { addFilter, endOffer, refuseMs } from "./offers.ts";
+import { changeSetAside } from "./set-aside/accept.ts";
+import { tellFramework } from "./set-aside/operations.ts";
+import { joinShares } from "./set-aside/shares.ts";
 
 /** Uses offers. Each task of each launch either starts or is told why not. O(offers + tasks). */
 export function takeAccept(core: Core, framework: Framework, accept: Accept, field: string): void {
@@ -28,9 +31,12 @@ export function takeAccept(core: Core, framework: Framework, accept: Accept, fie
     return;
   }
   const first = found.offers[0] as Offer;
-  const place: LaunchPlace = { framework, member: first.member, agent: first.agent, left: noResources };
+  const { member, agent } = first;
+  const place: LaunchPlace = { framework, member, agent, left: noResources, reserved: [], volumes: [] };
   for (const offer of found.offers) {
     place.left = addResources(place.left, offer.resources);
+    if (offer.reserved.length > 0) place.reserved = joinShares(place.reserved, offer.reserved);
+    if (offer.volumes.length > 0) place.volumes = [...place.volumes, ...offer.volumes];
     endOffer(core, offer, accept.operations.length === 0 ? "declined" : "accepted");
   }
   core.count("offers_ended", accept.operations.length === 0 ? "declined" : "accepted", found.offers.length);
@@ -40,6 +46,7 @@ export function takeAccept(core: Core, framework: Framework, accept: Accept, fie
   if (!isNothing(place.left)) addFilter(core, framework, place.agent, first.role, place.left, refuseMs(accept.filters));
 }
 
+/** Step by step, each on what those before it left. After one that can't be done none is; those before it stand. */
 function runOperations(core: Core, place: LaunchPlace, operations: readonly Operation[], field: string): void {
   let failed = "";
   for (const [index, operation] of operations.entries()) {
@@ -50,20 +57,25 @@ function runOperations(core: Core, place: LaunchPlace, operations: readonly Oper
         else refuseGroup(core, place.framework, group, "earlier", failed);
       continue;
     }
-    const kind = kindOf(operation);
-    const message =
-      kind === "" ? "an operation says what to do" : `this master does not do ${kind.replaceAll("_", " ")} operations`;
-    failed = `an earlier step of the accept could not be done: ${message}`;
-    const refusal = {
-      kind: kind === "" ? "invalid" : "unsupported",
-      message,
-      field: `${path}.${kind}`,
-      retryAfterMs: 0,
-    };
-    core.refuse(place.framework, "accept", operation.operationId, refusal.kind as ErrorKind, message, refusal.field);
-    if (operation.operationId !== "")
-      core.toFramework(place.framework, "operationResults", { operationId: operation.operationId, refusal }, 100);
+    const fault =
+      failed === "" ? changeSetAside(core, place, operation, path) : new MusterError("stale", failed, { field: path });
+    if (fault === undefined) continue;
+    refuseOperation(core, place, operation, fault);
+    if (failed === "") failed = `an earlier step of the accept could not be done: ${fault.message}`;
   }
+}
+
+function refuseOperation(
+  core: Core,
+  { framework, agent }: LaunchPlace,
+  operation: Operation,
+  fault: MusterError,
+): void {
+  const { kind, message, field = "" } = fault;
+  core.refuse(framework, "accept", operation.operationId, kind, message, field);
+  const refusal = { kind, message, field, retryAfterMs: fault.retryAfterMs ?? 0 };
+  const { operationId } = operation;
+  tellFramework(core, framework, { operationId, refusal, reservationId: "", agentId: agent.id });
 }
 
 /** Offers are used: the framework is no longer one that only declines, and wants as many fewer as it starts. */

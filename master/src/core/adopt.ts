@@ -1,5 +1,6 @@
-import { invalid, isTerminal, type MusterError, resources } from "@muster/foundation";
+import { invalid, isTerminal, type MusterError, noResources, resources } from "@muster/foundation";
 import { type PortPart, StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
+import { isWithin } from "../allocator/role.ts";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import type { Core } from "./core.ts";
 import { noteExecutor } from "./executors.ts";
@@ -138,8 +139,24 @@ function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskRe
   }
   const member = memberOf(core, framework, report.role);
   const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, parts, known });
+  recallDraw(agent, group, report);
   agent.adopting.set(`${framework.id} ${report.launchId}`, group);
   return group;
+}
+
+/** What the group has of reservations and volumes, as far as the agent still has these. */
+function recallDraw(agent: Agent, group: Group, { reserved, volumes }: TaskReport): void {
+  const { setAside } = agent;
+  if (setAside === undefined || (reserved.length === 0 && volumes.length === 0)) return;
+  const granted = reserved.flatMap(({ reservationId, resources: amounts }) => {
+    const reservation = setAside.reservations.get(reservationId);
+    const is = reservation !== undefined && isWithin(group.member.role, reservation.role);
+    return is ? [{ reservation, resources: resources(amounts) }] : [];
+  });
+  const held = volumes.flatMap(({ volumeId }) => setAside.volumes.get(volumeId) ?? []);
+  const own = held.filter(({ holder }) => holder === undefined);
+  for (const volume of own) volume.holder = group;
+  group.draw = { granted, shares: [], need: noResources, volumes: own };
 }
 
 /** A role that the framework has left is still charged with what runs for it. */

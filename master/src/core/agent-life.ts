@@ -4,11 +4,13 @@ import { agentKey } from "../registry/records.ts";
 import { type Core, idsOf } from "./core.ts";
 import { forgetCompleted } from "./framework-life.ts";
 import type { Agent, AgentSession, Framework } from "./model.ts";
-import { clearFiltersOn, rescindOffer } from "./offers.ts";
+import { clearFiltersOn, rescindOffer, usedOf } from "./offers.ts";
 import { endDrain } from "./operator/drain.ts";
 import { forgetInverseOffersOn } from "./operator/inverse-offers.ts";
 import { awayFromOverlays, leaveOverlays } from "./overlay/overlays.ts";
 import { dropHolds } from "./preemption/holds.ts";
+import { removeReservation } from "./set-aside/books.ts";
+import { answerOperators, finish, takeOperationsOf } from "./set-aside/operations.ts";
 import { endByMaster } from "./tasks.ts";
 
 /** The connection is over. What the agent runs goes on; nothing of it is offered. */
@@ -24,6 +26,7 @@ export function closeAgent(core: Core, connection: number): void {
   countTotal(core, agent, false);
   core.state.dirty.delete(agent);
   awayFromOverlays(core, agent);
+  if (core.state.operations.size > 0) answerOperators(core, agent);
   if (!registered) {
     forgetIfNew(core, agent);
     return;
@@ -38,6 +41,7 @@ export function closeAgent(core: Core, connection: number): void {
 /** An agent that the store does not know and that never got as far as to be registered leaves no trace. */
 export function forgetIfNew(core: Core, agent: Agent): void {
   if (agent.state !== "awaited" || core.state.awaited.has(agent) || agent.tasks.size > 0) return;
+  forgetSetAside(core, agent);
   core.state.agents.delete(agent.id);
   core.effects.push({ type: "store", key: agentKey(agent.id), value: undefined, written: undefined });
 }
@@ -65,12 +69,26 @@ export function endTasksOf(core: Core, agent: Agent, reason: StatusReason, messa
   for (const framework of frameworks) forgetCompleted(core, framework);
 }
 
+/** What was set aside on an agent that is not known any more: it tells it again if it ever comes back. */
+function forgetSetAside(core: Core, agent: Agent): void {
+  for (const operation of takeOperationsOf(core, agent)) finish(core, operation, agentIsNoMore);
+  for (const reservation of [...(agent.setAside?.reservations.values() ?? [])]) removeReservation(core, reservation);
+}
+
+const agentIsNoMore = {
+  kind: "unavailable",
+  message: "the agent is not part of the cluster any more",
+  field: "",
+  retryAfterMs: 0,
+};
+
 /** The agent is not part of the cluster any more. Its tasks have ended, and its session is closed. */
 export function forgetAgent(core: Core, agent: Agent): void {
   const { state } = core;
   leaveOverlays(core, agent);
   endDrain(core, agent);
   forgetInverseOffersOn(core, agent);
+  forgetSetAside(core, agent);
   state.draining.delete(agent);
   state.agents.delete(agent.id);
   state.changedAgents.delete(agent);
@@ -88,7 +106,7 @@ export function countTotal(core: Core, agent: Agent, counted: boolean): void {
   const { allocator } = core.state;
   if (agent.counted === counted) return;
   agent.counted = counted;
-  allocator.countHeld(addResources(agent.allocated, agent.offered), counted);
+  allocator.countHeld(usedOf(agent), counted);
   allocator.setTotal(
     counted ? addResources(allocator.total, agent.total) : subtractResources(allocator.total, agent.total),
   );

@@ -32,6 +32,8 @@ import { recallWindow } from "./operator/maintenance.ts";
 import { setStanding } from "./operator/standing.ts";
 import { joinOverlays } from "./overlay/overlays.ts";
 import { keepLimits } from "./quota-offers.ts";
+import { takeOperationResult } from "./set-aside/operations.ts";
+import { setAsideFault, takeSetAside } from "./set-aside/registration.ts";
 import { takeStatus } from "./statuses.ts";
 import { changeStatus, endByMaster, retire } from "./tasks.ts";
 import { registrationFault } from "./validate.ts";
@@ -44,7 +46,7 @@ export function openAgent(core: Core, connection: number, registration: Registra
   const { state } = core;
   const session = new AgentSession(connection);
   state.agentSessions.set(connection, session);
-  const fault = registrationFault(registration);
+  const fault = registrationFault(registration) ?? setAsideFault(registration);
   if (fault) {
     endAgentSession(core, session, fault);
     return;
@@ -80,6 +82,7 @@ export function openAgent(core: Core, connection: number, registration: Registra
   agent.connection = connection;
   agent.lastHeardMs = core.nowMs;
   describeAgent(core, agent, registration);
+  takeSetAside(core, agent, registration);
   core.after(state.settings.pingIntervalMs, { type: "session-silence", connection });
   if (known && !moved && !wasUnreachable) session.stored = true;
   else
@@ -172,6 +175,7 @@ export function takeAgentMessage(core: Core, connection: number, message: Connec
   for (let index = 0; index < statuses.length && !fault; index++)
     fault = takeStatus(core, agent, statuses[index] as TaskStatus, `statuses[${index}]`);
   if (message.update && !fault) fault = takeUpdate(core, agent, message.update);
+  for (const result of message.operationResults) takeOperationResult(core, agent, result);
   const { executorMessages } = message;
   for (let index = 0; index < executorMessages.length && !fault; index++)
     fault = relayFromExecutor(core, agent, executorMessages[index] as RelayedMessage, `executor_messages[${index}]`);

@@ -1,12 +1,14 @@
-import { isEmptyResources, type Resources, subtractResources } from "@muster/foundation";
+import { type Resources, subtractResources } from "@muster/foundation";
 import type { Member } from "../allocator/role.ts";
 import { isOwed, reasonAgainst, unboundedReason } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
 import { demandedOf } from "./demand-shapes.ts";
 import type { Agent } from "./model.ts";
-import { freeResources, makeOffer } from "./offers.ts";
+import { freeResources, isOfferable, makeOffer } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
 import { offerKeptRoom } from "./preemption/holds.ts";
+import { availableTo, type Choosable } from "./set-aside/available.ts";
+import { takeFrom } from "./set-aside/shares.ts";
 
 /**
  * Offers what is free on the agents that have changed, agent by agent, each to the framework whose turn it is: whole,
@@ -49,13 +51,12 @@ export function shareOut(core: Core, agent: Agent): void {
   if (allocator.hasEager) offerAgent(core, agent);
 }
 
-/** Something that a task could run on: neither a processor nor memory alone is nothing. */
-export function isOfferable(free: Resources): boolean {
-  return !isEmptyResources(free) && (free.cpuMillis !== 0 || free.memoryMiB !== 0);
-}
-
 function offerAgent(core: Core, agent: Agent): void {
   if (!takesTasks(agent)) return;
+  if (agent.setAside !== undefined) {
+    offerDivided(core, agent);
+    return;
+  }
   const { allocator, frameworks, withheld } = core.state;
   let free = freeResources(agent);
   while (isOfferable(free)) {
@@ -73,6 +74,39 @@ function offerAgent(core: Core, agent: Agent): void {
     free = subtractResources(free, amount);
   }
   if (allocator.hasQuota && isOfferable(free)) withheld.add(agent);
+}
+
+/**
+ * The same of an agent on which something is set aside: each is asked what it may have of that, beside its part of what
+ * is not. O(members x reservations of the agent) for each offer.
+ */
+function offerDivided(core: Core, agent: Agent): void {
+  const { allocator, frameworks, withheld } = core.state;
+  let found: Choosable | undefined;
+  const fits = (member: Member): boolean => {
+    const answer = availableTo(core, agent, member);
+    if (typeof answer === "string") return false;
+    found = answer;
+    return true;
+  };
+  while (allocator.hasOpen) {
+    const free = freeResources(agent);
+    found = undefined;
+    const member =
+      allocator.nextPromised((one) => isOwed(one.role, free) && fits(one)) ?? allocator.next((one) => fits(one));
+    const framework = member && frameworks.get(member.frameworkId);
+    if (member === undefined || framework === undefined || found === undefined) break;
+    const { amount, shares, volumes } = found as Choosable;
+    const role = member.role.name;
+    const demanded = demandedOf(framework, agent, role, amount);
+    if (demanded === undefined) break;
+    if (demanded === "all") makeOffer(core, agent, framework, role, amount, undefined, shares, volumes);
+    else {
+      const taken = takeFrom(shares, demanded.amount);
+      makeOffer(core, agent, framework, role, demanded.amount, demanded.parts, taken, volumes);
+    }
+  }
+  if (allocator.hasQuota && isOfferable(freeResources(agent))) withheld.add(agent);
 }
 
 interface Choice {

@@ -23,6 +23,8 @@ export type NotOffered =
   | "agents-awaited"
   /** The limit of the role, or of one above it, is reached. */
   | "limit"
+  /** Nothing is free but what is set aside for other roles, or offered. */
+  | "reserved"
   /** What is free is kept for guarantees of others. */
   | "guarantees";
 
@@ -41,7 +43,7 @@ export function unboundedReason(core: Core, agent: Agent, member: Member, amount
   return isRefused(core, framework, agent, role, demanded === "all" ? amount : demanded.amount) ? "refused" : undefined;
 }
 
-/** What of an agent's free resources a member can be offered, or why nothing. O(depth of the role) in addition. */
+/** What of an agent on which nothing is set aside a member can be offered, or why nothing. O(depth of the role) in addition. */
 export function reasonAgainst(core: Core, agent: Agent, member: Member, free: Resources): Resources | NotOffered {
   const { allocator, awaited } = core.state;
   const { role } = member;
@@ -62,7 +64,7 @@ export function reasonAgainst(core: Core, agent: Agent, member: Member, free: Re
  * Whether what quota leaves of an agent is worth an offer: of whatever it has cut, the least that is offered must be
  * left. A sliver of a processor with all the memory would only keep the memory from others.
  */
-function isWorthIt(core: Core, member: Member, amount: Resources, free: Resources): boolean {
+export function isWorthIt(core: Core, member: Member, amount: Resources, free: Resources): boolean {
   const { frameworks, settings } = core.state;
   const minimum = frameworks.get(member.frameworkId)?.minimumOffer ?? settings.minimumOffer;
   const isEnough = (left: number, all: number, least: number): boolean => left === all || left >= Math.max(1, least);

@@ -49,8 +49,10 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     changedFrameworks: new Set(),
     changedRoles: new Set(),
     awaitedChanged: false,
+    operations: new Map(),
     offerCount: 0,
     timerCount: 0,
+    operationCount: 0,
   };
   const core = new Core(state);
   core.begin(now);

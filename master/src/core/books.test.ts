@@ -168,6 +168,8 @@ test("whatever happens, allocated, offered, kept and free are what tasks, offers
               status: { ...task.status, state: TaskState.TASK_RUNNING, sequence: task.sequence + 1, agentId: old.id },
               acknowledged: false,
               executorId: "",
+              reserved: [],
+              volumes: [],
             })),
           );
         } else if (done.type === "drop-framework") {

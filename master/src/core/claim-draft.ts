@@ -22,6 +22,9 @@ import { takesTasks } from "./operator/standing.ts";
 import { partsOverlap } from "./ports.ts";
 import type { Hold } from "./preemption/model.ts";
 import { quotaFaultOf } from "./quota-claims.ts";
+import { idleFor, volumesFor } from "./set-aside/books.ts";
+import type { ReservedShare } from "./set-aside/model.ts";
+import { joinShares, plainOf, sumOf, takeFrom, withoutShares } from "./set-aside/shares.ts";
 import { idFault } from "./validate.ts";
 
 /** A claim that can be granted, with what it takes. */
@@ -49,8 +52,11 @@ export class ClaimDraft {
   /** What the set takes of each agent, and for each role. */
   readonly #needs = new Map<Agent, Resources>();
   readonly #roleNeeds = new Map<Member, Resources>();
+  /** What of that comes out of reservations is not among it. */
+  readonly #drawn = new Map<Agent, readonly ReservedShare[]>();
   readonly #taskIds = new Set<string>();
   readonly #ports = new Map<Agent, PortPart[]>();
+  readonly #volumes = new Set<string>();
   readonly #executors = new Set<string>();
 
   constructor(core: Core, framework: Framework) {
@@ -98,12 +104,13 @@ export class ClaimDraft {
       const message = `a group has 1 to ${limits.tasksPerGroup} tasks`;
       return { why: "invalid", message, field: `${path}.tasks` };
     }
-    const plan = planGroup(framework, agent, agent.total, group, path, `in all on ${agent.name}`);
+    const volumes = agent.setAside === undefined ? [] : volumesFor(agent, member.role);
+    const plan = planGroup(framework, agent, agent.total, group, path, volumes, `in all on ${agent.name}`);
     if ("why" in plan) return plan;
     const executorKey = `${agent.id} ${group.executor?.executorId}`;
     const executor = this.#executors.has(executorKey)
       ? undefined
-      : executorFor({ framework, member, agent, left: agent.total }, group, path);
+      : executorFor({ framework, member, agent, left: agent.total, reserved: [], volumes: [] }, group, path);
     if (executor !== undefined && "why" in executor) return executor;
     if (executor !== undefined) this.#executors.add(executorKey);
     for (const each of executor === undefined ? [plan] : [executor, plan]) {
@@ -115,7 +122,13 @@ export class ClaimDraft {
   }
 
   /** Task ids and fixed ports that an earlier group of the same set has already. */
-  #noteNames(agent: Agent, { group, ports }: GroupPlan, path: string): GroupRefusal | undefined {
+  #noteNames(agent: Agent, { group, ports, volumes }: GroupPlan, path: string): GroupRefusal | undefined {
+    for (const { id } of volumes) {
+      const volume = `${agent.id} ${id}`;
+      if (this.#volumes.has(volume))
+        return { why: "volume", message: `volume ${id} is asked for twice`, field: `${path}.volumes` };
+      this.#volumes.add(volume);
+    }
     for (const [index, { taskId }] of group.tasks.entries()) {
       if (this.#taskIds.has(taskId))
         return { why: "duplicate", message: `${taskId} is named twice`, field: `${path}.tasks[${index}].task_id` };
@@ -141,10 +154,11 @@ export class ClaimDraft {
     const { state } = this.#core;
     let more = noResources;
     for (const { need } of launches) more = addResources(more, need);
-    const need = addResources(this.#needs.get(agent) ?? noResources, more);
-    const roleNeed = addResources(this.#roleNeeds.get(member) ?? noResources, more);
     // Nobody jumps the queue: what has just become free goes first to whose turn it is.
     shareOut(this.#core, agent);
+    more = subtractResources(more, this.#drawReserved(agent, member, more));
+    const need = addResources(this.#needs.get(agent) ?? noResources, more);
+    const roleNeed = addResources(this.#roleNeeds.get(member) ?? noResources, more);
     let left = this.#roomOn(agent);
     for (const hold of agent.holds) {
       if (containsResources(left, need)) break;
@@ -161,7 +175,7 @@ export class ClaimDraft {
         continue;
       }
       this.taken.add(offer);
-      left = addResources(left, offer.resources);
+      left = addResources(left, plainOf(offer));
     }
     const shortage = missingResource(need, left);
     if (shortage !== undefined) {
@@ -179,8 +193,17 @@ export class ClaimDraft {
   /** What is free on an agent, with the offers and the kept room that the set has taken there already. */
   #roomOn(agent: Agent): Resources {
     let room = freeResources(agent, this.used);
-    for (const offer of this.taken) if (offer.agent === agent) room = addResources(room, offer.resources);
+    for (const offer of this.taken) if (offer.agent === agent) room = addResources(room, plainOf(offer));
     return room;
+  }
+
+  /** What of a need is met by what is set aside for the role and neither used nor offered. O(reservations of the agent). */
+  #drawReserved(agent: Agent, member: Member, need: Resources): Resources {
+    if (agent.setAside === undefined) return noResources;
+    const drawn = this.#drawn.get(agent) ?? [];
+    const shares = takeFrom(withoutShares(idleFor(agent, member.role), drawn), need);
+    this.#drawn.set(agent, joinShares(drawn, shares));
+    return sumOf(shares);
   }
 
   /** Why quota forbids the set as it stands; undefined if it does not. O(members and offers of the set x depth). */
@@ -193,7 +216,7 @@ export class ClaimDraft {
   #moreOf(member: Member, need: Resources): Resources {
     let more = need;
     for (const each of [...this.taken, ...this.used])
-      if (each.member === member) more = subtractResources(more, each.resources);
+      if (each.member === member) more = subtractResources(more, plainOf(each));
     return more;
   }
 
@@ -207,6 +230,7 @@ export class ClaimDraft {
 const kinds: Readonly<Partial<Record<GroupRefusal["why"], ErrorKind>>> = {
   duplicate: "exists",
   port: "stale",
+  volume: "stale",
   executor: "stale",
 };
 

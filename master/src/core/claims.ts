@@ -7,6 +7,7 @@ import { limits } from "./limits.ts";
 import type { Framework } from "./model.ts";
 import { endOffer, rescindOffer } from "./offers.ts";
 import { dropHold } from "./preemption/holds.ts";
+import { idleFor, volumesFor } from "./set-aside/books.ts";
 
 /** Claims of one set, or one that stands for itself, with their paths. */
 interface ClaimSet {
@@ -93,7 +94,15 @@ function setFault({ id, claims }: ClaimSet): Refusal | undefined {
 }
 
 function grant(core: Core, framework: Framework, { claim, agent, member, launches, repeated }: ClaimPlan): void {
-  const place: LaunchPlace = { framework, member, agent, left: noResources };
+  const reserved = agent.setAside === undefined ? [] : idleFor(agent, member.role);
+  const place: LaunchPlace = {
+    framework,
+    member,
+    agent,
+    left: noResources,
+    reserved,
+    volumes: agent.setAside === undefined ? [] : volumesFor(agent, member.role),
+  };
   for (const group of repeated) isRepeated(core, framework, group);
   for (const launch of launches) startGroup(core, place, launch);
   answer(core, framework, claim, undefined);

@@ -37,6 +37,7 @@ export class Core {
     claims: new Map(),
     inverse_offers: new Map(),
     preemptions: new Map(),
+    operations: new Map(),
     invariants: new Map(),
   };
 

@@ -15,6 +15,7 @@ import type { Agent, Task } from "./model.ts";
 import type { OperatorChange, OperatorCommand } from "./operator/commands.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { RoleCall } from "./role-changes.ts";
+import type { SetAsideCall } from "./set-aside/calls.ts";
 
 /** What the master is told. */
 export type Input =
@@ -47,6 +48,8 @@ export type Input =
   | { readonly type: "framework-stored"; readonly connection: number; readonly error: MusterError | undefined }
   /** An operator wants a weight or a quota changed. */
   | { readonly type: "role-called"; readonly call: RoleCall }
+  /** An operator wants to change what is set aside on an agent. */
+  | { readonly type: "set-aside-called"; readonly call: SetAsideCall }
   | { readonly type: "role-stored"; readonly error: MusterError | undefined }
   | { readonly type: "operator-call"; readonly call: number; readonly command: OperatorCommand }
   | {
@@ -123,4 +126,5 @@ export type CountName =
   | "claims"
   | "inverse_offers"
   | "preemptions"
+  | "operations"
   | "invariants";

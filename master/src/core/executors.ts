@@ -64,6 +64,7 @@ export function executorGroup(group: TaskGroup): TaskGroup | undefined {
     network,
     executor: { ...rest, task: null, ports: [], networkMode: "", network: null },
     isExecutor: true,
+    volumes: [],
   };
 }
 

@@ -2,13 +2,13 @@ import { isEmptyResources } from "@muster/foundation";
 import type { ExplainRoleResponse, RoleReason } from "@muster/proto";
 import { leftOf } from "../allocator/bound.ts";
 import type { Member, Role } from "../allocator/role.ts";
-import { isOfferable } from "./allocate.ts";
 import { type NotOffered, reasonAgainst } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
 import type { Agent, Framework } from "./model.ts";
-import { freeResources } from "./offers.ts";
+import { freeResources, isOfferable } from "./offers.ts";
 import { roleRecord } from "./records.ts";
+import { availableTo } from "./set-aside/available.ts";
 
 /**
  * Why a role got nothing, or no more: each agent is put before the role's frameworks as the allocator does it, and what
@@ -77,7 +77,7 @@ function explainAgent(core: Core, agent: Agent, role: Role, eager: readonly Memb
     return;
   }
   const free = freeResources(agent);
-  if (!isOfferable(free)) {
+  if (!isOfferable(free) && agent.setAside === undefined) {
     if (isEmptyResources(agent.offered))
       reasons.add({ reason: "used", agentCount: 1, message: "everything is in use by tasks" });
     else if ([...agent.offers].some((offer) => isBelow(offer.member.role, role)))
@@ -87,7 +87,8 @@ function explainAgent(core: Core, agent: Agent, role: Role, eager: readonly Memb
     return;
   }
   for (const member of eager) {
-    const answer = reasonAgainst(core, agent, member, free);
+    const answer =
+      agent.setAside === undefined ? reasonAgainst(core, agent, member, free) : availableTo(core, agent, member);
     reasons.add(typeof answer === "string" ? inWords(core, agent, member, answer) : next);
   }
 }
@@ -119,6 +120,8 @@ function inWords(core: Core, agent: Agent, member: Member, reason: NotOffered): 
     }
     case "demand":
       return { ...of, message: "none of what it has said it wants fits there" };
+    case "reserved":
+      return { ...of, message: "what nobody uses there is set aside for other roles, or offered" };
     case "guarantees":
       return { ...of, message: "what is free is kept for guarantees of other roles" };
   }

@@ -139,6 +139,7 @@ export function admitFramework(core: Core, connection: number, error: MusterErro
   // What it has not acknowledged is told at once; its agents would tell it again only after a while.
   for (const task of framework.tasks.values())
     if (task.pending) core.toFramework(framework, "updates", task.pending, 200);
+  for (const result of framework.operationEnds.values()) core.toFramework(framework, "operationResults", result, 256);
   forgetInverseOffers(core, framework);
   core.after(state.settings.heartbeatIntervalMs, { type: "heartbeat", connection });
   markAllDirty(core);

@@ -26,6 +26,9 @@ import { type Agent, type Framework, Group, Task } from "./model.ts";
 import { holderOf, isWhole, noParts, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
 import { presentStatus } from "./reconcile.ts";
+import { reservedPart } from "./records.ts";
+import type { ReservedShare, Volume } from "./set-aside/model.ts";
+import { takeFrom, withoutShares } from "./set-aside/shares.ts";
 import { addTask, book } from "./tasks.ts";
 import { groupFault, taskFault } from "./validate.ts";
 
@@ -34,7 +37,12 @@ export interface LaunchPlace {
   readonly framework: Framework;
   readonly member: Member;
   readonly agent: Agent;
+  /** All of it, with what is reserved. */
   left: Resources;
+  /** Of that, what is reserved, in the order in which it is used up. */
+  reserved: readonly ReservedShare[];
+  /** That a launch may use. */
+  volumes: readonly Volume[];
 }
 
 /** Starts a group, or tells the framework of each of its tasks why it can't be. O(tasks of the group). */
@@ -54,7 +62,7 @@ export function launchGroup(core: Core, place: LaunchPlace, group: TaskGroup, fi
     return;
   }
   const left = executor === undefined ? place.left : subtractResources(place.left, executor.need);
-  const plan = planGroup(framework, agent, left, group, field);
+  const plan = planGroup(framework, agent, left, group, field, place.volumes);
   if ("why" in plan) {
     refuseAll(core, place, group, plan);
     return;
@@ -72,6 +80,7 @@ export interface GroupPlan {
   readonly group: TaskGroup;
   readonly need: Resources;
   readonly ports: GroupPorts;
+  readonly volumes: readonly Volume[];
 }
 
 export interface GroupRefusal {
@@ -88,6 +97,7 @@ export function planGroup(
   left: Resources,
   group: TaskGroup,
   field: string,
+  available: readonly Volume[],
   where = "in the offers",
 ): GroupPlan | GroupRefusal {
   const ports = readPorts(agent, group);
@@ -99,7 +109,9 @@ export function planGroup(
     return { why, message: fault.error.message, field: fault.error.field ?? field };
   }
   if (ports.holder !== undefined) return { why: "port", message: ports.holder, field: "" };
-  return { group, need, ports };
+  if (group.volumes.length === 0) return { group, need, ports, volumes: noVolumes };
+  const volumes = findVolumes(agent, group, field, available, where);
+  return "why" in volumes ? volumes : { group, need, ports, volumes };
 }
 
 /** The start of the custom executor that a group names, if it does not live on that agent yet. */
@@ -113,12 +125,38 @@ export function executorFor(place: LaunchPlace, group: TaskGroup, field: string)
     const message = `executor ${executorId} does not live on ${agent.name}: say in executor.task how to start it`;
     return { why: "executor", message, field: "" };
   }
-  return planGroup(framework, agent, place.left, own, `${field}.executor`);
+  return planGroup(framework, agent, place.left, own, `${field}.executor`, noVolumes);
 }
 
 function refuseAll(core: Core, { framework, agent }: LaunchPlace, group: TaskGroup, refusal: GroupRefusal): void {
   for (const { taskId } of group.tasks)
     refuseTask(core, framework, agent.id, group.launchId, taskId, refusal.why, refusal.message);
+}
+
+const noVolumes: readonly Volume[] = Object.freeze([]);
+
+/** The volumes that a group names, or what is wrong with them. */
+function findVolumes(
+  agent: Agent,
+  group: TaskGroup,
+  field: string,
+  available: readonly Volume[],
+  where: string,
+): readonly Volume[] | GroupRefusal {
+  const found: Volume[] = [];
+  for (const [index, { volumeId }] of group.volumes.entries()) {
+    const path = `${field}.volumes[${index}].volume_id`;
+    const volume = available.find(({ id }) => id === volumeId);
+    if (volume !== undefined && !found.includes(volume)) {
+      found.push(volume);
+      continue;
+    }
+    const holder = agent.setAside?.volumes.get(volumeId)?.holder;
+    const used = holder !== undefined && "launchId" in holder ? `: launch ${holder.launchId} uses it` : "";
+    const message = volume ? `volume ${volumeId} is named twice` : `volume ${volumeId} is not ${where}${used}`;
+    return { why: volume ? "invalid" : "volume", message, field: path };
+  }
+  return found;
 }
 
 interface GroupPorts {
@@ -223,10 +261,17 @@ export function isRepeated(core: Core, framework: Framework, group: TaskGroup): 
 }
 
 /** Books a planned group and has it launched. */
-export function startGroup(core: Core, place: LaunchPlace, { group: info, need, ports }: GroupPlan): void {
+export function startGroup(core: Core, place: LaunchPlace, { group: info, need, ports, volumes }: GroupPlan): void {
   const { framework, agent, member } = place;
   const group = new Group(info.launchId, agent, framework, member, ports);
   describePreemption(core, group, info.tasks);
+  if (place.reserved.length > 0 || volumes.length > 0) {
+    const granted = takeFrom(place.reserved, need);
+    place.reserved = withoutShares(place.reserved, granted);
+    place.volumes = place.volumes.filter((volume) => !volumes.includes(volume));
+    group.draw = { granted, shares: [], need: noResources, volumes };
+    for (const volume of volumes) volume.holder = group;
+  }
   book(core, group, need);
   takePorts(agent, group);
   let bytes = 64;
@@ -251,6 +296,7 @@ export function startGroup(core: Core, place: LaunchPlace, { group: info, need, 
     frameworkName: framework.name,
     role: member.role.name,
     group: info,
+    reserved: group.draw?.granted.map(reservedPart) ?? [],
   };
   core.toAgent(agent.connection, "launches", launch, bytes);
   core.count("tasks_launched", "", info.tasks.length);
@@ -277,16 +323,26 @@ function hasCustom(amounts: Resources): boolean {
   return false;
 }
 
-type Refused = "invalid" | "invalid-group" | "duplicate" | "port" | "executor" | "offers" | "earlier" | "away";
+type Refused =
+  | "invalid"
+  | "invalid-group"
+  | "duplicate"
+  | "port"
+  | "volume"
+  | "executor"
+  | "offers"
+  | "earlier"
+  | "away";
 
 const reasons: Readonly<Record<Refused, { state: TaskStatus["state"]; reason: StatusReason }>> = {
   invalid: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID },
   "invalid-group": { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_GROUP_INVALID },
   duplicate: { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_DUPLICATE_TASK },
   port: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_PORT_IN_USE },
+  volume: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_VOLUME_UNAVAILABLE },
   executor: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_EXECUTOR_TERMINATED },
   offers: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_INVALID_OFFERS },
-  earlier: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_UNSUPPORTED },
+  earlier: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_EARLIER_OPERATION },
   away: { state: TaskState.TASK_DROPPED, reason: StatusReason.REASON_AGENT_DISCONNECTED },
 };
 

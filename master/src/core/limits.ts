@@ -87,6 +87,14 @@ export const limits = {
   maintenanceAheadMs: 365 * 24 * 60 * 60 * 1_000,
   /** How long one window may last: 90 days. */
   maintenanceMs: 90 * 24 * 60 * 60 * 1_000,
+  /** Reservations on one agent. */
+  reservationsPerAgent: 1_024,
+  /** Volumes on one agent. */
+  volumesPerAgent: 1_024,
+  /** Volumes that one group uses. */
+  volumesPerGroup: 32,
+  /** Ends of operations that wait for one framework's acknowledgement. */
+  operationEndsPerFramework: 1_024,
   /** How long a drain may wait before tasks are ended, and the grace that they then get: 30 days. */
   drainDeadlineMs: 30 * 24 * 60 * 60 * 1_000,
 } as const;

@@ -4,6 +4,7 @@ import {
   type Discovery,
   type FrameworkInfo,
   type MaintenanceWindow,
+  type OperationResult,
   type PortPart,
   type StatusReason,
   StatusSource,
@@ -24,6 +25,8 @@ import type { TakenPorts } from "./ports.ts";
 import type { Budget } from "./preemption/budgets.ts";
 import type { Hold, PreemptedFor, Preemption } from "./preemption/model.ts";
 import type { RoleCall } from "./role-changes.ts";
+import type { Draw, ReservedShare, SetAside, Volume } from "./set-aside/model.ts";
+import type { Operation } from "./set-aside/operations.ts";
 
 /** Bounds of time that the core works with. */
 export interface CoreSettings {
@@ -107,8 +110,12 @@ export interface MasterState {
   readonly changedRoles: Set<string>;
   /** The feed has not been told yet who is awaited now. */
   awaitedChanged: boolean;
+  /** Changes of what is set aside that agents have been asked for, by id. */
+  readonly operations: Map<string, Operation>;
   offerCount: number;
   timerCount: number;
+  /** Counts operations and reservations of this reign. */
+  operationCount: number;
 }
 
 /** How an agent stands. While its session is registering, its state is that of before. */
@@ -179,6 +186,8 @@ export class Agent {
   readonly inverseOffers: Map<Framework, InverseOffer> = new Map();
   /** Whether its resources are part of the cluster's total. */
   counted = false;
+  /** What of its resources only some roles get; undefined: all of them get all. */
+  setAside: SetAside | undefined = undefined;
 
   constructor(id: string, name: string, address: string, ip: string, state: AgentStateName) {
     this.id = id;
@@ -256,6 +265,8 @@ export class Framework {
   readonly demands: Map<string, Map<string, Demand>> = new Map();
   /** Tasks that have not ended. */
   liveCount = 0;
+  /** Ends of operations that it has not acknowledged, by its own ids; the oldest is forgotten first. */
+  readonly operationEnds: Map<string, OperationResult> = new Map();
 
   constructor(id: string, name: string, failoverTimeoutMs: number) {
     this.id = id;
@@ -302,6 +313,8 @@ export class Group {
   preemptedFor: PreemptedFor | undefined = undefined;
   /** A task of it has run. */
   hasRun = false;
+  /** What it has of reservations and volumes; undefined: nothing. */
+  draw: Draw | undefined = undefined;
 
   constructor(
     launchId: string,
@@ -411,6 +424,10 @@ export interface Offer {
   readonly expiresAtMs: number;
   /** What of the framework's demands it meets. */
   readonly demanded: readonly DemandedPart[];
+  /** Of its resources, what is reserved. */
+  readonly reserved: readonly ReservedShare[];
+  /** Volumes that go with it. */
+  readonly volumes: readonly Volume[];
 }
 
 /** Resources that a framework has refused for a while. */

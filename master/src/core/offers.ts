@@ -1,6 +1,7 @@
 import {
   addResources,
   containsResources,
+  isEmptyResources,
   noResources,
   type Resources,
   resources,
@@ -15,7 +16,10 @@ import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
 import type { Agent, Filter, Framework, Offer } from "./model.ts";
 import { takenPorts } from "./ports.ts";
 import type { Hold } from "./preemption/model.ts";
-import { offerRecord } from "./records.ts";
+import { offerRecord, reservedPart, volumeRecord } from "./records.ts";
+import { moveShares } from "./set-aside/books.ts";
+import type { ReservedShare, Volume } from "./set-aside/model.ts";
+import { plainOf } from "./set-aside/shares.ts";
 
 const noHolds: ReadonlySet<Hold> = new Set();
 
@@ -30,10 +34,16 @@ export function freeResources(agent: Agent, given = noHolds): Resources {
   return atLeastNothing(subtractResources(unusedResources(agent), kept));
 }
 
-/** What of an agent neither tasks use nor offers hold. Never negative, even if the agent has shrunk below its use. */
-export function unusedResources(agent: Agent): Resources {
-  const { total, allocated, offered } = agent;
+/** What tasks use, what is offered, and what is set aside for some roles. */
+export function usedOf({ allocated, offered, setAside }: Agent): Resources {
   const used = offered === noResources ? allocated : addResources(allocated, offered);
+  return setAside === undefined ? used : addResources(used, setAside.idle);
+}
+
+/** What of an agent neither tasks use nor offers hold, nor is set aside. Never negative, even if the agent has shrunk below its use. */
+export function unusedResources(agent: Agent): Resources {
+  const { total } = agent;
+  const used = usedOf(agent);
   return atLeastNothing(used === noResources ? total : subtractResources(total, used));
 }
 
@@ -54,7 +64,14 @@ function atLeastNothing(free: Resources): Resources {
   });
 }
 
+/** Something that a task could run on: neither a processor nor memory alone is nothing. */
+export function isOfferable(free: Resources): boolean {
+  return !isEmptyResources(free) && (free.cpuMillis !== 0 || free.memoryMiB !== 0);
+}
+
 const nothingDemanded: readonly DemandedPart[] = Object.freeze([]);
+const nothingReserved: readonly ReservedShare[] = Object.freeze([]);
+const noVolumes: readonly Volume[] = Object.freeze([]);
 
 /** Gives free resources of an agent to one framework, for a while. */
 export function makeOffer(
@@ -64,6 +81,8 @@ export function makeOffer(
   role: string,
   amount: Resources,
   demanded: readonly DemandedPart[] = nothingDemanded,
+  reserved: readonly ReservedShare[] = nothingReserved,
+  volumes: readonly Volume[] = noVolumes,
 ): void {
   const { state } = core;
   const member = framework.members.get(role);
@@ -78,6 +97,8 @@ export function makeOffer(
     offeredAt: core.epochMs,
     expiresAtMs: core.nowMs + state.settings.offerTimeoutMs,
     demanded,
+    reserved,
+    volumes,
   };
   state.offers.set(offer.id, offer);
   agent.offers.add(offer);
@@ -86,7 +107,9 @@ export function makeOffer(
   framework.offered = addResources(framework.offered, amount);
   framework.offersSent++;
   if (demanded.length > 0) countOffered(core, framework, demanded, 1);
-  state.allocator.hold(member, amount, agent.counted);
+  if (reserved.length === 0) state.allocator.hold(member, amount, agent.counted);
+  else holdShares(core, offer, 1);
+  for (const volume of volumes) volume.holder = offer;
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
   const taken = takenPorts(agent);
@@ -106,6 +129,8 @@ export function makeOffer(
       dynamicPortFirst: agent.dynamicPortFirst,
       dynamicPortLast: agent.dynamicPortLast,
       unavailability: agent.window ? { startAt: agent.window.startAt, durationMs: agent.window.durationMs } : null,
+      reserved: reserved.map(reservedPart),
+      volumes: volumes.map(volumeRecord),
     },
     200 + agent.attributes.length * 32 + taken.numbers.length * 3 + taken.parts.length * 24,
   );
@@ -122,12 +147,26 @@ export function endOffer(core: Core, offer: Offer, outcome: string): void {
   framework.offers.delete(offer);
   agent.offered = agent.offers.size === 0 ? noResources : subtractResources(agent.offered, offer.resources);
   framework.offered = subtractResources(framework.offered, offer.resources);
-  state.allocator.release(offer.member, offer.resources, agent.counted);
+  if (offer.reserved.length === 0) state.allocator.release(offer.member, offer.resources, agent.counted);
+  else holdShares(core, offer, -1);
+  for (const volume of offer.volumes) if (volume.holder === offer) volume.holder = undefined;
   if (offer.demanded.length > 0) countOffered(core, framework, offer.demanded, -1);
   state.dirty.add(agent);
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
   core.event({ offerEnded: { offerId: offer.id, outcome } });
+}
+
+/** Books an offer in which something is reserved, or takes it out of the books. */
+function holdShares(core: Core, offer: Offer, sign: 1 | -1): void {
+  const { allocator } = core.state;
+  const { member, agent, reserved } = offer;
+  moveShares(agent, reserved, sign);
+  if (sign === 1) allocator.hold(member, plainOf(offer), agent.counted);
+  else allocator.release(member, plainOf(offer), agent.counted);
+  for (const { reservation, resources: amount } of reserved)
+    if (sign === 1) allocator.holdReserved(member, amount, reservation.role);
+    else allocator.releaseReserved(member, amount, reservation.role);
 }
 
 /** Ends an offer and tells its framework. */

@@ -4,6 +4,7 @@ import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import type { Offer } from "./model.ts";
 import type { Hold } from "./preemption/model.ts";
+import { plainOf } from "./set-aside/shares.ts";
 
 interface QuotaFault {
   readonly kind: ErrorKind;
@@ -22,7 +23,7 @@ export function quotaFaultOf(
   const { allocator, awaited } = core.state;
   if (!allocator.hasQuota) return undefined;
   const { isLoosened } = allocator;
-  for (const { member, resources, agent } of ended) allocator.release(member, resources, agent.counted);
+  for (const offer of ended) allocator.release(offer.member, plainOf(offer), offer.agent.counted);
   const held: [Member, Resources][] = [];
   let fault: QuotaFault | undefined;
   for (const [member, need] of needs) {
@@ -43,7 +44,7 @@ export function quotaFaultOf(
     held.push([member, need]);
   }
   for (const [member, need] of held) allocator.release(member, need, true);
-  for (const { member, resources, agent } of ended) allocator.hold(member, resources, agent.counted);
+  for (const offer of ended) allocator.hold(offer.member, plainOf(offer), offer.agent.counted);
   allocator.isLoosened = isLoosened;
   return fault;
 }

@@ -4,6 +4,7 @@ import { isWithin, type Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import type { Agent, Offer } from "./model.ts";
 import { rescindOffer } from "./offers.ts";
+import { plainOf } from "./set-aside/shares.ts";
 
 /** The newest offers of a role and those below it without which its limit is kept, as far as offers can. O(offers). */
 export function offersAbove(core: Core, roleName: string): Offer[] {
@@ -17,7 +18,7 @@ export function offersAbove(core: Core, roleName: string): Offer[] {
   for (const offer of [...offers.values()].reverse()) {
     if (!isWithin(offer.member.role, role)) continue;
     ended.push(offer);
-    held = subtractResources(held, offer.resources);
+    held = subtractResources(held, plainOf(offer));
     if (firstAbove(held, limit) === undefined) break;
   }
   return ended;
@@ -32,9 +33,10 @@ export function offersInTheWay(core: Core): Offer[] {
   const lacking = () => largerOf(subtractResources(allocator.root.needBelow, available), noResources);
   for (const offer of [...offers.values()].reverse()) {
     const { role } = offer.member;
-    if (role.isPromised || !overlaps(lacking(), offer.resources)) continue;
+    const plain = plainOf(offer);
+    if (role.isPromised || !overlaps(lacking(), plain)) continue;
     ended.push(offer);
-    available = addResources(available, offer.resources);
+    available = addResources(available, plain);
   }
   return ended;
 }

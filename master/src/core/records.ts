@@ -6,9 +6,12 @@ import type {
   FrameworkRecord,
   OfferRecord,
   PortPart,
+  Reservation as ReservationMessage,
+  ReservedPart,
   RoleRecord,
   TaskRecord,
   TaskStatus,
+  Volume as VolumeMessage,
 } from "@muster/proto";
 import { type Bound, noBound } from "../allocator/bound.ts";
 import type { Role } from "../allocator/role.ts";
@@ -16,6 +19,8 @@ import type { Agent, AgentStateName, Framework, Offer, Task } from "./model.ts";
 import { drainProgress } from "./operator/drain-progress.ts";
 import type { Standing } from "./operator/standing.ts";
 import { takenPorts } from "./ports.ts";
+import type { Reservation, ReservedShare, Volume } from "./set-aside/model.ts";
+import { plainOf } from "./set-aside/shares.ts";
 
 const agentStates: Readonly<Record<AgentStateName, AgentState>> = {
   registered: 1,
@@ -55,7 +60,39 @@ export function agentRecord(agent: Agent): AgentRecord {
     drain: drainProgress(agent),
     maintenanceAt: agent.window?.startAt ?? 0,
     maintenanceMs: agent.window?.durationMs ?? 0,
+    ...setAsideRecord(agent),
   };
+}
+
+function setAsideRecord({ setAside }: Agent): Pick<AgentRecord, "reservations" | "volumes" | "setAside"> {
+  if (setAside === undefined) return { reservations: [], volumes: [], setAside: null };
+  return {
+    reservations: [...setAside.reservations.values()].map(reservationRecord),
+    volumes: [...setAside.volumes.values()].map(volumeRecord),
+    setAside: setAside.idle,
+  };
+}
+
+export function reservationRecord(reservation: Reservation): ReservationMessage {
+  const { id, role, resources, refined, labels, isStatic, principal } = reservation;
+  return {
+    reservationId: id,
+    role: role.name,
+    resources,
+    refinedId: refined?.id ?? "",
+    labels,
+    isStatic,
+    principal,
+  };
+}
+
+export function volumeRecord({ id, reservation, diskMiB, holder }: Volume): VolumeMessage {
+  const launchId = holder !== undefined && "launchId" in holder ? holder.launchId : "";
+  return { volumeId: id, reservationId: reservation.id, diskMiB, launchId };
+}
+
+export function reservedPart({ reservation, resources }: ReservedShare): ReservedPart {
+  return { reservationId: reservation.id, role: reservation.role.name, resources, labels: reservation.labels };
 }
 
 export function frameworkRecord(framework: Framework): FrameworkRecord {
@@ -138,18 +175,22 @@ export function offerRecord(offer: Offer): OfferRecord {
     role: offer.role,
     resources: offer.resources,
     offeredAt: offer.offeredAt,
+    reserved: offer.reserved.map(reservedPart),
+    volumeIds: offer.volumes.map(({ id }) => id),
   };
 }
 
-/** What a role's frameworks use is what it holds less what it is offered. */
+/** What a role's frameworks use is what they hold less what they are offered. */
 export function roleRecord(role: Role, frameworks: ReadonlyMap<string, Framework>): RoleRecord {
   const offered = offeredTo(role, frameworks);
+  const setAside = role.reservationCount === 0 ? null : subtractResources(role.held, heldByMembers(role));
   return {
     role: role.name,
     weightMillis: role.weightMillis,
     dominantShareMillionths: Math.round((role.share * role.weightMillis * 1_000_000) / 1_000),
     allocated: usedBy(role, frameworks),
     offered,
+    setAside,
     frameworkIds: [...role.members.keys()].sort(),
     guarantee: role.quota === undefined || isEmptyResources(role.quota.guarantee) ? null : role.quota.guarantee,
     ...limitRecord(role.quota?.limit ?? noBound),
@@ -177,7 +218,10 @@ function limitRecord(limit: Bound): Pick<RoleRecord, "limit" | "limitedToNone"> 
 
 /** What tasks of a role and of those below it use. O(its offers). */
 export function usedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
-  return subtractResources(subtractResources(role.held, offeredTo(role, frameworks)), keptFor(role, frameworks));
+  return subtractResources(
+    subtractResources(heldByMembers(role), offeredTo(role, frameworks)),
+    keptFor(role, frameworks),
+  );
 }
 
 /** What is kept for a role and those below it until others have ended. O(their holds). */
@@ -190,12 +234,30 @@ function keptFor(role: Role, frameworks: ReadonlyMap<string, Framework>): Resour
   return kept;
 }
 
+/** All that a role holds but what is set aside for it and idle. O(1) if nothing is set aside, else O(members below). */
+function heldByMembers(role: Role): Resources {
+  if (role.reservationCount === 0) return role.held;
+  let held = noResources;
+  for (const member of role.members.values()) held = addResources(held, member.held);
+  for (const child of role.children.values()) held = addResources(held, heldByMembers(child));
+  return held;
+}
+
+/** What counts against a role's limit but offers: what its tasks use and all that is set aside for it. O(its offers). */
+export function consumedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+  return subtractResources(role.held, offeredTo(role, frameworks, plainOf));
+}
+
 /** What a role and those below it are offered. O(their offers). */
-export function offeredTo(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+export function offeredTo(
+  role: Role,
+  frameworks: ReadonlyMap<string, Framework>,
+  amountOf: (offer: Offer) => Resources = ({ resources }) => resources,
+): Resources {
   let offered = noResources;
   for (const id of role.members.keys())
     for (const offer of frameworks.get(id)?.offers ?? [])
-      if (offer.role === role.name) offered = addResources(offered, offer.resources);
-  for (const child of role.children.values()) offered = addResources(offered, offeredTo(child, frameworks));
+      if (offer.role === role.name) offered = addResources(offered, amountOf(offer));
+  for (const child of role.children.values()) offered = addResources(offered, offeredTo(child, frameworks, amountOf));
   return offered;
 }

@@ -12,7 +12,7 @@ import { firstAbove, noBound } from "../allocator/bound.ts";
 import type { Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
-import { usedBy } from "./records.ts";
+import { consumedBy } from "./records.ts";
 import type { RoleChange } from "./role-changes.ts";
 import { resourcesFault, roleFault } from "./validate.ts";
 
@@ -100,9 +100,9 @@ function presentFault(core: Core, change: QuotaChange): MusterError | undefined 
     return new MusterError("wrong-state", message, { field: "guarantee" });
   }
   const role = allocator.roles.get(change.role);
-  const used = role ? usedBy(role, frameworks) : noResources;
+  const used = role ? consumedBy(role, frameworks) : noResources;
   const above = firstAbove(used, change.limit);
   if (above === undefined) return undefined;
-  const message = `${change.role} uses ${formatResources(used)}, more ${above} than the limit; force it, and nothing more is offered until tasks end`;
+  const message = `${change.role} uses, or has reserved, ${formatResources(used)}, more ${above} than the limit; force it, and nothing more is offered until tasks end`;
   return new MusterError("wrong-state", message, { field: "limit" });
 }

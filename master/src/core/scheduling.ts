@@ -57,7 +57,7 @@ export function takeFrameworkMessage(core: Core, session: FrameworkSession, mess
     shutDownExecutor(core, framework, wish, `executor_shutdowns[${index}]`);
   for (const [index, answer] of message.inverseOfferAnswers.entries())
     takeInverseAnswer(core, framework, answer, `inverse_offer_answers[${index}]`);
-  refuseUnsupported(core, framework, message);
+  for (const { operationId } of message.operationAcknowledgements) framework.operationEnds.delete(operationId);
   if (message.teardown !== null) storeChange(core, 0, { type: "tear-down", framework }, nothingAffected);
 }
 
@@ -120,11 +120,4 @@ function revive(core: Core, framework: Framework, roles: readonly string[], fiel
   settleEagerness(core, framework);
   markAllDirty(core);
   core.state.changedFrameworks.add(framework);
-}
-
-/** What the contract has and this master does not do is refused by name, never ignored. */
-function refuseUnsupported(core: Core, framework: Framework, message: SubscribeRequest): void {
-  const refuse = (call: string, subject: string): void =>
-    core.refuse(framework, call, subject, "unsupported", `this master does not do ${call.replaceAll("_", " ")}`);
-  for (const { operationId } of message.operationAcknowledgements) refuse("operation_acknowledgement", operationId);
 }

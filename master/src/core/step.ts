@@ -22,6 +22,7 @@ import { holdOver } from "./preemption/holds.ts";
 import { lookForRoom } from "./preemption/look.ts";
 import { roleStored, takeRoleCall } from "./role-settings.ts";
 import { takeFrameworkMessage } from "./scheduling.ts";
+import { takeSetAsideCall } from "./set-aside/calls.ts";
 
 /** One transition: changes the state and says what is to be done. Throws only for a bug of ours. */
 export function step(core: Core, input: Input, now: Now): readonly Effect[] {
@@ -63,6 +64,9 @@ export function step(core: Core, input: Input, now: Now): readonly Effect[] {
       break;
     case "role-called":
       takeRoleCall(core, input.call);
+      break;
+    case "set-aside-called":
+      takeSetAsideCall(core, input.call);
       break;
     case "role-stored":
       roleStored(core, input.error);

@@ -14,6 +14,7 @@ import { limits } from "./limits.ts";
 import type { Framework, Group, Task } from "./model.ts";
 import { dropPorts, isWhole, partGiven, takePorts } from "./ports.ts";
 import { leaveBudget } from "./preemption/budgets.ts";
+import { changeNeed } from "./set-aside/books.ts";
 
 /** The ports of the agent's dynamic range that a group takes, as resources. */
 export function groupPorts(group: { portCount: number }): Resources {
@@ -25,7 +26,8 @@ export function book(core: Core, group: Group, amount: Resources): void {
   const { agent, framework, member } = group;
   agent.allocated = addResources(agent.allocated, amount);
   framework.allocated = addResources(framework.allocated, amount);
-  core.state.allocator.hold(member, amount, agent.counted);
+  if (group.draw === undefined) core.state.allocator.hold(member, amount, agent.counted);
+  else changeNeed(core, group, addResources(group.draw.need, amount));
   agent.changeCount++;
   core.state.changedAgents.add(agent);
   core.state.changedFrameworks.add(framework);
@@ -36,7 +38,8 @@ function unbook(core: Core, group: Group, amount: Resources): void {
   agent.allocated = subtractResources(agent.allocated, amount);
   framework.allocated = subtractResources(framework.allocated, amount);
   assert(!isNegativeResources(agent.allocated), "an agent has less than nothing in use", { agentId: agent.id });
-  core.state.allocator.release(member, amount, agent.counted);
+  if (group.draw === undefined) core.state.allocator.release(member, amount, agent.counted);
+  else changeNeed(core, group, subtractResources(group.draw.need, amount));
   agent.changeCount++;
   core.state.dirty.add(agent);
   core.state.changedAgents.add(agent);
@@ -82,6 +85,12 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   freePorts(core, group);
   core.state.preemption.ending.delete(group);
   if (group.budget) leaveBudget(core.state, group.budget, core.nowMs);
+  if (group.draw) freeVolumes(core, group);
+}
+
+function freeVolumes(core: Core, group: Group): void {
+  for (const volume of group.draw?.volumes ?? []) if (volume.holder === group) volume.holder = undefined;
+  core.state.dirty.add(group.agent);
 }
 
 function freePorts(core: Core, group: Group): void {

@@ -28,6 +28,8 @@ const idForm = /^[A-Za-z0-9._-]{1,255}$/;
 const rolePart = /^(?!-)(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
 const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
+const volumeName = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** What is wrong with an id, or undefined. */
 export function idFault(field: string, id: string): MusterError | undefined {
   if (id === "") return invalid(field, "must not be empty");
@@ -220,6 +222,14 @@ export function groupFault(field: string, group: TaskGroup): MusterError | undef
     return invalid(`${field}.ports`, `must be at most ${limits.portsPerGroup}`);
   if (group.moreNetworks.length > limits.moreNetworksPerGroup)
     return invalid(`${field}.more_networks`, `must be at most ${limits.moreNetworksPerGroup}`);
+  if (group.volumes.length > limits.volumesPerGroup)
+    return invalid(`${field}.volumes`, `must be at most ${limits.volumesPerGroup}`);
+  for (const [index, { name }] of group.volumes.entries()) {
+    const path = `${field}.volumes[${index}].name`;
+    if (!volumeName.test(name)) return invalid(path, "must be 1 to 64 letters, digits, dashes and underscores");
+    if (group.volumes.findIndex((other) => other.name === name) !== index)
+      return invalid(path, `"${name}" is named twice`);
+  }
   const labels = new Set<string>();
   const asked: PortRequest[] = [];
   for (const [index, port] of group.ports.entries()) {

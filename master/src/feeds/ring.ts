@@ -2,6 +2,7 @@ import type { TaskStatus, WatchEvent, WatchKind } from "@muster/proto";
 import type { EventChange } from "../core/effects.ts";
 import { Task } from "../core/model.ts";
 import { taskRecord } from "../core/records.ts";
+import { type FeedFilter, passes } from "./filter.ts";
 
 /** Events that are kept for readers who resume. Beyond, they get a new snapshot. */
 export const ringEventsMax = 131_072;
@@ -60,7 +61,13 @@ export class EventRing {
     if (subject?.offer || subject?.offerEnded) return 4;
     if (subject?.framework || subject?.frameworkRemoved !== undefined) return 2;
     if (subject?.role || subject?.roleRemoved !== undefined) return 5;
+    if (subject?.operation) return 6;
     return 1;
+  }
+
+  passesAt(sequence: number, filter: FeedFilter): boolean {
+    const subject = this.#subjectAt(sequence);
+    return subject !== undefined && passes(filter, subject);
   }
 
   /** What an event is about: a later one about the same makes it superfluous. */
@@ -76,6 +83,7 @@ export class EventRing {
     if (subject?.frameworkRemoved !== undefined) return `framework ${subject.frameworkRemoved}`;
     if (subject?.role) return `role ${subject.role.role}`;
     if (subject?.roleRemoved !== undefined) return `role ${subject.roleRemoved}`;
+    if (subject?.operation) return `operation ${subject.operation.operationId}`;
     return "awaited";
   }
 

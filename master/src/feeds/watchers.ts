@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, type Inlet, invalid, MusterError, type Outlet } from "@muster/foundation";
 import type { EventsRequest, EventsResponse, WatchEvent } from "@muster/proto";
 import type { MasterState } from "../core/model.ts";
+import { type FeedFilter, passes } from "./filter.ts";
 import type { EventRing } from "./ring.ts";
 import { snapshotPartRecords, snapshotRecords } from "./snapshot.ts";
 
@@ -38,8 +39,9 @@ export class Watchers {
   }
 
   open(request: EventsRequest, outlet: Outlet<EventsResponse>): Inlet<never> {
-    const unknown = request.kinds.findIndex((kind) => !(kind >= 1 && kind <= 5));
-    if (unknown >= 0) outlet.end(invalid(`kinds[${unknown}]`, "must be agents, frameworks, tasks, offers or roles"));
+    const unknown = request.kinds.findIndex((kind) => !(kind >= 1 && kind <= 6));
+    if (unknown >= 0)
+      outlet.end(invalid(`kinds[${unknown}]`, "must be agents, frameworks, tasks, offers, roles or operations"));
     else if (this.#watchers.size >= watchersMax)
       outlet.end(new MusterError("too-many", `at most ${watchersMax} readers`, { retryAfterMs: 5_000 }));
     else {
@@ -85,6 +87,7 @@ class Watcher {
   readonly #ring: EventRing;
   readonly #outlet: Outlet<EventsResponse>;
   readonly #kinds: ReadonlySet<number>;
+  readonly #filter: FeedFilter;
   /** The last event that it accounts for. */
   #sequence: number;
   #snapshot: Iterator<Omit<WatchEvent, "sequence">> | undefined;
@@ -95,6 +98,7 @@ class Watcher {
     this.#ring = ring;
     this.#outlet = outlet;
     this.#kinds = new Set(request.kinds);
+    this.#filter = request;
     const resumes =
       request.epoch === state.epoch && request.sequence <= ring.last && request.sequence >= ring.first - 1;
     this.#sequence = resumes ? request.sequence : ring.last;
@@ -139,6 +143,7 @@ class Watcher {
         complete = true;
         break;
       }
+      if (!passes(this.#filter, next.value)) continue;
       events.push({ sequence: 0, ...next.value });
     }
     if (complete) this.#snapshot = undefined;
@@ -153,7 +158,7 @@ class Watcher {
     const until = Math.min(ring.last, from + (coalesces ? coalesceEventsMax : messageEventsMax));
     let wanted: number[] = [];
     for (let sequence = from + 1; sequence <= until; sequence++)
-      if (this.#wants(ring.kindAt(sequence))) wanted.push(sequence);
+      if (this.#wants(ring.kindAt(sequence)) && ring.passesAt(sequence, this.#filter)) wanted.push(sequence);
     this.#sequence = until;
     if (coalesces) wanted = latestOfEach(ring, wanted);
     for (let at = 0; at < wanted.length; at += snapshotPartRecords) {

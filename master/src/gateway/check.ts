@@ -1,9 +1,10 @@
 import type { Clock, Result } from "@muster/foundation";
 import type { CheckResponse } from "@muster/proto";
 import { checkers } from "../checkers/checkers.ts";
-import type { MasterView } from "../checkers/view.ts";
+import { limitsKept } from "../checkers/quota.ts";
+import type { MasterView, Violation } from "../checkers/view.ts";
 import type { Agent } from "../core/model.ts";
-import { agentRecord, offerRecord, taskRecord } from "../core/records.ts";
+import { agentRecord, offerRecord, roleRecord, taskRecord } from "../core/records.ts";
 import type { Loop } from "../loop.ts";
 
 /** Violations in one answer; what comes after them is counted by nobody: something is very wrong. */
@@ -14,8 +15,8 @@ const confirmMs = 2_000;
 const sliceRecords = 2_000;
 
 /**
- * Runs the checkers of the simulation on a serving master: each agent with all that is on it at one moment, and a bounded
- * number of records between two turns of the loop. O(agents + tasks + offers) in all.
+ * Runs the checkers of the simulation on a serving master: each agent with all that is on it at one moment, a bounded
+ * number of records between two turns of the loop, and then the limits of roles. O(agents + tasks + offers) in all.
  */
 export function checkState(loop: Loop, clock: Clock, respond: (result: Result<CheckResponse>) => void): () => void {
   const answer: CheckResponse = { violations: [], agentCount: 0, taskCount: 0 };
@@ -35,9 +36,9 @@ export function checkState(loop: Loop, clock: Clock, respond: (result: Result<Ch
       respond({ ok: true, value: answer });
     });
   };
-  const textsOf = (agentId: string): string[] => {
-    const agent = loop.core.state.agents.get(agentId);
-    return agent === undefined ? [] : violationsOn(viewOf(agent)).map(textOf);
+  const textsOf = (subjectId: string): string[] => {
+    const agent = loop.core.state.agents.get(subjectId);
+    return (agent === undefined ? limitViolations(loop) : violationsOn(viewOf(agent))).map(textOf);
   };
   const slice = (): void => {
     if (isOver) return;
@@ -51,7 +52,10 @@ export function checkState(loop: Loop, clock: Clock, respond: (result: Result<Ch
       answer.violations.push(...violationsOn(view).slice(0, violationsMax - answer.violations.length));
     }
     if (next < ids.length) clock.after(0, slice);
-    else confirm();
+    else {
+      answer.violations.push(...limitViolations(loop).slice(0, violationsMax - answer.violations.length));
+      confirm();
+    }
   };
   clock.after(0, slice);
   return () => {
@@ -60,9 +64,22 @@ export function checkState(loop: Loop, clock: Clock, respond: (result: Result<Ch
 }
 
 function violationsOn(view: MasterView): CheckResponse["violations"] {
-  return checkers.flatMap((check) =>
-    check(view).map(({ rule, subject, detail }) => ({ rule, subjectId: subject, detail })),
-  );
+  return checkers.flatMap((check) => check(view).map(inAnswer));
+}
+
+/** What is asked of roles, which have something on many agents. O(roles with a limit x offers). */
+function limitViolations({ core }: Loop): CheckResponse["violations"] {
+  const { allocator, frameworks, offers } = core.state;
+  if (!allocator.hasQuota) return [];
+  allocator.settle();
+  const limited = [...allocator.roles.values()].filter(({ quota }) => quota !== undefined);
+  const roles = limited.map((role) => roleRecord(role, frameworks));
+  const view = { agents: [], tasks: [], overlays: [], roles, offers: [...offers.values()].map(offerRecord) };
+  return limitsKept(view).map(inAnswer);
+}
+
+function inAnswer({ rule, subject, detail }: Violation): CheckResponse["violations"][number] {
+  return { rule, subjectId: subject, detail };
 }
 
 /** Of one agent a rule is broken or not: what exactly was seen may change from look to look. */

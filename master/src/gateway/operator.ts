@@ -1,4 +1,4 @@
-import { type CallHandler, type Clock, MusterError, type Outlet } from "@muster/foundation";
+import type { Clock, Outlet } from "@muster/foundation";
 import type { GetMasterResponse, SnapshotResponse } from "@muster/proto";
 import type { MasterConfig } from "../config.ts";
 import { overlayRecords } from "../core/overlay/overlays.ts";
@@ -8,12 +8,13 @@ import type { Loop } from "../loop.ts";
 import { checkState } from "./check.ts";
 import { serveDecisions } from "./decisions.ts";
 import type { MasterHandlers } from "./guard.ts";
+import { serveReservations } from "./reservations.ts";
 import type { ServedMethod } from "./rights.ts";
 import { serveRoles } from "./roles.ts";
 
 type OperatorHandlers = Pick<MasterHandlers, Extract<ServedMethod, `Operator.${string}`>>;
 
-/** What operators look at. What they will steer is declared, and answered as unsupported. */
+/** What operators look at and steer. */
 export function serveOperator(
   loop: () => Loop,
   config: MasterConfig,
@@ -58,18 +59,8 @@ export function serveOperator(
     "Operator.Check": (_request, _peer, respond) => checkState(loop(), clock, respond),
     "Operator.Snapshot": (_request, outlet) => sendSnapshot(loop(), outlet, clock, masterFacts()),
     ...serveRoles(loop, clock),
-    "Operator.Reserve": unsupported("reservations"),
-    "Operator.Unreserve": unsupported("reservations"),
-    "Operator.CreateVolume": unsupported("volumes"),
-    "Operator.DestroyVolume": unsupported("volumes"),
+    ...serveReservations(loop),
     ...serveDecisions(loop),
-  };
-}
-
-function unsupported<M extends ServedMethod>(what: string): CallHandler<M> {
-  return (_request, _peer, respond) => {
-    respond({ ok: false, error: new MusterError("unsupported", `this master does not do ${what}`) });
-    return undefined;
   };
 }
 

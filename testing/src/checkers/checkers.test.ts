@@ -171,10 +171,17 @@ test("a role that is offered more than its limit leaves it is found; tasks alone
     limit: cpus(limit),
     limitedToNone,
   });
-  const rules = (record: ReturnType<typeof role>) => limitsKept(aView({ roles: [record] })).map(({ rule }) => rule);
+  const rules = (record: ReturnType<typeof role>, reserved = 0) => {
+    const part = { ...emptyMessage("ReservedPart"), resources: cpus(reserved) };
+    const offer = { ...emptyMessage("OfferRecord"), role: "eng/ml", resources: record.offered, reserved: [part] };
+    return limitsKept(aView({ roles: [record], offers: [offer] })).map(({ rule }) => rule);
+  };
   expect(rules(role(1_000, 1_000, 2_000))).toEqual([]);
   expect(rules(role(1_000, 1_001, 2_000))).toEqual(["limit-exceeded"]);
   expect(rules(role(3_000, 0, 2_000))).toEqual([]);
+  // What is reserved is offered however much the role has.
+  expect(rules(role(3_000, 5, 2_000), 5)).toEqual([]);
+  expect(rules(role(3_000, 5, 2_000), 4)).toEqual(["limit-exceeded"]);
   expect(rules(role(3_000, 5, 0))).toEqual([]);
   expect(rules(role(0, 5, 0, ["cpu"]))).toEqual(["limit-exceeded"]);
 });

@@ -5,6 +5,7 @@ import { HostExecutors } from "../world/host-executors.ts";
 import { HostImages } from "../world/host-images.ts";
 import { HostNets } from "../world/host-nets.ts";
 import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
+import { HostVolumes } from "../world/host-volumes.ts";
 import type { Life } from "../world/life.ts";
 import type { Network } from "../world/network.ts";
 import type { World } from "../world/world.ts";
@@ -33,6 +34,7 @@ export class AgentHost {
   readonly executors: HostExecutors;
   readonly nets: HostNets;
   readonly images: HostImages;
+  readonly volumes: HostVolumes;
   readonly program: Program;
   readonly #world: World;
   readonly #network: Network;
@@ -53,6 +55,7 @@ export class AgentHost {
     if (options.index % 2 === 0) this.processes.networks = [{ name: "private", ip: `10.9.0.${options.index + 1}` }];
     this.nets = new HostNets(world, this.name, this.processes);
     this.images = new HostImages(world, this.name, this.processes);
+    this.volumes = new HostVolumes(world, this.name);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
 
@@ -69,6 +72,7 @@ export class AgentHost {
         prober: this.processes.proberFor(life),
         nets: this.nets.openFor(life),
         images: this.images.openFor(life),
+        volumes: this.volumes.openFor(life),
         log,
         // As the daemon does: an agent that can't begin exits, and its supervisor tries again.
         failed: () => this.#world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash()),

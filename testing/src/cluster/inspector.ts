@@ -4,10 +4,12 @@ import {
   limitsKept,
   noOverCommit,
   noPortTwice,
+  reservationsConserved,
   resourcesConserved,
   standingsKept,
   type Violation,
   violation,
+  volumesKept,
 } from "@muster/master";
 import type { SubscribeRequest, SubscribeResponse } from "@muster/proto";
 import { LaunchWatch, type Start } from "../checkers/launches.ts";
@@ -94,9 +96,16 @@ export class Inspector {
     const found =
       view === undefined
         ? []
-        : [noOverCommit, resourcesConserved, standingsKept, limitsKept, importantStay, budgetsKept].flatMap((check) =>
-            check(view),
-          );
+        : [
+            noOverCommit,
+            resourcesConserved,
+            reservationsConserved,
+            volumesKept,
+            standingsKept,
+            limitsKept,
+            importantStay,
+            budgetsKept,
+          ].flatMap((check) => check(view));
     if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [
       ...found,

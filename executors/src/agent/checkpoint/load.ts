@@ -1,5 +1,6 @@
 import type { DiskFile } from "../../world/disk.ts";
 import type { FoundGroup, IntentRecord, StateRecord } from "../core/model.ts";
+import type { SetAsideRecord } from "../core/set-aside/model.ts";
 import { decodeRecord } from "./record.ts";
 
 export const paths = {
@@ -7,6 +8,7 @@ export const paths = {
   /** The agent's id is what others know it by: it is kept twice. */
   agentCopy: "meta/agent.copy",
   epoch: "meta/epoch",
+  setAside: "meta/set-aside",
   intent: (key: string): string => `tasks/${key}/intent`,
   state: (key: string, index: number): string => `tasks/${key}/${index}/state`,
 } as const;
@@ -15,6 +17,8 @@ export interface Loaded {
   readonly agentId: string | undefined;
   readonly epochSeen: number;
   readonly groups: readonly FoundGroup[];
+  /** Undefined: nothing was ever set aside. */
+  readonly setAside: SetAsideRecord | undefined;
   /** Files that hold no valid record, and why. */
   readonly damaged: readonly { readonly path: string; readonly reason: string }[];
 }
@@ -31,6 +35,7 @@ export function loadCheckpoint(files: readonly DiskFile[]): Loaded {
   const drafts = new Map<string, Draft>();
   const agents: string[] = [];
   let epochSeen = 0;
+  let setAside: SetAsideRecord | undefined;
   for (const { path, bytes } of files) {
     const decoded = decodeRecord(bytes);
     const value = decoded.ok ? decoded.value : undefined;
@@ -39,6 +44,7 @@ export function loadCheckpoint(files: readonly DiskFile[]): Loaded {
       damaged.push({ path, reason: decoded.reason });
       if (draft) draft.damaged = true;
     } else if (path === paths.agent || path === paths.agentCopy) agents.push((value as { agentId: string }).agentId);
+    else if (path === paths.setAside) setAside = value as SetAsideRecord;
     else if (path === paths.epoch) epochSeen = Math.max(epochSeen, (value as { epoch: number }).epoch);
     else if (draft && path.endsWith("/intent")) draft.intent = value as IntentRecord;
     else if (draft) draft.states.set(Number(path.split("/")[2]), value as StateRecord);
@@ -51,7 +57,7 @@ export function loadCheckpoint(files: readonly DiskFile[]): Loaded {
     agents.push(draft.intent.agentId);
     epochSeen = Math.max(epochSeen, draft.intent.epoch);
   }
-  return { agentId: agents[0], epochSeen, groups, damaged };
+  return { agentId: agents[0], epochSeen, groups, setAside, damaged };
 }
 
 function draftOf(drafts: Map<string, Draft>, path: string): Draft | undefined {

@@ -3,6 +3,7 @@ import type { Disk, DiskFailure, DiskWrite } from "../../world/disk.ts";
 import type { Purpose } from "../core/effects.ts";
 import type { AgentState, Group, IntentRecord } from "../core/model.ts";
 import { stateRecord } from "../core/recover.ts";
+import type { SetAsideRecord } from "../core/set-aside/model.ts";
 import { paths } from "./load.ts";
 import { encodeRecord } from "./record.ts";
 
@@ -31,6 +32,7 @@ export class CheckpointWriter {
   #states = new Set<string>();
   #forgotten: Group[] = [];
   #epoch: number | undefined;
+  #hasSetAside = false;
   #purposes: Purpose[] = [];
   #isCommitting = false;
   #idle: (() => void) | undefined;
@@ -50,6 +52,11 @@ export class CheckpointWriter {
 
   state(id: string, purpose: Purpose | undefined): void {
     this.#states.add(id);
+    if (purpose) this.#purposes.push(purpose);
+  }
+
+  setAside(purpose: Purpose | undefined): void {
+    this.#hasSetAside = true;
     if (purpose) this.#purposes.push(purpose);
   }
 
@@ -78,6 +85,7 @@ export class CheckpointWriter {
     this.#purposes = [];
     this.#forgotten = [];
     this.#epoch = undefined;
+    this.#hasSetAside = false;
     if (writes.length === 0 && purposes.length === 0) {
       const idle = this.#idle;
       this.#idle = undefined;
@@ -113,6 +121,11 @@ export class CheckpointWriter {
     const writes: DiskWrite[] = [];
     if (this.#epoch !== undefined)
       writes.push({ type: "put", path: paths.epoch, bytes: encodeRecord({ epoch: this.#epoch }) });
+    if (this.#hasSetAside) {
+      const { reservations, volumes } = this.#state.setAside.wanted;
+      const record: SetAsideRecord = { reservations: [...reservations.values()], volumes: [...volumes.values()] };
+      writes.push({ type: "put", path: paths.setAside, bytes: encodeRecord(record) });
+    }
     for (const key of this.#intents) {
       const group = this.#state.groups.get(key);
       if (group && group.phase !== "refused")
@@ -151,6 +164,8 @@ export function intentRecord(state: AgentState, group: Group): IntentRecord {
     ...(group.executor ? { executor: group.executor } : {}),
     subnets: group.subnets,
     ...(group.more.length > 0 ? { more: group.more } : {}),
+    ...(group.reserved.length > 0 ? { reserved: group.reserved } : {}),
+    ...(group.volumes.length > 0 ? { volumes: group.volumes } : {}),
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

@@ -22,4 +22,5 @@ export const coreConfig: CoreConfig = {
   diskWatchMs: 5_000,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
+  hasVolumes: true,
 };

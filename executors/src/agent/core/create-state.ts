@@ -2,6 +2,7 @@ import type { Random } from "@muster/foundation";
 import { createAddressPool } from "../../networks/address-pool.ts";
 import { createPorts } from "../../ports/allocator.ts";
 import type { AgentState, CoreConfig } from "./model.ts";
+import { nothingSetAside } from "./set-aside/model.ts";
 
 export interface PortRange {
   readonly first: number;
@@ -36,6 +37,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     portWatch: { nextAtMs: 0, isUnderWay: false, told: new Map() },
     diskWatch: { nextAtMs: 0, isUnderWay: false },
     endsWaiting: new Map(),
+    setAside: { kept: nothingSetAside, wanted: nothingSetAside, pending: new Map(), waiting: [] },
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },
   };

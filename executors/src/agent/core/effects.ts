@@ -1,4 +1,4 @@
-import type { StatusReason, TaskStatus } from "@muster/proto";
+import type { AgentOperation, AgentOperationResult, StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
@@ -8,16 +8,25 @@ import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
 import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
+import type { SetAsideState } from "./set-aside/model.ts";
 
 /** What a commit was for; comes back when it is durable, or is not. */
 export type Purpose =
   | { readonly type: "launch"; readonly key: string }
-  | { readonly type: "status"; readonly id: string; readonly sequence: number };
+  | { readonly type: "status"; readonly id: string; readonly sequence: number }
+  | { readonly type: "set-aside"; readonly operationId: string };
 
 /** What happens to an agent. */
 export type AgentInput =
   | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
   | { readonly type: "launch"; readonly launch: LaunchRequest }
+  | { readonly type: "set-aside"; readonly setAside: SetAsideState }
+  | { readonly type: "operation"; readonly operation: AgentOperation }
+  | {
+      readonly type: "volume-made" | "volume-removed";
+      readonly operationId: string;
+      readonly failure: string | undefined;
+    }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
   | { readonly type: "host-networks"; readonly networks: readonly HostNetwork[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
@@ -84,6 +93,9 @@ export type AgentEffect =
   | { readonly type: "find-holders"; readonly id: string; readonly tasks: readonly HostTask[] }
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
+  | { readonly type: "persist-set-aside"; readonly purpose: Purpose | undefined }
+  | { readonly type: "make-volume" | "remove-volume"; readonly volumeId: string; readonly operationId: string }
+  | { readonly type: "send-operation-result"; readonly result: AgentOperationResult }
   | { readonly type: "forget"; readonly group: Group }
   | { readonly type: "keep-images"; readonly ids: readonly string[] }
   | { readonly type: "prepare-image"; readonly wish: ImageWish }

@@ -38,6 +38,8 @@ export function addGroup({ state, now }: Context, request: LaunchRequest): Group
       token: request.executor.isSelf ? randomText(state.secrets, tokenLength) : "",
       selfId: "",
     },
+    reserved: request.reserved ?? [],
+    volumes: request.volumes ?? [],
     refusedPorts: new Set(),
     damaged: false,
     released: false,

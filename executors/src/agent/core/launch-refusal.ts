@@ -46,6 +46,8 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
   if (isDiskFull(state)) return dropped(StatusReason.REASON_DISK, diskMessage(state));
   if (livingCount(state) > config.tasksMax)
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
+  const volume = group.volumes.find(({ volumeId }) => !state.setAside.kept.volumes.has(volumeId));
+  if (volume) return dropped(StatusReason.REASON_VOLUME_UNAVAILABLE, `volume ${volume.volumeId} is not on this agent`);
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;
   for (const { mode } of placesOf(group)) {

@@ -20,6 +20,7 @@ import { pairKey } from "./model.ts";
 import { netSpec } from "./net.ts";
 import { networkOf, poolOf, takeSubnets } from "./overlays.ts";
 import { hostPorts, modesText, placesOf } from "./places.ts";
+import { awaitsVolume } from "./set-aside/operations.ts";
 import { type Context, report, sendHead } from "./status.ts";
 import { needsNets } from "./task-networks.ts";
 import { advance } from "./turns.ts";
@@ -35,12 +36,24 @@ export function launch(context: Context, request: LaunchRequest): void {
     for (const task of state.groups.get(known)?.tasks ?? []) repeatHead(context, task);
     return;
   }
+  if (awaitsVolume(context, request)) {
+    state.setAside.waiting.push(request);
+    return;
+  }
   const duplicate = request.tasks.map(({ info }) => livingTask(state, request.frameworkId, info.taskId)).find(Boolean);
   const group = addGroup(context, request);
   const refusal = duplicate ? duplicateRefusal(duplicate) : whyNot(state, group, request);
   if (!refusal && isServed(group)) bindGroup(state, group, livingExecutor(state, group.frameworkId, executorId(group)));
   if (refusal) refuse(context, group, refusal);
   else if (!group.tasks.some((task) => killedAhead(context, task))) choosePorts(context, group);
+}
+
+/** Launches that waited for a volume, once it is there or can't be made. */
+export function launchWaiting(context: Context): void {
+  const { setAside } = context.state;
+  const { waiting } = setAside;
+  setAside.waiting = [];
+  for (const request of waiting) launch(context, request);
 }
 
 function executorId({ executor }: Group): string {

@@ -3,8 +3,10 @@ import type {
   AssignedPort,
   FurtherNetwork,
   GroupNetwork,
+  GroupVolume,
   Health,
   PortRequest,
+  ReservedPart,
   Resources,
   StatusReason,
   TaskInfo,
@@ -22,6 +24,7 @@ import type { HealthKills } from "./health-kills.ts";
 import type { FurtherPlace } from "./places.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 import type { RestartWindow } from "./restart.ts";
+import type { SetAside } from "./set-aside/model.ts";
 
 /** The two times of one moment: one for durations, one for people and other machines. */
 export interface Now {
@@ -59,6 +62,8 @@ export interface CoreConfig {
   readonly diskWatchMs: number | undefined;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
+  /** Whether the agent can keep volumes. */
+  readonly hasVolumes: boolean;
 }
 
 /** A status on its way to the framework. */
@@ -183,6 +188,10 @@ export interface Group {
   readonly tasks: Task[];
   /** Absent: no custom executor has to do with it. */
   readonly executor: GroupExecutor | undefined;
+  /** What of its resources the master has taken out of reservations. */
+  readonly reserved: readonly ReservedPart[];
+  /** Volumes of the agent that are its own while a task of it lives. */
+  readonly volumes: readonly GroupVolume[];
   /** Dynamic ports that the kernel refused while the group's ports were looked for. */
   readonly refusedPorts: Set<number>;
   /** Its intent could not be read: whatever still runs is ended. */
@@ -240,6 +249,8 @@ export interface AgentState {
   /** How tasks have ended that can't be told of yet: it is asked who listens on their ports. */
   readonly endsWaiting: Map<string, ProcExit>;
   keyCount: number;
+  /** What is set aside for roles, and the agent's volumes. */
+  readonly setAside: SetAside;
   /** Where the disk stood when it was looked at last. */
   disk: { totalBytes: number; freeBytes: number };
 }
@@ -257,6 +268,10 @@ export interface LaunchRequest {
   readonly ports: readonly PortRequest[];
   /** What it has to do with a custom executor. */
   readonly executor?: ExecutorWish | undefined;
+  /** What of its resources comes out of reservations. Absent: nothing. */
+  readonly reserved?: readonly ReservedPart[];
+  /** Volumes that it uses. Absent: none. */
+  readonly volumes?: readonly GroupVolume[];
   /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
   readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
 }
@@ -281,6 +296,10 @@ export interface IntentRecord {
   readonly subnets?: readonly string[];
   /** Absent: no networks beside the first. */
   readonly more?: readonly FurtherPlace[];
+  /** Absent: nothing of it is reserved. */
+  readonly reserved?: readonly ReservedPart[];
+  /** Absent: it uses none. */
+  readonly volumes?: readonly GroupVolume[];
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 

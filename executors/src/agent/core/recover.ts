@@ -101,6 +101,8 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     phase: "launched",
     tasks: [],
     executor: intent?.executor && { ...intent.executor },
+    reserved: intent?.reserved ?? [],
+    volumes: intent?.volumes ?? [],
     refusedPorts: new Set(),
     damaged: intent === undefined,
     released: false,

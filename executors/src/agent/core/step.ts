@@ -10,7 +10,16 @@ import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
 import { setHostNetworks } from "./host-networks.ts";
 import { imageFailed, imageProgress } from "./images.ts";
-import { imageReady, intentDurable, intentNotDurable, launch, netFailed, netReady, portsChecked } from "./launch.ts";
+import {
+  imageReady,
+  intentDurable,
+  intentNotDurable,
+  launch,
+  launchWaiting,
+  netFailed,
+  netReady,
+  portsChecked,
+} from "./launch.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { killAll, killNamed } from "./named-kill.ts";
@@ -18,12 +27,21 @@ import { overlayChanged } from "./overlays.ts";
 import { listenersFound } from "./port-watch.ts";
 import { absent, exited, holdersFound, started, startFailed, supervisorLost } from "./process.ts";
 import { recover } from "./recover.ts";
+import {
+  beginOperation,
+  forgetPending,
+  operationDurable,
+  operationNotDurable,
+  volumeMade,
+  volumeRemoved,
+} from "./set-aside/operations.ts";
 import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } from "./status.ts";
 
 /** One step of an agent: changes the state, which it owns, and gives what is to be done, in order. */
 export function step(state: AgentState, input: AgentInput, now: Now): readonly AgentEffect[] {
   const context: Context = { state, now, effects: [] };
   apply(context, input);
+  if (state.setAside.waiting.length > 0) launchWaiting(context);
   for (const self of state.executorsEnded.splice(0)) endServed(context, self);
   return context.effects;
 }
@@ -36,6 +54,20 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "launch":
       launch(context, input.launch);
+      return;
+    case "set-aside":
+      context.state.setAside.kept = input.setAside;
+      context.state.setAside.wanted = input.setAside;
+      context.effects.push({ type: "persist-set-aside", purpose: undefined });
+      return;
+    case "operation":
+      beginOperation(context, input.operation);
+      return;
+    case "volume-made":
+      volumeMade(context, input.operationId, input.failure);
+      return;
+    case "volume-removed":
+      volumeRemoved(context, input.operationId, input.failure);
       return;
     case "ports-checked":
       portsChecked(context, input.key, input.taken);
@@ -133,6 +165,7 @@ function apply(context: Context, input: AgentInput): void {
     case "disconnected":
       context.state.registered = false;
       left(context);
+      forgetPending(context);
       return;
     case "drain":
       context.state.refusing ||= "draining";
@@ -153,6 +186,10 @@ function durable(context: Context, { purpose }: Extract<AgentInput, { type: "dur
     intentDurable(context, purpose.key);
     return;
   }
+  if (purpose.type === "set-aside") {
+    operationDurable(context, purpose.operationId);
+    return;
+  }
   const task = context.state.tasks.get(purpose.id);
   if (!task) return;
   markDurable(context, task, purpose.sequence);
@@ -171,6 +208,10 @@ function notDurable(context: Context, { purpose, failure }: Extract<AgentInput, 
   }
   if (purpose.type === "launch") {
     intentNotDurable(context, purpose.key, failure);
+    return;
+  }
+  if (purpose.type === "set-aside") {
+    operationNotDurable(context, purpose.operationId, failure.message);
     return;
   }
   const task = state.tasks.get(purpose.id);

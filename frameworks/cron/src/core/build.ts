@@ -42,6 +42,7 @@ export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup
     moreNetworks: furtherNetworks(group.network),
     executor: null,
     isExecutor: false,
+    volumes: [],
   };
 }
 

@@ -52,6 +52,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     moreNetworks: furtherNetworks(group.network),
     executor: null,
     isExecutor: false,
+    volumes: [],
   };
 }
 

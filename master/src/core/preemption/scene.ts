@@ -4,6 +4,8 @@ import { largerOf } from "../../allocator/bound.ts";
 import { isWithin, type Member, type Role } from "../../allocator/role.ts";
 import type { Core } from "../core.ts";
 import type { Agent, Group, Offer } from "../model.ts";
+import { usedOf } from "../offers.ts";
+import { plainOf, reservedFor } from "../set-aside/shares.ts";
 import { groupPorts } from "../tasks.ts";
 import { aboveGuarantee, rankOf } from "./rights.ts";
 import type { AmountCap, Candidate, CountCap } from "./victims.ts";
@@ -58,7 +60,7 @@ export class Scene {
 
   /** What is free on an agent for those who do not hold it, when all that is being ended has. O(tasks) the first time. */
   comingRoom(agent: Agent): Resources {
-    const used = addResources(addResources(agent.allocated, agent.offered), agent.kept);
+    const used = addResources(usedOf(agent), agent.kept);
     return subtractResources(addResources(agent.total, this.#place(agent).ending), used);
   }
 
@@ -93,9 +95,10 @@ export class Scene {
   #offerOf(offer: Offer, waiting: Waiting): Occupant | undefined {
     const { role } = offer.member;
     if (role.isPromised || role === waiting.member.role) return undefined;
-    const { id, resources, offeredAt } = offer;
+    const { id, offeredAt } = offer;
+    // What is reserved stays reserved.
     return {
-      ...{ id, resources, rank: -1, priority: 0, startedAt: offeredAt },
+      ...{ id, resources: plainOf(offer), rank: -1, priority: 0, startedAt: offeredAt },
       ...{ counts: noCounts, amounts: [], source: { offer } },
     };
   }
@@ -169,19 +172,21 @@ function lookAt(agent: Agent): Place {
   }
   let ending = noResources;
   const groups: Held[] = [];
-  for (const [group, { resources, startedAt, isEnding }] of sums)
+  for (const [group, { resources: all, startedAt, isEnding }] of sums) {
+    const resources = subtractResources(all, reservedFor(group));
     if (isEnding) ending = addResources(ending, resources);
     // An executor's end is that of all that it serves, perhaps for somebody else's sake.
     else if (!executors.has(group) && group.isPreemptible && group.framework.state !== "completed")
       groups.push({ group, resources, startedAt });
+  }
   return { groups, ending };
 }
 
-/** What a group uses. O(tasks of its agent). */
+/** What a group uses and would give back to all: what it has of reservations these get back. O(tasks of its agent). */
 function sumOf(group: Group): Resources {
   let sum = groupPorts(group);
   for (const task of group.agent.tasks) if (task.group === group) sum = addResources(sum, task.resources);
-  return sum;
+  return subtractResources(sum, reservedFor(group));
 }
 
 /** What there is not enough of, and how much of it. */
