@@ -19,6 +19,7 @@ const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
   resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
   constraints: [],
   demandId: "",
+  agentIds: [],
   ...more,
 });
 
@@ -160,4 +161,33 @@ test("a framework that declines for ever is backed off, visibly, until it uses a
   await cluster.advance(300);
   await framework.accept([await framework.offer()], [aGroup([aTask("t-1")])]);
   expect(await recordOf("never")).toMatchObject({ offersAccepted: 1, declinedInRow: 0 });
+});
+
+test("who chooses among agents is offered all of them whole where it fits, and what it starts leaves its count", async () => {
+  await cluster.agent("a-1");
+  await cluster.agent("a-2");
+  await cluster.agent("a-3", { resources: resources({ cpuMillis: 400, memoryMiB: 9_000 }) });
+  const framework = await idle("choosy");
+  await framework.say({ demands: [aDemand(2, { isWhole: true })] });
+  expect(offered(framework)).toEqual([
+    ["a-1", 4_000],
+    ["a-2", 4_000],
+  ]);
+  await framework.accept([await framework.offer()], [aGroup([aTask("t-1")])]);
+  expect((await recordOf("choosy"))?.demands).toMatchObject([{ count: 2, offeredCount: 0 }]);
+  await framework.say({ demands: [aDemand(0, { isWhole: true })] });
+  await cluster.advance(10_000);
+  expect(framework.offersLeft).toBe(1);
+});
+
+test("a whole demand ends no filters, a revival does", async () => {
+  await cluster.agent("a-1");
+  const framework = await idle("choosy");
+  await framework.say({ demands: [aDemand(1, { isWhole: true })] });
+  await framework.decline([await framework.offer()], 60_000);
+  await framework.say({ demands: [aDemand(5, { isWhole: true })] });
+  await cluster.advance(1_000);
+  expect(framework.offersLeft).toBe(0);
+  await framework.say({ revives: [{ roles: ["web"] }] });
+  expect((await framework.offer()).resources?.cpuMillis).toBe(4_000);
 });

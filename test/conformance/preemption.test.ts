@@ -19,6 +19,7 @@ const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
   resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
   constraints: [],
   demandId: "",
+  agentIds: [],
   ...more,
 });
 
@@ -36,7 +37,9 @@ async function fill(
 ): Promise<FrameworkClient> {
   const framework = await cluster.framework(name, { roles: [role] });
   const groups = Array.from({ length: 8 }, (_, index) => aGroup([aTask(`${name}-${index}`, more(index))]));
-  await framework.accept([await framework.offer()], groups);
+  let offer = await framework.offer();
+  while (offer.agentId !== agent.id) offer = await framework.offer();
+  await framework.accept([offer], groups, 1e9);
   for (let index = 0; index < 8; index++) await agent.report(`${name}-${index}`, TaskState.TASK_RUNNING, 1);
   return framework;
 }
@@ -203,6 +206,56 @@ test("room is not kept for ever, nor for a framework that is away or wants it no
   await again.say({ demands: [aDemand(1, { priority: 70 })] });
   expect((await again.offer()).resources).toMatchObject({ cpuMillis: 500 });
   expect(other.all("offers").map((offer) => offer.resources?.cpuMillis)).toEqual([0]);
+});
+
+test("room is made on agents that a demand names, and for one that says so nowhere", async () => {
+  const first = await cluster.agent("a-1");
+  const one = await fill(first, "one", "ops", () => ({ priority: 10 }));
+  await one.say({ suppresses: [{ roles: [] }] });
+  const agents = [first, await cluster.agent("a-2")] as const;
+  await fill(agents[1], "two", "ops", () => ({ priority: 30 }));
+  await promise("web", 2_000, 1_024);
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 70, isWhole: true, isPatient: true })] });
+  await cluster.advance(60_000);
+  expect([...killed(agents[0]), ...killed(agents[1])]).toEqual([]);
+  await web.say({ demands: [aDemand(1, { priority: 70, isWhole: true, agentIds: ["a-2"] })] });
+  await cluster.advance(3_000);
+  expect(killed(agents[0])).toEqual([]);
+  expect(killed(agents[1])).toHaveLength(1);
+  await end(agents[1], killed(agents[1])[0] as string);
+  expect((await web.offer()).resources).toMatchObject({ cpuMillis: 500, memoryMiB: 256 });
+});
+
+test("who never uses what others were ended for is made room for more and more seldom", async () => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", () => ({ priority: 30 }));
+  await promise("web", 4_000, 4_000);
+  const web = await idle();
+  await web.say({ demands: [aDemand(1, { priority: 70 })] });
+  for (let minute = 0; minute < 30; minute++) {
+    await cluster.advance(60_000);
+    for (const taskId of killed(agent)) if (agent.all("kills").at(-1)?.taskId === taskId) await end(agent, taskId);
+    while (web.offersLeft > 0) await web.decline([await web.offer()], 1_000);
+  }
+  expect(killed(agent).length).toBeGreaterThan(0);
+  expect(killed(agent).length).toBeLessThan(7);
+});
+
+test("role explain tells of room that is made, and of why none is", async () => {
+  const agent = await cluster.agent("a-1");
+  await fill(agent, "batch", "ops", (index) => (index === 0 ? { priority: 10 } : { priority: 60 }));
+  await promise("web", 4_000, 4_000);
+  const web = await idle();
+  await web.say({ demands: [aDemand(2, { priority: 65 })] });
+  await cluster.advance(5_000);
+  const { reasons } = await cluster.call("Operator.ExplainRole", { role: "web" });
+  expect(reasons).toContainEqual(
+    expect.objectContaining({ reason: "room-is-made", agentCount: 1, message: "others are being ended for it there" }),
+  );
+  expect(reasons).toContainEqual(
+    expect.objectContaining({ reason: "no-room", message: expect.stringContaining("too important") }),
+  );
 });
 
 test("an offer that nobody uses yet gives way before any task", async () => {

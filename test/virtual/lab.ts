@@ -8,13 +8,16 @@ import { createServices } from "@muster/services";
 import { Inspector, masterAddress, type Program, SimCluster } from "@muster/testing";
 
 type Unary =
-  `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
+  | "Operator.SetQuota"
+  | `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
 
 export interface LabOptions {
   readonly seed?: number;
   readonly agents?: number;
   readonly cpuMillis?: number;
   readonly master?: Partial<MasterConfig>;
+  /** Default: "default" alone. */
+  readonly roles?: readonly string[];
   /** Default: both. */
   readonly frameworks?: readonly ("services" | "cron")[];
 }
@@ -38,13 +41,21 @@ export class Lab {
   readonly overheard: Overheard[] = [];
   readonly #caller;
 
-  constructor({ seed = 1, agents = 3, frameworks = ["services", "cron"], ...options }: LabOptions = {}) {
+  constructor({
+    seed = 1,
+    agents = 3,
+    frameworks = ["services", "cron"],
+    roles = ["default"],
+    ...options
+  }: LabOptions = {}) {
     this.cluster = new SimCluster({ seed, agents, ...options });
     this.inspector = new Inspector(this.cluster);
     const { cluster } = this;
     const add = (name: "services" | "cron", create: typeof createServices | typeof createCron): Program | undefined =>
       frameworks.includes(name)
-        ? cluster.addProgram(name, name, (life) => create(cluster.runtimeOf(life), { address: masterAddress }).start())
+        ? cluster.addProgram(name, name, (life) =>
+            create(cluster.runtimeOf(life), { address: masterAddress, roles }).start(),
+          )
         : undefined;
     this.services = add("services", createServices);
     this.cron = add("cron", createCron);

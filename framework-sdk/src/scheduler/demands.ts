@@ -10,8 +10,7 @@ export class Demands {
   say(role: string, shapes: readonly DemandedShape[]): Demand[] {
     const before = this.#byRole.get(role) ?? new Map<string, Demand>();
     const now = new Map<string, Demand>();
-    for (const [index, { count, resources, constraints = [], id = String(index) }] of shapes.entries())
-      now.set(id, { role, count, resources, constraints: [...constraints], demandId: id });
+    for (const [index, { id = String(index), ...shape }] of shapes.entries()) now.set(id, demandOf(role, id, shape));
     this.#byRole.set(role, now);
     const over = [...before.keys()].filter((id) => !now.has(id)).map((id) => nothingOf(role, id));
     const changes = [...over, ...now.values()];
@@ -36,6 +35,16 @@ export class Demands {
   }
 }
 
+function demandOf(role: string, demandId: string, shape: DemandedShape): Demand {
+  const { count, resources, constraints = [], priority, isWhole = false, agentIds = [], isPatient = false } = shape;
+  return {
+    ...{ role, count, resources, constraints: [...constraints], demandId, agentIds: [...agentIds] },
+    ...(priority === undefined ? {} : { priority }),
+    ...(isWhole ? { isWhole } : {}),
+    ...(isPatient ? { isPatient } : {}),
+  };
+}
+
 function nothingOf(role: string, demandId: string): Demand {
-  return { role, count: 0, resources: noResources, constraints: [], demandId };
+  return { role, count: 0, resources: noResources, constraints: [], agentIds: [], demandId };
 }

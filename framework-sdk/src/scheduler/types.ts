@@ -110,6 +110,17 @@ export interface DemandedShape {
   readonly constraints?: readonly OfferConstraint[];
   /** Tells the demands of a role apart. Default: its place in the list. */
   readonly id?: string;
+  /** 1 to 100. Where the role has less than it is promised, less important tasks are ended for it. */
+  readonly priority?: number;
+  /**
+   * Agents where it fits are offered whole, and all of them: for frameworks that choose among many. Offers then leave the
+   * count as it is, and end no filters: `revive` does. Default: only what is wanted is offered.
+   */
+  readonly isWhole?: boolean;
+  /** Where room may be made for it. Default: anywhere. */
+  readonly agentIds?: readonly string[];
+  /** Nobody is ended for it. */
+  readonly isPatient?: boolean;
 }
 
 export interface AcceptOptions {

@@ -5,6 +5,7 @@ import {
   createJobServer,
   createScheduler,
   createStateClient,
+  DemandTeller,
   type JobServer,
   type Runtime,
   type Scheduler,
@@ -79,6 +80,7 @@ class Life {
   #scheduler: Scheduler | undefined;
   #jobs: JobServer | undefined;
   #view: ClusterView | undefined;
+  #teller: DemandTeller | undefined;
   #cancelWake: Cancel | undefined;
   #isOver = false;
 
@@ -98,6 +100,7 @@ class Life {
   end(): void {
     this.#isOver = true;
     this.#cancelWake?.();
+    this.#teller?.stop();
     this.#scheduler?.stop();
     this.#jobs?.stop();
     this.#view?.stop();
@@ -168,6 +171,7 @@ class Life {
         },
       },
     );
+    this.#teller = new DemandTeller(scheduler, clock, () => this.#post({ type: "tick" }));
     this.#view = view;
     this.#calls = calls;
     this.#jobs = jobs;
@@ -213,8 +217,8 @@ class Life {
       case "revive":
         this.#scheduler?.revive(effect.roles);
         return;
-      case "suppress":
-        this.#scheduler?.suppress(effect.roles);
+      case "demand":
+        this.#teller?.tell(this.#state?.roles ?? [], effect.waiting, () => this.#calls?.rooms() ?? []);
         return;
       case "reply":
         this.#calls?.answered(effect);

@@ -149,7 +149,7 @@ class Framework implements Services {
         },
       },
     );
-    this.#interest = new RoleInterest(this.#scheduler, roles);
+    this.#interest = new RoleInterest(this.#scheduler, roles, runtime.clock, () => this.#soon());
     this.#view = createClusterView(runtime, { address }, () => this.#viewChanged());
     this.#calls = new JobCalls({
       state: this.state,
@@ -175,6 +175,7 @@ class Framework implements Services {
     this.#isStopped = true;
     this.#cancelWake?.();
     this.#cancelWake = undefined;
+    this.#interest.stop();
     this.#store.close();
     this.#view.stop();
     this.#jobs.stop();
@@ -298,7 +299,7 @@ class Framework implements Services {
     this.#endOrphans();
     if (this.#scheduler.isSubscribed) {
       this.#launch(now, changed);
-      this.#interest.settle(this.#allWants());
+      this.#interest.settle(this.#allWants(), this.#around());
     }
     this.#keepRestarts();
     for (const name of changed) this.#tell(name, now);

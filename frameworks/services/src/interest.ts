@@ -1,38 +1,49 @@
-import { fit, type Scheduler } from "@muster/framework-sdk";
-import { pinnedNeed } from "./core/launching.ts";
+import { type Clock, DemandTeller, fit, type Neighbours, noNeighbours, type Scheduler } from "@muster/framework-sdk";
+import { agentsOf, pinnedNeed } from "./core/launching.ts";
 import { type Now, slotKey, type Want } from "./core/model.ts";
 import { rooms, type Surroundings } from "./core/report.ts";
 
 /** Room that has become free makes a role ask anew, at most so often. */
 const roomIntervalMs = 1_000;
 
-/** Which roles want offers: those with instances that wait for an agent. A role asks anew whenever it wants more. */
+/** What each role wants. A role asks anew for what it has refused whenever it wants more. */
 export class RoleInterest {
   readonly #scheduler: Scheduler;
   readonly #roles: readonly string[];
+  readonly #teller: DemandTeller;
   #seen = new Set<string>();
   #roomAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(scheduler: Scheduler, roles: readonly string[]) {
+  /** `again` makes `settle` be called again. */
+  constructor(scheduler: Scheduler, roles: readonly string[], clock: Clock, again: () => void) {
     this.#scheduler = scheduler;
     this.#roles = roles;
+    this.#teller = new DemandTeller(scheduler, clock, again);
   }
 
-  /** Tells the master what has changed since the last call. O(wants). */
-  settle(wants: readonly Want[]): void {
-    const wanting = new Set<string>();
+  /** Tells the master what has changed since the last call. O(wants), and O(agents) for what has waited for long. */
+  settle(wants: readonly Want[], around: Surroundings): void {
     const fresh = new Set<string>();
     const seen = new Set<string>();
     for (const { entry, version, group, slot, role } of wants) {
       const key = `${entry.name}/${version.record.version}/${slotKey(group.name, slot.index)}`;
-      wanting.add(role);
       seen.add(key);
       if (!this.#seen.has(key)) fresh.add(role);
     }
     this.#seen = seen;
+    const waiting = wants.map((want) => ({
+      role: want.role,
+      key: groupKey(want),
+      need: pinnedNeed(want),
+      priority: want.version.job.priority,
+      neighbours: () => neighboursOf(want),
+    }));
+    this.#teller.tell(this.#roles, waiting, () => rooms(around.agents));
     if (fresh.size > 0) this.#scheduler.revive([...fresh]);
-    const idle = this.#roles.filter((role) => !wanting.has(role));
-    if (idle.length > 0) this.#scheduler.suppress(idle);
+  }
+
+  stop(): void {
+    this.#teller.stop();
   }
 
   /** Refused agents are not offered again for up to two minutes: what fits there now should not wait so long. */
@@ -52,4 +63,17 @@ export class RoleInterest {
     this.#roomAtMs = now.monotonicMs;
     this.#scheduler.revive([...roles]);
   }
+}
+
+/** Instances of system jobs belong to one agent each, and so differ in where room could be made. */
+function groupKey({ entry, version, group, slot }: Want): string {
+  const key = `${entry.name}/${version.record.version}/${group.name}`;
+  return slot.agentId === undefined ? key : `${key}@${slot.agentId}`;
+}
+
+/** Those that count for `distinct_hosts`. */
+function neighboursOf(want: Want): Neighbours {
+  const counts = new Map<string, number>();
+  for (const agentId of agentsOf(want)) counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
+  return { ...noNeighbours, countOn: (agentId) => counts.get(agentId) ?? 0 };
 }

@@ -1,3 +1,4 @@
+import { priorityClasses, priorityDefault, priorityMax } from "@muster/foundation";
 import { cronProblem, intervalProblem, isTimeZone, type TextProblem } from "../job/schedules.ts";
 import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type TaskGroup } from "../job/types.ts";
 import { buildDependencies } from "./build-dependencies.ts";
@@ -49,7 +50,7 @@ export function buildJob(block: DecodedBlock): Job {
     name: block.text("name") ?? id,
     type,
     role: block.text("role") ?? block.text("namespace") ?? "default",
-    priority: block.number("priority") ?? 50,
+    priority: buildPriority(block),
     region: block.text("region") ?? "global",
     datacenters: block.texts("datacenters") ?? ["*"],
     nodePool: block.text("node_pool") ?? "default",
@@ -61,6 +62,22 @@ export function buildJob(block: DecodedBlock): Job {
     ...(schedule ? { schedule } : {}),
     groups,
   };
+}
+
+/** A number, or what the name of a class stands for. */
+function buildPriority(block: DecodedBlock): number {
+  const text = block.text("priority");
+  if (text === undefined) return priorityDefault;
+  const named = priorityClasses.find(({ name }) => name === text);
+  if (named) return named.priority;
+  const number = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= priorityMax) return number;
+  block.error("priority", {
+    code: "job/priority",
+    summary: `"${text}" is no priority`,
+    hint: `write 1 to ${priorityMax}, or ${priorityClasses.map(({ name }) => name).join(", ")}`,
+  });
+  return priorityDefault;
 }
 
 function buildSchedule(job: DecodedBlock, type: JobType): Schedule | undefined {

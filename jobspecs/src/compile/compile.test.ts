@@ -126,7 +126,10 @@ test("what is wrong is told with line, column and suggestion", () => {
   expect(errors(aJob({ group: "cout = 3" }))).toEqual(['5:5 error schema/unknown-attribute (did you mean "count"?)']);
   expect(errors(aJob({ group: "netwrk {}" }))).toEqual(['5:5 error schema/unknown-block (did you mean "network"?)']);
   expect(errors(aJob({ group: 'count = "many"' }))).toEqual(["5:13 error schema/wrong-type"]);
-  expect(errors(aJob({ job: "priority = 101" }))).toEqual(["3:14 error schema/out-of-range"]);
+  const priorities = "write 1 to 100, or best-effort, batch, normal, production, system";
+  for (const wrong of ["101", "0", '"urgent"', "1.5"])
+    expect(errors(aJob({ job: `priority = ${wrong}` }))).toEqual([`3:14 error job/priority (${priorities})`]);
+  expect(errors(aJob({ job: 'priority = "system"' }))).toEqual([]);
   expect(errors(aJob({ job: "namespace = ns" }))).toEqual([
     '3:15 error evaluate/unknown-name (did you mean "ns" in quotes?)',
   ]);

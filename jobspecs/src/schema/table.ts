@@ -47,7 +47,10 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
       "Which of several agents: pack (full ones), spread (empty ones); else instances keep apart and fill agents. Muster's own.",
       { oneOf: ["pack", "spread"] },
     ),
-    priority: works("integer", "1 to 100; 50.", { min: 1, max: 100 }),
+    priority: works(
+      "text",
+      "1 to 100, or a class: best-effort (10), batch (30), normal (50), production (70), system (90); 50. Classes are Muster's own.",
+    ),
     meta: metaAttribute,
     env: works("string-map", "Environment of all tasks; groups' and tasks' own win. Muster's own."),
     all_at_once: refused("Place all instances or none.", later),

@@ -98,7 +98,9 @@ function promise(world: World, role: string): void {
   world.clock.settle();
 }
 
-test("whatever happens, allocated, offered, kept and free are what tasks, offers and holds say", () => {
+test("whatever happens, allocated, offered, kept and free are what tasks, offers and holds say", {
+  timeout: 120_000,
+}, () => {
   let preempted = 0;
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60, size: "max" }), (actions) => {
@@ -182,7 +184,13 @@ test("whatever happens, allocated, offered, kept and free are what tasks, offers
           const framework = frameworks[done.framework] as FrameworkWire;
           if (framework.ended) continue;
           const { count: wanted, cpuMillis, priority } = done;
-          const demand = { role: done.framework === 0 ? "web" : "ops", count: wanted, demandId: "", constraints: [] };
+          const demand = {
+            role: done.framework === 0 ? "web" : "ops",
+            count: wanted,
+            demandId: "",
+            constraints: [],
+            agentIds: [],
+          };
           const shape = resources({ cpuMillis });
           framework.say({ demands: [{ ...demand, resources: shape, ...(priority ? { priority } : {}) }] });
         } else if (done.type === "kill") {

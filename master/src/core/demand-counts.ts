@@ -23,7 +23,9 @@ export function useDemanded(
     const used = Math.min(left, unitCount, demand.count);
     demand.count -= used;
     left -= used;
-    if (used > 0) demand.quietUntilMs = 0;
+    if (used === 0) continue;
+    demand.quietUntilMs = 0;
+    demand.unusedRoomCount = 0;
   }
   settleEagerness(core, framework);
 }

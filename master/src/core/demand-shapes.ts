@@ -15,10 +15,18 @@ export class Demand {
   offeredCount = 0;
   /** How important it is; undefined: nobody has said. */
   priority: number | undefined = undefined;
+  /** Agents where it fits are offered whole, without being counted. */
+  isWhole = false;
+  /** Nobody is ended for it. */
+  isPatient = false;
+  /** Where room may be made for it; undefined: anywhere. */
+  places: ReadonlySet<string> | undefined = undefined;
   /** Since when more is wanted than offered, as far as it was looked at, in monotonic milliseconds. */
   waitsSinceMs: number | undefined = undefined;
   /** Nobody is ended for it before then, in monotonic milliseconds. */
   quietUntilMs = 0;
+  /** How often room that was made for it was offered since it last used one. */
+  unusedRoomCount = 0;
   /** Why the last look for room found none; empty: it did, or there was no look yet. */
   lookedInVain = "";
 
@@ -66,17 +74,23 @@ export function demandedOf(
   let left = free;
   let amount = noResources;
   const parts: DemandedPart[] = [];
+  let isWhole = false;
   for (const demand of demands.values()) {
     const missing = demand.count - demand.offeredCount;
     if (missing <= 0 || !demand.constraints.every((one) => one.holds(agent.attributeValues.get(one.attribute))))
       continue;
     const unitCount = Math.min(missing, unitsIn(left, demand.shape));
     if (unitCount < 1) continue;
+    if (demand.isWhole) {
+      isWhole = true;
+      continue;
+    }
     const part = times(demand.shape, unitCount);
     left = subtractResources(left, part);
     amount = addResources(amount, part);
     parts.push({ demand, unitCount });
   }
+  if (isWhole) return { amount: free, parts };
   return parts.length === 0 ? undefined : { amount, parts };
 }
 

@@ -47,6 +47,8 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   if (priority) return refuse(priority.kind, priority.message, priority.field ?? field);
   const shape = resources(call.resources);
   if (count > 0 && isEmptyResources(shape)) return refuse("invalid", "must ask for something", `${field}.resources`);
+  if (call.agentIds.length > limits.agentsPerDemand)
+    return refuse("too-many", `must be at most ${limits.agentsPerDemand}`, `${field}.agent_ids`);
   if (call.constraints.length > limits.constraintsPerFramework)
     return refuse("too-many", `must be at most ${limits.constraintsPerFramework}`, `${field}.constraints`);
   const constraints = readConstraints(`${field}.constraints`, call.constraints);
@@ -66,16 +68,37 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   const isSame = before !== undefined && isSameShape(before.shape, shape) && call.constraints.length === 0;
   if (before !== undefined && isSame && before.constraints.length === 0) {
     const isMore = count > before.count;
+    const wasPatient = before.isPatient;
     before.count = count;
-    before.priority = call.priority;
-    if (isMore) clearFilters(core, framework, role);
-    return isMore;
+    describe(before, call);
+    if (wasPatient && !before.isPatient) armLook(core, true);
+    return welcome(core, framework, before, isMore);
   }
   const demand = new Demand(demandId, role, shape, constraints, count);
-  demand.priority = call.priority;
+  describe(demand, call);
   demands.set(demandId, demand);
   endHoldsOf(core, framework, before);
-  clearFilters(core, framework, role);
+  return welcome(core, framework, demand, true);
+}
+
+function describe(demand: Demand, { priority, isWhole = false, isPatient = false, agentIds }: DemandCall): void {
+  demand.priority = priority;
+  demand.isWhole = isWhole;
+  demand.isPatient = isPatient;
+  demand.places = agentIds.length === 0 ? undefined : new Set(agentIds);
+}
+
+/**
+ * What follows from wanting more; true: all agents are to be looked at. Who is offered agents whole says by a revival when
+ * it wants to see again what it has refused.
+ */
+function welcome(core: Core, framework: Framework, demand: Demand, isMore: boolean): boolean {
+  if (!isMore) return false;
+  if (demand.isWhole) {
+    armLook(core, true);
+    return framework.members.get(demand.role)?.isEager !== true;
+  }
+  clearFilters(core, framework, demand.role);
   return true;
 }
 

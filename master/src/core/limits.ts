@@ -63,6 +63,8 @@ export const limits = {
   demandsPerFramework: 256,
   /** How many of one shape a framework may want. */
   demandCount: 1_000_000,
+  /** Agents that a demand may name. */
+  agentsPerDemand: 1_000,
   /** How many groups of a budget may be missing at once. */
   preemptedMax: 1_000_000,
   /** Groups that are looked at in one look for room; the next goes on from there. */

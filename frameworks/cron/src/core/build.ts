@@ -86,5 +86,6 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       runTimeMsMax: group.runMsMax ?? 0,
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
+    priority: job.priority,
   };
 }

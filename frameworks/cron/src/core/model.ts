@@ -1,5 +1,5 @@
-import type { Random, TaskState, TaskStatus } from "@muster/framework-sdk";
-import type { Job } from "@muster/jobspecs";
+import type { Need, Random, TaskState, TaskStatus, Waits } from "@muster/framework-sdk";
+import type { Job, TaskGroup } from "@muster/jobspecs";
 import type { Timetable } from "./schedule/timetable.ts";
 
 /** Why a run is: its time came, somebody asked for it, or its job was handed in without a schedule. */
@@ -70,6 +70,8 @@ export interface TaskProgress {
   /** An end that is nobody's failure: the task went with its group. */
   wentWithGroup: boolean;
   userKill: boolean;
+  /** It was ended for the sake of others. */
+  isPreempted: boolean;
   pid: number;
   /** How often its agent has started it again. */
   restartCount: number;
@@ -159,8 +161,10 @@ export interface CronState {
   readonly tasks: Map<string, TaskPlace>;
   /** Whether a session with the master is open: without one nothing is due, since nothing could be recorded. */
   isOpen: boolean;
-  /** Roles that are offered now. */
-  readonly revived: Set<string>;
+  /** What waits is to be told even if it is as before. */
+  isAnew: boolean;
+  /** What groups of jobs need, as far as it was asked for. */
+  readonly needs: WeakMap<TaskGroup, Need>;
   /** Waiting instances for which offers were asked. */
   considered: ReadonlySet<Instance>;
   /** Roles that are subscribed for. */
@@ -176,7 +180,8 @@ export type Effect =
   | { readonly type: "acknowledge"; readonly status: TaskStatus }
   | { readonly type: "roles"; readonly roles: readonly string[] }
   | { readonly type: "revive"; readonly roles: readonly string[] }
-  | { readonly type: "suppress"; readonly roles: readonly string[] }
+  /** Everything that waits for an agent. */
+  | { readonly type: "demand"; readonly waiting: readonly Waits[] }
   | { readonly type: "reply"; readonly callId: number; readonly answer: Answer }
   | { readonly type: "changed"; readonly jobId: string }
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly fields: object; readonly message: string };

@@ -2,7 +2,7 @@ import { isTerminal, StatusReason, TaskState, type TaskStatus, taskStateName } f
 import { restartOf, restartsInPlace } from "@muster/jobspecs";
 import { groupOf } from "./build.ts";
 import { hasEnded, isOver, type TaskPlace, type TaskProgress } from "./model.ts";
-import { endInstance, failAttempt, hasStarted, loseLaunch } from "./runs.ts";
+import { endInstance, failAttempt, hasStarted, loseLaunch, moveInstance } from "./runs.ts";
 import { afterSave, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
 
 /** An agent that does not answer is given so long before what ran there counts as failed. */
@@ -109,6 +109,7 @@ function takeEnd(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, statu
   const policy = group.tasks[ordinal] && restartOf(group, group.tasks[ordinal]);
   task.isUsedUp = policy !== undefined && inPlaceReasons.has(status.reason) && restartsInPlace(policy);
   task.userKill = status.state === TaskState.TASK_KILLED && wantedReasons.has(status.reason);
+  task.isPreempted = status.state === TaskState.TASK_KILLED && status.reason === StatusReason.REASON_PREEMPTED;
   touch(entry);
   if (!instance.tasks.every(({ state }) => isTerminal(state) || state === TaskState.TASK_UNKNOWN)) return;
   const bad = instance.tasks.find((one) => !isGood(one));
@@ -118,7 +119,8 @@ function takeEnd(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, statu
     return;
   }
   const reason = explain(status);
-  if (neverStarted && isPassing(status)) loseLaunch(turn, entry, run, instance, reason);
+  if (bad.isPreempted) moveInstance(turn, entry, run, instance, reason);
+  else if (neverStarted && isPassing(status)) loseLaunch(turn, entry, run, instance, reason);
   else if (bad.userKill && run.ending === undefined) {
     instance.reason = status.message === "" ? "killed" : status.message;
     endInstance(turn, entry, run, instance, "killed");

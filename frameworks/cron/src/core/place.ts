@@ -1,4 +1,5 @@
-import { isLeavingOffer, Matcher, type Offer, roomOf } from "@muster/framework-sdk";
+import { isLeavingOffer, Matcher, type Need, type Offer, roomOf, type Waits } from "@muster/framework-sdk";
+import type { Job } from "@muster/jobspecs";
 import { groupOf, launchGroup, needOf } from "./build.ts";
 import type { CronState, Instance, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { activeRuns } from "./runs.ts";
@@ -81,24 +82,44 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
   if (unused.length > 0) turn.effects.push({ type: "decline", offerIds: unused });
 }
 
-/** Asks to be offered for roles in which something waits, and not to be for others. */
-export function adjustDemand(turn: Turn): void {
+/** Says what waits if that has changed or time has passed, and asks anew for what was refused when there is more. */
+export function adjustDemand(turn: Turn, hasTimePassed: boolean): void {
   const { state } = turn;
   if (!state.isOpen) return;
   const waiting = candidates(state, turn.nowMs);
   const considered = new Set<Instance>();
   const revive: string[] = [];
-  const suppress: string[] = [];
-  for (const role of state.roles) {
-    const ofRole = waiting.get(role) ?? [];
+  for (const [role, ofRole] of waiting) {
     // What waits anew has not been considered for what was declined.
     if (ofRole.some(({ instance }) => !state.considered.has(instance))) revive.push(role);
-    else if (ofRole.length === 0 && state.revived.has(role)) suppress.push(role);
     for (const { instance } of ofRole) considered.add(instance);
   }
+  const isSame = revive.length === 0 && considered.size === state.considered.size;
   state.considered = considered;
-  for (const role of revive) state.revived.add(role);
-  for (const role of suppress) state.revived.delete(role);
+  if (!isSame || state.isAnew || (hasTimePassed && considered.size > 0))
+    turn.effects.push({
+      type: "demand",
+      waiting: [...waiting].flatMap(([role, ofRole]) => waitsOf(state, role, ofRole)),
+    });
+  state.isAnew = false;
   if (revive.length > 0) turn.effects.push({ type: "revive", roles: revive });
-  if (suppress.length > 0) turn.effects.push({ type: "suppress", roles: suppress });
+}
+
+function waitsOf(state: CronState, role: string, waiting: readonly Candidate[]): Waits[] {
+  return waiting.map(({ entry, run, instance }) => {
+    const job = jobOf(entry, run);
+    const key = `${job.id}/${run.version}/${instance.groupIndex}`;
+    return { role, key, need: knownNeed(state, job, instance), priority: job.priority };
+  });
+}
+
+/** Worked out once for each group of a version: it is asked for whenever something changes. */
+function knownNeed(state: CronState, job: Job, instance: Instance): Need {
+  const group = groupOf(job, instance);
+  let need = state.needs.get(group);
+  if (need === undefined) {
+    need = needOf(job, group);
+    state.needs.set(group, need);
+  }
+  return need;
 }

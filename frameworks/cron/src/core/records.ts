@@ -242,6 +242,7 @@ export function newTasks(count: number): Instance["tasks"] {
     exitCode: undefined,
     wentWithGroup: false,
     userKill: false,
+    isPreempted: false,
     pid: 0,
     restartCount: 0,
     nextTryAt: 0,

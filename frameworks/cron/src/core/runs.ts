@@ -159,6 +159,17 @@ export function loseLaunch(turn: Turn, entry: JobEntry, run: Run, instance: Inst
   else relaunch(turn, entry, run, instance, 0);
 }
 
+/** Others needed its room: it begins anew at once, and that is no failure and costs no attempt. */
+export function moveInstance(turn: Turn, entry: JobEntry, run: Run, instance: Instance, reason: string): void {
+  if (run.ending !== undefined) {
+    endInstance(turn, entry, run, instance, run.ending);
+    return;
+  }
+  instance.reason = reason;
+  run.reason = reason;
+  relaunch(turn, entry, run, instance, 0);
+}
+
 /** Waits for a launch with new task ids, recorded before it is used. */
 function relaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, notBefore: number): void {
   forgetTasks(turn, entry, run, instance);

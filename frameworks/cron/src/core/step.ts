@@ -30,7 +30,8 @@ export function createState(entries: readonly JobEntry[], roles: readonly string
     jobs: new Map(entries.map((entry) => [entry.id, entry])),
     tasks: new Map(),
     isOpen: false,
-    revived: new Set(),
+    isAnew: true,
+    needs: new WeakMap(),
     considered: new Set(),
     roles,
   };
@@ -60,7 +61,7 @@ export function step(state: CronState, input: Input, nowMs: number): Effect[] {
     if (entry.revision !== revisions.get(entry.id)) turn.effects.push({ type: "changed", jobId: entry.id });
     save(turn, entry);
   }
-  adjustDemand(turn);
+  adjustDemand(turn, input.type === "tick");
   return turn.effects;
 }
 
@@ -154,7 +155,7 @@ function adjustRoles(turn: Turn): void {
   const roles = rolesOf(state, state.roles);
   if (roles.length === state.roles.length) return;
   // A new role is offered for at once, until something else is said.
-  for (const role of roles) if (!state.roles.includes(role)) state.revived.add(role);
+  state.isAnew = true;
   state.roles = roles;
   turn.effects.push({ type: "roles", roles });
 }

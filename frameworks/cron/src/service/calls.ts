@@ -59,7 +59,7 @@ export class Calls {
       },
       Plan: ({ job }, reply) => {
         const { job: wanted } = readSubmission(job, epochMs());
-        const plan = planOf(state.jobs.get(wanted.id), wanted, this.#rooms(), random);
+        const plan = planOf(state.jobs.get(wanted.id), wanted, this.rooms(), random);
         const networks = networkWarnings(wanted, this.#deps.view.agents.values());
         reply.send({ ...plan, warnings: [...warningsOf(wanted, epochMs()), ...networks] });
       },
@@ -129,7 +129,7 @@ export class Calls {
     const { state, epochMs, random } = this.#deps;
     const entry = presentJob({ state }, jobId);
     const status = statusOf(entry);
-    status.rejections = rejectionsOf(entry, this.#rooms(), epochMs(), random);
+    status.rejections = rejectionsOf(entry, this.rooms(), epochMs(), random);
     return { ...status, instances: status.instances.map((instance) => this.#withAgent(instance)) };
   }
 
@@ -139,7 +139,7 @@ export class Calls {
   }
 
   /** The agents as far as they are free; the range of their ports is the master's business. */
-  #rooms(): Room[] {
+  rooms(): Room[] {
     return [...this.#deps.view.agents.values()].filter(isUsable).map((agent) => ({
       agentId: agent.agentId,
       agentName: agent.name,

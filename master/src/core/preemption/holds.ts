@@ -10,8 +10,9 @@ import type { Hold } from "./model.ts";
 
 /** Room is kept for so long at most: whoever ends later for it has ended in vain. */
 export const holdMsMax = 300_000;
-/** Who was made room for once and did not use it is not made room for again so soon. */
+/** Who was made room for and did not use it is not made room for again so soon, and each time later. */
 export const pauseMs = 60_000;
+export const pauseMsMax = 3_600_000;
 
 /** Keeps what is free, or becomes free, on an agent for one unit of a demand. */
 export function makeHold(core: Core, agent: Agent, framework: Framework, member: Member, demand: Demand): void {
@@ -62,7 +63,7 @@ export function offerKeptRoom(core: Core): void {
       continue;
     }
     if (!containsResources(unusedResources(agent), resources)) continue;
-    demand.quietUntilMs = core.nowMs + pauseMs;
+    demand.quietUntilMs = core.nowMs + Math.min(pauseMs * 2 ** demand.unusedRoomCount++, pauseMsMax);
     dropHold(core, hold);
     makeOffer(core, agent, framework, demand.role, resources, [{ demand, unitCount: 1 }]);
   }

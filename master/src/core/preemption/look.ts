@@ -1,6 +1,7 @@
 import {
   addResources,
   assert,
+  containsResources,
   isEmptyResources,
   noResources,
   priorityClassOf,
@@ -74,7 +75,9 @@ function waiters(core: Core): { due: Waiter[]; isAnyWaiting: boolean } {
           demand.waitsSinceMs = undefined;
           continue;
         }
+        if (demand.isPatient) continue;
         isAnyWaiting = true;
+        if (isDeciding(framework, demand)) continue;
         demand.waitsSinceMs ??= core.nowMs;
         const hasWaited = core.nowMs - demand.waitsSinceMs >= lookIntervalMs;
         if (hasWaited && demand.quietUntilMs <= core.nowMs) due.push({ framework, member, demand });
@@ -84,6 +87,13 @@ function waiters(core: Core): { due: Waiter[]; isAnyWaiting: boolean } {
   const rank = ({ demand }: Waiter): number => demand.priority ?? 0;
   due.sort((a, b) => rank(b) - rank(a) || a.member.role.share - b.member.role.share);
   return { due, isAnyWaiting };
+}
+
+/** It is offered something where it would fit, and has not answered yet. O(offers of the framework). */
+function isDeciding({ offers }: Framework, { isWhole, role, shape }: Demand): boolean {
+  if (!isWhole) return false;
+  for (const offer of offers) if (offer.role === role && containsResources(offer.resources, shape)) return true;
+  return false;
 }
 
 interface Plan {
@@ -169,6 +179,7 @@ function byCost(a: Plan, b: Plan): number {
 
 function isSuitable(core: Core, { framework, demand }: Waiter, agent: Agent): boolean {
   if (agent.state !== "registered" || !takesTasks(agent)) return false;
+  if (demand.places !== undefined && !demand.places.has(agent.id)) return false;
   if (!demand.constraints.every((one) => one.holds(agent.attributeValues.get(one.attribute)))) return false;
   return (
     satisfiesConstraints(framework, agent, demand.role) && !isRefused(core, framework, agent, demand.role, demand.shape)
