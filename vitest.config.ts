@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 const conditions = ["muster-source", "node"];
+/** What a test of real processes waits for comes late where other programs need the machine, too. */
+const patient = { expect: { poll: { timeout: 15_000 } } };
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 /** One worker per core at most; projects that need machines, ports or kernel objects run their files one after another. */
@@ -50,6 +52,7 @@ export default defineConfig({
         ...source,
         test: {
           name: "e2e",
+          ...patient,
           sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",
@@ -62,6 +65,7 @@ export default defineConfig({
         ...source,
         test: {
           name: "e2e-root",
+          ...patient,
           sequence: { groupOrder: 4 },
           include: ["test/e2e-root/**/*.test.ts"],
           pool: "forks",

@@ -30,6 +30,7 @@ export class Matcher {
   readonly #sides: readonly Side[];
   #states = new Map<string, State>();
   #first: State;
+  #workCount = 0;
 
   /** Throws a PatternError. */
   constructor(pattern: string) {
@@ -44,6 +45,16 @@ export class Matcher {
     this.#sides = this.#starts.map((code) => (contains(words, code) ? "word" : "other"));
     for (let code = 0; code < 128; code++) this.#classOfAscii[code] = this.#findClass(code);
     this.#first = this.#state([this.#program.first], "edge");
+  }
+
+  /** Steps that the pattern consists of. */
+  get stepCount(): number {
+    return this.#program.steps.length;
+  }
+
+  /** Steps that have been looked at so far, over all lines: what the states cost that are remembered. */
+  get workCount(): number {
+    return this.#workCount;
   }
 
   matches(line: string): boolean {
@@ -82,6 +93,7 @@ export class Matcher {
     const reached = new Set<number>();
     const stack = [...state.waiting];
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      this.#workCount++;
       if (reached.has(at)) continue;
       reached.add(at);
       const step = this.#program.steps[at];
