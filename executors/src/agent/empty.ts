@@ -32,5 +32,6 @@ export function emptySpec(): TaskSpec {
     leader: false,
     shutdownDelayMs: 0,
     networkMode: "",
+    volumeMounts: [],
   };
 }

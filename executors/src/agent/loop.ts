@@ -23,6 +23,7 @@ import { type AgentMetrics, agentMetrics } from "./metrics.ts";
 import { overlayNewsFromWire } from "./overlay-wire.ts";
 import type { Session } from "./session.ts";
 import { launchFromWire } from "./wire.ts";
+import { operationFromWire } from "./wire-operations.ts";
 
 /** The free space of the disk is asked for again when what is known is older. */
 export const spaceAgeMsMax = 5_000;
@@ -175,7 +176,11 @@ export class AgentLoop {
     if (message.drain) this.#inOrder({ type: "drain", graceMsMax: message.drain.graceMsMax });
     for (const { frameworkId, executorId, data } of message.executorMessages)
       this.#inOrder({ type: "executor-told", frameworkId, executorId, data });
-    for (const operation of message.operations) this.#inOrder({ type: "operation", operation });
+    for (const wire of message.operations) {
+      const operation = operationFromWire(wire);
+      if (operation) this.#inOrder({ type: "operation", operation });
+      else this.#deps.log.warn({ operationId: wire.operationId }, "an operation that says nothing was dropped");
+    }
     if (message.overlayChanges.length > 0) this.#takeOverlays(message.overlayChanges);
   }
 

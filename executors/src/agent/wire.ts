@@ -18,6 +18,7 @@ import {
 } from "@muster/proto";
 import { cpuMillisMaxMin } from "../cgroups/limits.ts";
 import { problemOfLimits } from "../networks/limits/limits.ts";
+import { problemOfMounts } from "../volumes/task-volumes.ts";
 import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault } from "./core/executor-model.ts";
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { problemOfTaskNetworks } from "./core/task-networks.ts";
@@ -62,7 +63,8 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     tasks: withTaskNetworks(
       group.tasks.slice(0, tasksPerGroupMax).map((task) => {
         const { spec, problem } = specFromBytes(task.spec);
-        return { info: infoFromWire(task), spec, problem: groupProblem || problem };
+        const wrong = groupProblem || problem || problemOfMounts(spec.volumeMounts, group.volumes);
+        return { info: infoFromWire(task), spec, problem: wrong };
       }),
     ),
   };
@@ -214,6 +216,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
     leader: spec.leader,
     shutdownDelayMs: spec.shutdownDelayMs,
     networkMode: spec.networkMode,
+    volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
     ...(spec.ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax: spec.ioMiBPerSecondMax }),

@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import { type TaskFolders, taskFolders } from "../agent/folders.ts";
 import type { TaskCgroups } from "../cgroups/task-cgroups.ts";
 import { type Account, findAccount } from "../shim/accounts.ts";
+import { volumesOf } from "../volumes/mounts.ts";
 import type { ProcContainer, ProcSpec } from "../world/proc.ts";
 import type { ContainerHost } from "./container-host.ts";
 import { ociConfig } from "./oci-config.ts";
@@ -60,8 +61,13 @@ export function writeBundle(dataFolder: string, spec: ProcSpec, account: Account
               [folders.local, "/local"],
               [folders.secrets, "/secrets"],
             ] as const)),
+        ...volumesOf(spec, false),
       ],
-      files: [...standIns(spec, container), ...(container.hostFolder ? [container.hostFolder] : [])],
+      files: [
+        ...standIns(spec, container),
+        ...(container.hostFolder ? [container.hostFolder] : []),
+        ...volumesOf(spec, true),
+      ],
       networkNamespace: network?.namespace ?? "",
       hostname: network?.hostname ?? "",
       cgroup: cgroups.pathOf(spec.id),

@@ -1,6 +1,7 @@
 import { promises as fs } from "node:fs";
 import { taskFolders } from "../agent/folders.ts";
-import type { DiskMeter, DiskQuestion, DiskUse } from "../world/disk-meter.ts";
+import { volumeFolder } from "../volumes/folders.ts";
+import { type DiskMeter, type DiskQuestion, type DiskUse, volumeIdOf } from "../world/disk-meter.ts";
 import { folderUse, type Place } from "./folder-use.ts";
 import { type LastLook, planLooks } from "./plan-looks.ts";
 
@@ -36,6 +37,8 @@ export function nodeDiskMeter(dataFolder: string): DiskMeter {
 
 /** Not its output: that has limits of its own. */
 function placesOf(dataFolder: string, id: string): Place[] {
+  const volumeId = volumeIdOf(id);
+  if (volumeId !== undefined) return [[volumeFolder(dataFolder, volumeId), ""]];
   const { work, shared, task } = taskFolders(dataFolder, id);
   return [
     [work, "/"],

@@ -3,6 +3,7 @@ import { taskFolders } from "../agent/folders.ts";
 import { findIoDevice } from "../cgroups/io-device.ts";
 import { readLayout } from "../cgroups/layout.ts";
 import { openFilesMax } from "../containers/open-files.ts";
+import { volumesOf } from "../volumes/mounts.ts";
 import type { ProcSpec } from "../world/proc.ts";
 import { containerBody, networkBody } from "./container-body.ts";
 
@@ -39,12 +40,14 @@ export function writeEngineBundle(dataFolder: string, spec: ProcSpec, socket: st
       [folders.shared, "/alloc"],
       [folders.local, "/local"],
       [folders.secrets, "/secrets"],
+      ...volumesOf(spec, false),
     ],
     openFilesMax: openFilesMax(),
     ...(io.works ? { ioDevice: io.device } : {}),
     files: [
       ...(network ? namesFiles.map((file) => [`${network.filesFolder}/${file}`, `/etc/${file}`] as const) : []),
       ...(container.hostFolder ? [container.hostFolder] : []),
+      ...volumesOf(spec, true),
     ],
   });
   writeFileSync(`${bundle}/create.json`, JSON.stringify(body), { mode: 0o600 });

@@ -18,6 +18,7 @@ import { type Containers, containerAccount, writeBundle } from "../containers/bu
 import { imageAccount } from "../containers/image-account.ts";
 import { writeEngineBundle } from "../engine/engine-bundle.ts";
 import type { OwnEngine } from "../engine/own-engine.ts";
+import { linkVolumes } from "../volumes/mounts.ts";
 import type { OwnedCommands, Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
@@ -115,6 +116,7 @@ class ShimProc implements Proc {
         mkdirSync(path, { recursive: true, mode: 0o755 });
       for (const path of [folders.group, folders.task]) chmodSync(path, 0o711);
       if (account) this.#giveFolders([folders.work, folders.local, folders.secrets, folders.shared], account);
+      if (!spec.container) linkVolumes(spec, folders.work);
       const extra = spec.container ? this.#writeContainer(spec, account) : [];
       const text = shimSpec(spec, folders.work, `${this.#eventsFolder}/${spec.id}`, account, extra);
       // Whole at once: a shim of an earlier life of the agent may be reading it.

@@ -1,6 +1,6 @@
-/** A task whose files may take so much of the agent's disk. */
+/** A task or a volume whose files may take so much of the agent's disk. */
 export interface DiskQuestion {
-  /** Its id: "<group>.<index>". */
+  /** Of a task its id: "<group>.<index>"; of a volume as `volumeQuestion` says. */
   readonly id: string;
   readonly limitMiB: number;
 }
@@ -13,7 +13,19 @@ export interface DiskUse {
   readonly largest: string;
 }
 
-/** Measures what tasks' files take. */
+const ofVolume = "volume:";
+
+/** What a volume is asked about by. No id of a task has a colon. */
+export function volumeQuestion(volumeId: string): string {
+  return `${ofVolume}${volumeId}`;
+}
+
+/** The volume that an answer is about; undefined: it is about a task. */
+export function volumeIdOf(id: string): string | undefined {
+  return id.startsWith(ofVolume) ? id.slice(ofVolume.length) : undefined;
+}
+
+/** Measures what tasks' and volumes' files take. */
 export interface DiskMeter {
   /** Answers by callback, after the call has returned; leaves out those that can't have gone beyond their limit. */
   measure(questions: readonly DiskQuestion[], done: (found: readonly DiskUse[]) => void): void;

@@ -74,7 +74,7 @@ async function readRecords(folder: string): Promise<DiskFile[]> {
     });
     if (bytes) files.push({ path, bytes });
   };
-  for (const name of ["agent", "agent.copy", "epoch"]) await read(`meta/${name}`);
+  for (const name of ["agent", "agent.copy", "epoch", "set-aside"]) await read(`meta/${name}`);
   for (const key of await fs.readdir(join(folder, "tasks"))) {
     const names: string[] = await fs.readdir(join(folder, "tasks", key)).catch(() => []);
     if (names.includes("intent")) await read(`tasks/${key}/intent`);

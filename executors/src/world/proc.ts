@@ -1,5 +1,6 @@
 import type { TaskLimits } from "../cgroups/limits.ts";
 import type { CapabilityWish } from "../containers/capabilities.ts";
+import type { TaskVolume } from "../volumes/task-volumes.ts";
 
 /**
  * What to run. All interpolation is done; `id` is unique for ever on this agent: [A-Za-z0-9-]+ "." number, and "-" number
@@ -18,6 +19,8 @@ export interface ProcSpec {
   readonly network: ProcNetwork | undefined;
   /** Absent: a plain process with the host's files. */
   readonly container?: ProcContainer;
+  /** Folders of the agent that outlive it. Absent: none. */
+  readonly volumes?: readonly TaskVolume[];
 }
 
 /** Files, processes and limits of its own. */

@@ -158,6 +158,7 @@ function commandSpec(run: Command): TaskSpec {
     meta: {},
     memoryMiBMax: 0,
     networkMode: "",
+    volumeMounts: [],
     ...taskLife(),
   };
 }

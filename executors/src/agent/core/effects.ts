@@ -1,4 +1,4 @@
-import type { AgentOperation, AgentOperationResult, StatusReason, TaskStatus } from "@muster/proto";
+import type { AgentOperationResult, StatusReason, TaskStatus } from "@muster/proto";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
@@ -8,7 +8,7 @@ import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
 import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
-import type { SetAsideState } from "./set-aside/model.ts";
+import type { SetAsideOperation, SetAsideState } from "./set-aside/model.ts";
 
 /** What a commit was for; comes back when it is durable, or is not. */
 export type Purpose =
@@ -21,7 +21,7 @@ export type AgentInput =
   | { readonly type: "recovered"; readonly groups: readonly FoundGroup[] }
   | { readonly type: "launch"; readonly launch: LaunchRequest }
   | { readonly type: "set-aside"; readonly setAside: SetAsideState }
-  | { readonly type: "operation"; readonly operation: AgentOperation }
+  | { readonly type: "operation"; readonly operation: SetAsideOperation }
   | {
       readonly type: "volume-made" | "volume-removed";
       readonly operationId: string;

@@ -1,4 +1,5 @@
 import type { Network } from "../../networks/network.ts";
+import { taskVolumes } from "../../volumes/task-volumes.ts";
 import { recoveryTimeoutMs } from "../core/executor-model.ts";
 import { graceMsDefault } from "../core/kill.ts";
 import type { CoreConfig, Task } from "../core/model.ts";
@@ -48,6 +49,8 @@ export function taskEnvironment(
     DC: config.attributes["node.datacenter"] ?? "",
     REGION: config.attributes["node.region"] ?? "",
   };
+  for (const { name, inside: path } of taskVolumes(task, config))
+    named[`VOLUME_${identifier(name)}`] = inside ? path : `${onHost.work}${path}`;
   for (const port of group.assigned) {
     const network = networkOfPort(group, port) ?? first;
     const [ownIp] = ipsAt(group, port.network ?? 0);

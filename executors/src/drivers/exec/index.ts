@@ -4,6 +4,7 @@ import { procNetwork } from "../../agent/core/net.ts";
 import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
+import { taskVolumes } from "../../volumes/task-volumes.ts";
 import type { Driver } from "../driver.ts";
 import { ioRefusal } from "../io-refusal.ts";
 import { logLimits } from "../log-limits.ts";
@@ -40,6 +41,7 @@ export const execDriver: Driver = {
       user: interpolate(spec.user) || userDefault,
       ...logLimits(spec),
       network: procNetwork(task, config.dataFolder),
+      volumes: taskVolumes(task, config),
       container: {
         rootfs: interpolate(rootfs),
         workFolder: interpolate(workFolder) || "/",

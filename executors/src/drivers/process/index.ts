@@ -3,6 +3,7 @@ import { procId } from "../../agent/core/attempts.ts";
 import { procNetwork } from "../../agent/core/net.ts";
 import { taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
+import { taskVolumes } from "../../volumes/task-volumes.ts";
 import type { Driver } from "../driver.ts";
 import { logLimits } from "../log-limits.ts";
 
@@ -16,6 +17,11 @@ export const processDriver: Driver = {
         reason: StatusReason.REASON_LAUNCH_FAILED,
         message: `user: the agent does not run as root and can't become ${spec.user}; leave user empty`,
       };
+    if (spec.volumeMounts.some(({ readOnly }) => readOnly))
+      return {
+        reason: StatusReason.REASON_TASK_INVALID,
+        message: "volume_mounts: a plain process can't be kept from writing to a volume; use driver exec or docker",
+      };
     return undefined;
   },
   plan(task, config, network) {
@@ -28,6 +34,7 @@ export const processDriver: Driver = {
       user: interpolate(task.spec.user),
       ...logLimits(task.spec),
       network: procNetwork(task, config.dataFolder),
+      volumes: taskVolumes(task, config),
     };
   },
 };

@@ -84,6 +84,7 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       ...taskDescription(job, group, task, instance.index),
       healthChecks: checks,
       runTimeMsMax: group.runMsMax ?? 0,
+      volumeMounts: [],
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
     priority: job.priority,

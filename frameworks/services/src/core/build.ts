@@ -138,6 +138,7 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     ...taskDescription(job, group, task, index),
     healthChecks: checks,
     runTimeMsMax: 0,
+    volumeMounts: [],
     ...(awayMs === undefined ? {} : { stopAfterAwayMs: awayMs }),
     ...taskLife(taskLifeOf(job.type, group, task)),
   };

@@ -1,8 +1,8 @@
-import type { AgentOperation, Refusal, Reservation, Volume } from "@muster/proto";
-import type { SetAsideState } from "./model.ts";
+import type { Refusal, Reservation, Volume } from "@muster/proto";
+import type { SetAsideOperation, SetAsideState } from "./model.ts";
 
 /** What an operation makes of what is set aside. One that is done already changes nothing. */
-export function changed(state: SetAsideState, operation: AgentOperation): SetAsideState {
+export function changed(state: SetAsideState, operation: SetAsideOperation): SetAsideState {
   const { reserve, unreserve, createVolume, destroyVolume, resizeVolume } = operation;
   if (reserve)
     return { ...state, reservations: new Map(state.reservations).set(reserve.reservationId, copyOf(reserve)) };
@@ -37,7 +37,7 @@ function without<T>(map: ReadonlyMap<string, T>, key: string): ReadonlyMap<strin
 /** Why an operation can't be done here; undefined: nothing speaks against it. The master has seen to amounts. */
 export function operationFault(
   state: SetAsideState,
-  operation: AgentOperation,
+  operation: SetAsideOperation,
   usedBy: (volumeId: string) => string | undefined,
   hasVolumes: boolean,
 ): Refusal | undefined {

@@ -1,4 +1,4 @@
-import type { AgentOperation, Reservation, Volume } from "@muster/proto";
+import type { Reservation, Volume } from "@muster/proto";
 import type { LaunchRequest } from "../model.ts";
 
 /** What of the agent's resources is set aside for roles. Replaced as a whole whenever something of it changes. */
@@ -8,9 +8,21 @@ export interface SetAsideState {
   readonly volumes: ReadonlyMap<string, Volume>;
 }
 
+/** A change that the master wants: one of these. */
+export interface SetAsideOperation {
+  readonly operationId: string;
+  readonly reserve?: Reservation;
+  /** The id of a reservation. */
+  readonly unreserve?: string;
+  readonly createVolume?: Volume;
+  /** The id of a volume. */
+  readonly destroyVolume?: string;
+  readonly resizeVolume?: Volume;
+}
+
 /** A change that has not been answered. */
 export interface PendingOperation {
-  readonly operation: AgentOperation;
+  readonly operation: SetAsideOperation;
   /** working: a folder is made or removed. writing: the record is being made durable. */
   phase: "working" | "writing";
 }

@@ -1,14 +1,14 @@
-import type { AgentOperation, Refusal } from "@muster/proto";
+import type { Refusal } from "@muster/proto";
 import type { Group, LaunchRequest } from "../model.ts";
 import type { Context } from "../status.ts";
 import { changed, operationFault, refusal } from "./changes.ts";
-import type { PendingOperation } from "./model.ts";
+import type { PendingOperation, SetAsideOperation } from "./model.ts";
 
 /**
  * Begins a change of what is set aside. It is answered when the disk has it: a folder is made before its record is
  * written, and removed after. O(groups + what is set aside).
  */
-export function beginOperation(context: Context, operation: AgentOperation): void {
+export function beginOperation(context: Context, operation: SetAsideOperation): void {
   const { state, effects } = context;
   const { setAside, config } = state;
   const fault = operationFault(setAside.wanted, operation, (id) => userOf(context, id)?.launchId, config.hasVolumes);
@@ -117,7 +117,7 @@ export function forgetPending(context: Context): void {
   effects.push({ type: "persist-set-aside", purpose: undefined });
 }
 
-function dropFolder({ effects }: Context, { createVolume }: AgentOperation): void {
+function dropFolder({ effects }: Context, { createVolume }: SetAsideOperation): void {
   if (createVolume) effects.push({ type: "remove-volume", volumeId: createVolume.volumeId, operationId: "" });
 }
 
@@ -128,6 +128,6 @@ export function awaitsVolume({ state }: Context, request: LaunchRequest): boolea
   return false;
 }
 
-function answer({ effects }: Context, { operationId }: AgentOperation, why: Refusal | null): void {
+function answer({ effects }: Context, { operationId }: SetAsideOperation, why: Refusal | null): void {
   effects.push({ type: "send-operation-result", result: { operationId, refusal: why } });
 }
