@@ -1,16 +1,17 @@
 import { type Messages, methods, protoDirectory, protoFiles } from "@muster/proto";
 import protobuf from "protobufjs";
 import type { MessageName } from "./method.ts";
+import { compileType, decodeWhole, encodeWhole, type WireType } from "./wire/compile.ts";
 
 /** Bytes to message and back. */
 export interface Codec<T> {
-  /** Never throws for a message of the right type. */
+  /** Never throws for a message of the right type. Fields that have their default take no bytes. */
   encode(message: T): Buffer;
-  /** Throws an Error for bytes that are no such message. Byte fields of the result are views of `bytes`. */
+  /** Throws a RangeError for bytes that are no such message. Byte fields of the result are views of `bytes`. */
   decode(bytes: Uint8Array): T;
 }
 
-// Without Long, 64-bit fields are plain numbers: every amount and time of the contract fits 2^53.
+// proto-loader has the same protobufjs: without Long its 64-bit fields are plain numbers too.
 (protobuf.util as { Long?: unknown }).Long = undefined;
 protobuf.configure();
 
@@ -23,70 +24,43 @@ export function contractRoot(): protobuf.Root {
   root.resolvePath = (_origin, target) => `${protoDirectory}${target}`;
   root.loadSync([...protoFiles]);
   root.resolveAll();
-  for (const type of (root.lookup("muster.v1") as protobuf.Namespace).nestedArray)
-    if (type instanceof protobuf.Type) settleDefaults(type);
   loaded = root;
   return root;
-}
-
-/**
- * protobufjs calls an absent optional field null and an absent byte field an empty array; the generated types say
- * undefined and Buffer.
- */
-function settleDefaults(type: protobuf.Type): void {
-  const prototype = type.ctor.prototype as Record<string, unknown>;
-  for (const field of type.fieldsArray) {
-    if (isOptional(field)) prototype[field.name] = undefined;
-    else if (field.type === "bytes" && !field.repeated) prototype[field.name] = noBytes;
-  }
 }
 
 const codecs = new Map<MessageName, Codec<Messages[MessageName]>>();
 
 /**
- * The codec of the hot path: protobufjs's own types, 0.4 µs a record each way where proto-loader takes twice that.
- * Decoded messages are instances whose unset fields are defaults on the prototype: read them by name.
+ * The codec of the hot path, made of the contract's files: a third of what protobufjs's own takes, a fifth of what
+ * proto-loader takes. O(bytes), and O(1) objects for each message in the message. Amounts and times are plain numbers:
+ * all of the contract fit 2^53. Decoded messages are plain objects in which no field is missing; lists and maps that
+ * were absent are shared and frozen.
  */
 export function codecOf<N extends MessageName>(name: N): Codec<Messages[N]> {
   const known = codecs.get(name);
   if (known) return known as Codec<Messages[N]>;
-  const type = messageType(name);
+  const type = wireType(name);
   const codec: Codec<Messages[N]> = {
-    encode: (message) => type.encode(message as protobuf.Message).finish() as Buffer,
-    decode: (bytes) => type.decode(bytes) as unknown as Messages[N],
+    encode: (message) => encodeWhole(type, message),
+    decode: (bytes) => decodeWhole(type, bytes) as Messages[N],
   };
   codecs.set(name, codec as Codec<Messages[MessageName]>);
   return codec;
 }
 
-/** A message in which every field has its default. Repeated fields and maps are new ones each time. */
+/** A message in which every field has its default. Repeated fields and maps are new ones each time. O(fields). */
 export function emptyMessage<N extends MessageName>(name: N): Messages[N] {
-  const message: Record<string, unknown> = {};
-  for (const field of messageType(name).fieldsArray) {
-    if (field.repeated) message[field.name] = [];
-    else if (field.map) message[field.name] = {};
-    else if (isOptional(field) || field.partOf) continue;
-    else if (field.resolvedType instanceof protobuf.Type) message[field.name] = null;
-    else if (field.type === "bytes") message[field.name] = noBytes;
-    else message[field.name] = field.typeDefault;
-  }
-  return message as unknown as Messages[N];
+  return wireType(name).empty() as Messages[N];
 }
 
-const noBytes = Buffer.alloc(0);
+const types = new Map<string, WireType>();
 
-const types = new Map<string, protobuf.Type>();
-
-function messageType(name: string): protobuf.Type {
+function wireType(name: string): WireType {
   const known = types.get(name);
   if (known) return known;
-  const type = contractRoot().lookupType(`muster.v1.${name}`);
+  const type = compileType(contractRoot().lookupType(`muster.v1.${name}`));
   types.set(name, type);
   return type;
-}
-
-function isOptional(field: protobuf.Field): boolean {
-  return field.options?.["proto3_optional"] === true;
 }
 
 /** Request and response codec of each method. */

@@ -96,13 +96,22 @@ test("messages of a stream arrive in order, whole, and an error ends it with its
 });
 
 test("a handler learns that its caller has left", async () => {
+  let came = (): void => {};
   let left = (): void => {};
+  const called = new Promise<void>((done) => {
+    came = done;
+  });
   const gone = new Promise<void>((done) => {
     left = done;
   });
-  const address = await serve({ "Operator.GetMaster": () => left });
-  const cancel = transport?.call("Operator.GetMaster", address, {}, 5_000, () => {});
-  await new Promise((wait) => setTimeout(wait, 100));
+  const address = await serve({
+    "Operator.GetMaster": () => {
+      came();
+      return () => left();
+    },
+  });
+  const cancel = transport?.call("Operator.GetMaster", address, {}, 20_000, () => {});
+  await called;
   cancel?.();
   await gone;
 });

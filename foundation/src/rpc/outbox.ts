@@ -42,6 +42,9 @@ export class Outbox<M extends object> {
   readonly #stamp: ((message: M) => void) | undefined;
   #open: M | undefined;
   #openRank = -1;
+  /** The field that was added to last, and its list in the open message, if it has one: mostly the next item is for it too. */
+  #openField: string | undefined;
+  #openList: unknown[] | undefined;
   #openBytes = 0;
   #waiting: M[] = [];
   #waitingBytes = 0;
@@ -63,6 +66,11 @@ export class Outbox<M extends object> {
     bytes = itemBytesDefault,
   ): void {
     if (this.#ended) return;
+    if (field === this.#openField && this.#openList !== undefined && this.#openBytes + bytes <= batchBytesMax) {
+      this.#openList.push(item);
+      this.#count(bytes);
+      return;
+    }
     const rank = this.#rank.get(field) ?? 0;
     const isList = this.#shape.lists.has(field);
     if (
@@ -73,9 +81,19 @@ export class Outbox<M extends object> {
     )
       this.#begin();
     const message = this.#open as Record<string, unknown>;
-    if (isList) (message[field] as unknown[]).push(item);
-    else message[field] = item;
+    if (isList) {
+      this.#openList = message[field] as unknown[];
+      this.#openList.push(item);
+    } else {
+      this.#openList = undefined;
+      message[field] = item;
+    }
+    this.#openField = field;
     this.#openRank = rank;
+    this.#count(bytes);
+  }
+
+  #count(bytes: number): void {
     this.#openBytes += bytes;
     this.#waitingBytes += bytes;
     if (this.#waitingBytes > this.#limits.queuedBytesMax)
@@ -134,6 +152,8 @@ export class Outbox<M extends object> {
   #close(): void {
     if (this.#open !== undefined) this.#waiting.push(this.#open);
     this.#open = undefined;
+    this.#openField = undefined;
+    this.#openList = undefined;
     this.#openRank = -1;
     this.#openBytes = 0;
   }
