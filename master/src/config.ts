@@ -31,7 +31,7 @@ export const defaultMasterConfig: MasterConfig = {
   awaitedTimeoutMs: 75_000,
   unreachableIntervalMs: 0,
   minimumOffer: resources({ cpuMillis: 10, memoryMiB: 32 }),
-  allocationSliceMs: 10,
+  allocationSliceMs: 5,
   figuresIntervalMs: 250,
   relayTimeoutMs: 20_000,
   overlays: [],

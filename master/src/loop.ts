@@ -6,7 +6,6 @@ import type { Effect, Input } from "./core/effects.ts";
 import type { OperatorCommand } from "./core/operator/commands.ts";
 import { settleInverseOffers } from "./core/operator/inverse-offers.ts";
 import { settleDrains } from "./core/operator/settle.ts";
-import { agentRecord, frameworkRecord } from "./core/records.ts";
 import { nextDueMs, step } from "./core/step.ts";
 import { EventRing } from "./feeds/ring.ts";
 import { RoleNews } from "./feeds/roles.ts";
@@ -14,6 +13,13 @@ import { Watchers } from "./feeds/watchers.ts";
 import type { MasterMetrics } from "./metrics.ts";
 import { RegistryWriter } from "./registry/writer.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** Of one tick, milliseconds in which messages are sent to frameworks and agents; what is left goes in the next. */
+const sendingSliceMs = 5;
+/** Of one tick, milliseconds in which readers of the feed are served, each with one message, before others have a turn. */
+const feedSliceMs = 5;
+/** While an allocation goes on over several ticks, offers wait so long for others to go with them. */
+const offersWaitMsMax = 50;
 
 export interface LoopParts {
   readonly clock: Clock;
@@ -47,6 +53,8 @@ export class Loop {
   #figuresAtMs = 0;
   readonly #roleNews = new RoleNews();
   #figuresTimer: Cancel | undefined;
+  /** Since when an allocation goes on that was not done within one tick. */
+  #allocatingSinceMs: number | undefined;
   #stopped = false;
 
   constructor(core: Core, parts: LoopParts) {
@@ -110,6 +118,13 @@ export class Loop {
     return { monotonicMs: this.#parts.clock.monotonicMs(), epochMs: this.#parts.clock.epochMs() };
   }
 
+  /** Says when so much time has passed. */
+  #slice(milliseconds: number): () => boolean {
+    const { clock } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    return () => clock.monotonicMs() - beganMs >= milliseconds;
+  }
+
   #endTick(): void {
     const { clock, sessions, metrics, allocationSliceMs } = this.#parts;
     const startMs = clock.monotonicMs();
@@ -117,17 +132,20 @@ export class Loop {
     core.begin({ monotonicMs: startMs, epochMs: clock.epochMs() });
     if (core.state.draining.size > 0) settleDrains(core);
     const more = allocate(core, () => clock.monotonicMs() - startMs >= allocationSliceMs);
+    if (!more) this.#allocatingSinceMs = undefined;
+    else this.#allocatingSinceMs ??= startMs;
     if (core.state.leaving.size > 0) settleInverseOffers(core);
     this.#perform(core.effects);
     this.#tellFigures(startMs);
     this.#writer.flush();
-    sessions.flush();
-    const moreEvents = this.watchers.flush();
+    const offersWait = more && startMs - (this.#allocatingSinceMs ?? startMs) < offersWaitMsMax;
+    const moreMessages = sessions.flush(offersWait, this.#slice(sendingSliceMs));
+    const moreEvents = this.watchers.flush(this.#slice(feedSliceMs));
     this.#count();
     metrics.offersOutstanding(core.state.offers.size);
     metrics.tickSeconds((clock.monotonicMs() - startMs) / 1_000);
     this.#setTimer();
-    if (more || moreEvents) this.wake();
+    if (more || moreMessages || moreEvents) this.wake();
   }
 
   /** Records whose figures have changed go into the feed, each at most once in `figuresIntervalMs`. */
@@ -149,8 +167,8 @@ export class Loop {
       return;
     }
     this.#figuresAtMs = nowMs + this.#parts.figuresIntervalMs;
-    for (const agent of changedAgents) this.ring.append({ agent: agentRecord(agent) });
-    for (const framework of changedFrameworks) this.ring.append({ framework: frameworkRecord(framework) });
+    for (const agent of changedAgents) this.ring.append(agent);
+    for (const framework of changedFrameworks) this.ring.append(framework);
     for (const change of this.#roleNews.of(state, changedFrameworks)) this.ring.append(change);
     changedAgents.clear();
     changedFrameworks.clear();
@@ -158,8 +176,7 @@ export class Loop {
 
   /** A claimant that was refused reads on to the sequence number of the answer: by then the feed has told it why. */
   #answerClaim({ connection, agent, result }: Extract<Effect, { type: "claim-result" }>): void {
-    if (!result.granted && agent !== undefined && this.core.state.changedAgents.delete(agent))
-      this.ring.append({ agent: agentRecord(agent) });
+    if (!result.granted && agent !== undefined && this.core.state.changedAgents.delete(agent)) this.ring.append(agent);
     const bytes = 64 + (result.refusal?.message.length ?? 0);
     this.#parts.sessions.add(connection, "claimResults", { ...result, sequence: this.ring.last }, bytes);
   }
@@ -199,7 +216,7 @@ export class Loop {
           this.#answerClaim(effect);
           break;
         case "event":
-          this.ring.append(effect.change);
+          this.ring.append(effect.subject);
           break;
         case "task-event":
           this.ring.appendTask(effect.task, effect.status);

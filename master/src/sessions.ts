@@ -44,6 +44,8 @@ export const executorMessagesQueuedBytesMax = 1024 * 1024;
 export class Sessions {
   readonly #outboxes = new Map<number, Outbox<SubscribeResponse> | Outbox<ConnectResponse>>();
   readonly #touched = new Set<Outbox<SubscribeResponse> | Outbox<ConnectResponse>>();
+  /** Those that have got nothing but offers: while more may come, they can wait. */
+  readonly #patient = new Set<Outbox<SubscribeResponse> | Outbox<ConnectResponse>>();
   #connectionCount = 0;
 
   get size(): number {
@@ -95,13 +97,27 @@ export class Sessions {
     // At most once: who does not read in time misses them, and is not taken for lost on their account.
     if (field === "executorMessages" && outbox.queuedBytes > executorMessagesQueuedBytesMax) return;
     (outbox.add as (field: string, item: unknown, bytes: number) => void).call(outbox, field, item, bytes);
-    this.#touched.add(outbox);
+    if (field === "offers" && !this.#touched.has(outbox)) this.#patient.add(outbox);
+    else this.#touched.add(outbox);
   }
 
-  /** Once a tick: what was added goes out. */
-  flush(): void {
-    for (const outbox of this.#touched) outbox.flush();
-    this.#touched.clear();
+  /**
+   * Once a tick: what was added goes out. With `offersWait` not to those who have got nothing but offers: a message
+   * costs more than the offers in it. True if time ran out: the rest is to go out in the next tick.
+   */
+  flush(offersWait: boolean, outOfTime: () => boolean): boolean {
+    if (!offersWait) {
+      for (const outbox of this.#patient) this.#touched.add(outbox);
+      this.#patient.clear();
+    }
+    let flushed = 0;
+    for (const outbox of this.#touched) {
+      if ((++flushed & 7) === 0 && outOfTime()) return true;
+      this.#touched.delete(outbox);
+      this.#patient.delete(outbox);
+      outbox.flush();
+    }
+    return false;
   }
 
   drained(connection: number): void {
@@ -117,6 +133,7 @@ export class Sessions {
     if (outbox === undefined) return;
     this.#outboxes.delete(connection);
     this.#touched.delete(outbox);
+    this.#patient.delete(outbox);
     if (error) outbox.flush();
     outbox.end(error);
   }
@@ -127,6 +144,7 @@ export class Sessions {
     if (outbox === undefined) return false;
     this.#outboxes.delete(connection);
     this.#touched.delete(outbox);
+    this.#patient.delete(outbox);
     return true;
   }
 

@@ -8,7 +8,7 @@ import type {
   TaskState,
   TaskStatus,
 } from "@muster/proto";
-import type { CountName, Effect, EventChange } from "./effects.ts";
+import type { CountName, Effect, EventSubject } from "./effects.ts";
 import type { Agent, Framework, MasterState, Task, Timer, TimerWork } from "./model.ts";
 
 type Item<M, F extends keyof M> = M[F] extends readonly (infer I)[] ? I : M[F];
@@ -84,8 +84,8 @@ export class Core {
     if (call !== 0) this.effects.push({ type: "answer", call, result });
   }
 
-  event(change: EventChange): void {
-    this.effects.push({ type: "event", change });
+  event(subject: EventSubject): void {
+    this.effects.push({ type: "event", subject });
   }
 
   /** The task as it is now goes into the feed. */

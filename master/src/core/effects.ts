@@ -11,7 +11,7 @@ import type {
   TaskStatus,
   WatchEvent,
 } from "@muster/proto";
-import type { Agent, Task } from "./model.ts";
+import type { Agent, Framework, Offer, Task } from "./model.ts";
 import type { OperatorChange, OperatorCommand } from "./operator/commands.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { RoleCall } from "./role-changes.ts";
@@ -97,7 +97,7 @@ export type Effect =
       /** Posted when it is durable, or with the error when it is not. */
       readonly written: ((error: MusterError | undefined) => Input) | undefined;
     }
-  | { readonly type: "event"; readonly change: EventChange }
+  | { readonly type: "event"; readonly subject: EventSubject }
   | { readonly type: "task-event"; readonly task: Task; readonly status: TaskStatus | undefined }
   | {
       readonly type: "log";
@@ -112,7 +112,11 @@ export type Effect =
   /** Somebody has seen a higher epoch: another master leads. */
   | { readonly type: "deposed"; readonly epochSeen: number };
 
-export type EventChange = Omit<WatchEvent, "sequence">;
+/** An event whose record is made at once. */
+export type EventChange = Omit<WatchEvent, "sequence" | "agent" | "framework" | "offer" | "task">;
+
+/** What an event is about. Of these the record is made when somebody reads it: mostly there are more events than readers. */
+export type EventSubject = Agent | Framework | Offer | EventChange;
 
 /** Everything that the core counts. */
 export type CountName =

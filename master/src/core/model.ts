@@ -413,12 +413,11 @@ export interface KillWish {
   readonly message?: string | undefined;
 }
 
-export interface Offer {
+export class Offer {
   readonly id: string;
   readonly agent: Agent;
   readonly framework: Framework;
   readonly member: Member;
-  readonly role: string;
   readonly resources: Resources;
   readonly offeredAt: number;
   readonly expiresAtMs: number;
@@ -428,6 +427,34 @@ export interface Offer {
   readonly reserved: readonly ReservedShare[];
   /** Volumes that go with it. */
   readonly volumes: readonly Volume[];
+
+  constructor(
+    id: string,
+    agent: Agent,
+    framework: Framework,
+    member: Member,
+    amount: Resources,
+    demanded: readonly DemandedPart[],
+    reserved: readonly ReservedShare[],
+    volumes: readonly Volume[],
+    offeredAt: number,
+    expiresAtMs: number,
+  ) {
+    this.id = id;
+    this.agent = agent;
+    this.framework = framework;
+    this.member = member;
+    this.resources = amount;
+    this.offeredAt = offeredAt;
+    this.expiresAtMs = expiresAtMs;
+    this.demanded = demanded;
+    this.reserved = reserved;
+    this.volumes = volumes;
+  }
+
+  get role(): string {
+    return this.member.role.name;
+  }
 }
 
 /** Resources that a framework has refused for a while. */

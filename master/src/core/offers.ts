@@ -13,10 +13,10 @@ import { backoffMs } from "./declines.ts";
 import { countOffered } from "./demand-counts.ts";
 import type { DemandedPart } from "./demand-shapes.ts";
 import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
-import type { Agent, Filter, Framework, Offer } from "./model.ts";
+import { type Agent, type Filter, type Framework, Offer } from "./model.ts";
 import { takenPorts } from "./ports.ts";
 import type { Hold } from "./preemption/model.ts";
-import { offerRecord, reservedPart, volumeRecord } from "./records.ts";
+import { reservedPart, volumeRecord } from "./records.ts";
 import { moveShares } from "./set-aside/books.ts";
 import type { ReservedShare, Volume } from "./set-aside/model.ts";
 import { plainOf } from "./set-aside/shares.ts";
@@ -87,19 +87,9 @@ export function makeOffer(
   const { state } = core;
   const member = framework.members.get(role);
   if (member === undefined) return;
-  const offer: Offer = {
-    id: `offer-${state.epoch.toString(36)}-${(++state.offerCount).toString(36)}`,
-    agent,
-    framework,
-    member,
-    role,
-    resources: amount,
-    offeredAt: core.epochMs,
-    expiresAtMs: core.nowMs + state.settings.offerTimeoutMs,
-    demanded,
-    reserved,
-    volumes,
-  };
+  const id = `offer-${state.epoch.toString(36)}-${(++state.offerCount).toString(36)}`;
+  const expiresAtMs = core.nowMs + state.settings.offerTimeoutMs;
+  const offer = new Offer(id, agent, framework, member, amount, demanded, reserved, volumes, core.epochMs, expiresAtMs);
   state.offers.set(offer.id, offer);
   agent.offers.add(offer);
   framework.offers.add(offer);
@@ -134,7 +124,7 @@ export function makeOffer(
     },
     200 + agent.attributes.length * 32 + taken.numbers.length * 3 + taken.parts.length * 24,
   );
-  core.event({ offer: offerRecord(offer) });
+  core.event(offer);
   core.count("offers", "made");
 }
 

@@ -73,9 +73,12 @@ export interface TakenPorts {
   readonly parts: readonly PortPart[];
 }
 
+const noneTaken: TakenPorts = Object.freeze({ numbers: Object.freeze([]), parts: noParts });
+
 /** Ports of the agent that are known to be taken. Made anew only after a change. */
 export function takenPorts(agent: Agent): TakenPorts {
   if (agent.portsTaken === undefined) {
+    if (agent.ports.size === 0 && agent.foreignPorts.size === 0) return noneTaken;
     const numbers = [...new Set([...agent.ports.keys(), ...agent.foreignPorts])].sort((a, b) => a - b);
     const parts: PortPart[] = [];
     for (const [number, holders] of agent.ports) {

@@ -248,16 +248,21 @@ export function consumedBy(role: Role, frameworks: ReadonlyMap<string, Framework
   return subtractResources(role.held, offeredTo(role, frameworks, plainOf));
 }
 
-/** What a role and those below it are offered. O(their offers). */
+/** What a role and those below it are offered. O(frameworks), and O(offers) of those that have several roles, or of all for a part. */
 export function offeredTo(
   role: Role,
   frameworks: ReadonlyMap<string, Framework>,
-  amountOf: (offer: Offer) => Resources = ({ resources }) => resources,
+  amountOf?: (offer: Offer) => Resources,
 ): Resources {
   let offered = noResources;
-  for (const id of role.members.keys())
-    for (const offer of frameworks.get(id)?.offers ?? [])
-      if (offer.role === role.name) offered = addResources(offered, amountOf(offer));
+  for (const id of role.members.keys()) {
+    const framework = frameworks.get(id);
+    if (framework === undefined || framework.offers.size === 0) continue;
+    if (amountOf === undefined && framework.members.size === 1) offered = addResources(offered, framework.offered);
+    else
+      for (const offer of framework.offers)
+        if (offer.role === role.name) offered = addResources(offered, amountOf?.(offer) ?? offer.resources);
+  }
   for (const child of role.children.values()) offered = addResources(offered, offeredTo(child, frameworks, amountOf));
   return offered;
 }

@@ -1,7 +1,7 @@
 import type { TaskStatus, WatchEvent, WatchKind } from "@muster/proto";
-import type { EventChange } from "../core/effects.ts";
-import { Task } from "../core/model.ts";
-import { taskRecord } from "../core/records.ts";
+import type { EventSubject } from "../core/effects.ts";
+import { Agent, Framework, Offer, Task } from "../core/model.ts";
+import { agentRecord, frameworkRecord, offerRecord, taskRecord } from "../core/records.ts";
 import { type FeedFilter, passes } from "./filter.ts";
 
 /** Events that are kept for readers who resume. Beyond, they get a new snapshot. */
@@ -11,17 +11,18 @@ export const ringEventsMax = 131_072;
  * The last events of this reign, numbered from 1 without a gap. All operations O(1).
  *
  * An event of a task is kept as the task and the status that it had: its record is made when somebody reads it, since
- * there may be a hundred thousand such events a second and nobody who watches.
+ * there may be a hundred thousand such events a second and nobody who watches. So are those of agents, frameworks and
+ * offers; who reads late is told their newest figures at once.
  */
 export class EventRing {
-  readonly #subjects: (Task | EventChange | undefined)[];
+  readonly #subjects: (Task | EventSubject | undefined)[];
   readonly #statuses: (TaskStatus | undefined)[];
   readonly #capacity: number;
   #last = 0;
 
   constructor(capacity = ringEventsMax) {
     this.#capacity = capacity;
-    this.#subjects = new Array<Task | EventChange | undefined>(capacity).fill(undefined);
+    this.#subjects = new Array<Task | EventSubject | undefined>(capacity).fill(undefined);
     this.#statuses = new Array<TaskStatus | undefined>(capacity).fill(undefined);
   }
 
@@ -35,8 +36,8 @@ export class EventRing {
     return Math.max(1, this.#last - this.#capacity + 1);
   }
 
-  append(change: EventChange): void {
-    this.#put(change, undefined);
+  append(subject: EventSubject): void {
+    this.#put(subject, undefined);
   }
 
   /** `status` undefined: it is only launched. */
@@ -48,6 +49,9 @@ export class EventRing {
   at(sequence: number): WatchEvent | undefined {
     const subject = this.#subjectAt(sequence);
     if (subject === undefined) return undefined;
+    if (subject instanceof Agent) return { sequence, agent: agentRecord(subject) };
+    if (subject instanceof Framework) return { sequence, framework: frameworkRecord(subject) };
+    if (subject instanceof Offer) return { sequence, offer: offerRecord(subject) };
     if (!(subject instanceof Task)) return { sequence, ...subject };
     return {
       sequence,
@@ -57,9 +61,13 @@ export class EventRing {
 
   kindAt(sequence: number): WatchKind {
     const subject = this.#subjectAt(sequence);
-    if (subject instanceof Task || subject?.taskRemoved) return 3;
-    if (subject?.offer || subject?.offerEnded) return 4;
-    if (subject?.framework || subject?.frameworkRemoved !== undefined) return 2;
+    if (subject instanceof Task) return 3;
+    if (subject instanceof Offer) return 4;
+    if (subject instanceof Agent) return 1;
+    if (subject instanceof Framework) return 2;
+    if (subject?.taskRemoved) return 3;
+    if (subject?.offerEnded) return 4;
+    if (subject?.frameworkRemoved !== undefined) return 2;
     if (subject?.role || subject?.roleRemoved !== undefined) return 5;
     if (subject?.operation) return 6;
     return 1;
@@ -74,12 +82,12 @@ export class EventRing {
   subjectAt(sequence: number): string {
     const subject = this.#subjectAt(sequence);
     if (subject instanceof Task) return `task ${subject.group.framework.id} ${subject.id}`;
+    if (subject instanceof Offer) return `offer ${subject.id}`;
+    if (subject instanceof Agent) return `agent ${subject.id}`;
+    if (subject instanceof Framework) return `framework ${subject.id}`;
     if (subject?.taskRemoved) return `task ${subject.taskRemoved.frameworkId} ${subject.taskRemoved.taskId}`;
-    if (subject?.offer) return `offer ${subject.offer.offerId}`;
     if (subject?.offerEnded) return `offer ${subject.offerEnded.offerId}`;
-    if (subject?.agent) return `agent ${subject.agent.agentId}`;
     if (subject?.agentRemoved !== undefined) return `agent ${subject.agentRemoved}`;
-    if (subject?.framework) return `framework ${subject.framework.frameworkId}`;
     if (subject?.frameworkRemoved !== undefined) return `framework ${subject.frameworkRemoved}`;
     if (subject?.role) return `role ${subject.role.role}`;
     if (subject?.roleRemoved !== undefined) return `role ${subject.roleRemoved}`;
@@ -87,13 +95,13 @@ export class EventRing {
     return "awaited";
   }
 
-  #put(subject: Task | EventChange, status: TaskStatus | undefined): void {
+  #put(subject: Task | EventSubject, status: TaskStatus | undefined): void {
     const place = ++this.#last % this.#capacity;
     this.#subjects[place] = subject;
     this.#statuses[place] = status;
   }
 
-  #subjectAt(sequence: number): Task | EventChange | undefined {
+  #subjectAt(sequence: number): Task | EventSubject | undefined {
     if (sequence < this.first || sequence > this.#last) return undefined;
     return this.#subjects[sequence % this.#capacity];
   }

@@ -1,4 +1,4 @@
-import type { EventChange } from "../core/effects.ts";
+import type { WatchEvent } from "@muster/proto";
 import type { MasterState } from "../core/model.ts";
 import { agentRecord, frameworkRecord, offerRecord, roleRecord, taskRecord } from "../core/records.ts";
 
@@ -6,7 +6,10 @@ import { agentRecord, frameworkRecord, offerRecord, roleRecord, taskRecord } fro
 export const snapshotPartRecords = 1_000;
 
 /** Everything that a watch tells of, record by record, as it is when it is asked for. O(1) memory. */
-export function* snapshotRecords(state: MasterState, wants: (kind: number) => boolean): Generator<EventChange> {
+export function* snapshotRecords(
+  state: MasterState,
+  wants: (kind: number) => boolean,
+): Generator<Omit<WatchEvent, "sequence">> {
   if (wants(1)) {
     yield { agentsAwaited: { agentIds: [...state.awaited].map((agent) => agent.id) } };
     for (const agent of state.agents.values()) yield { agent: agentRecord(agent) };

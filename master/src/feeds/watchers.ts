@@ -57,12 +57,20 @@ export class Watchers {
     return { receive: () => {}, drained: () => {}, closed: () => {} };
   }
 
-  /** Called once a tick. True if there is more to send at once. */
-  flush(): boolean {
+  /**
+   * Called once a tick: each reader gets one message. True if there is more to send at once; also if time ran out before
+   * all had their turn, and then those that had none come first the next time.
+   */
+  flush(outOfTime: () => boolean): boolean {
     let more = false;
     const nowMs = this.#clock.monotonicMs();
-    for (const watcher of this.#watchers) {
+    for (const watcher of [...this.#watchers]) {
+      if (more && outOfTime()) return true;
       const outcome = watcher.flush(nowMs);
+      if (outcome === "more") {
+        this.#watchers.delete(watcher);
+        this.#watchers.add(watcher);
+      }
       if (outcome === "cut") this.#watchers.delete(watcher);
       else if (outcome === "more") more = true;
       else if (outcome === "stalled") this.#stallTimer ??= this.#clock.after(watcherStallMsMax, () => this.#look());
