@@ -6,11 +6,11 @@ import { pause } from "./dev-cluster.mjs";
 /** Clock ticks a second in /proc, on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/** Asks a child that counts how far it is. */
-export function ask(child) {
+/** Asks a child, if nothing else is said, how far it is. */
+export function ask(child, what = "counts") {
   return new Promise((done) => {
     child.once("message", done);
-    child.send("counts");
+    child.send(what);
   });
 }
 
@@ -44,4 +44,9 @@ export function cpuSeconds(pid) {
 
 export function memoryMiB(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+}
+
+/** The most that a process has held at one time. */
+export function memoryMostMiB(pid) {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }
