@@ -86,6 +86,13 @@ const action = fc.oneof(
   fc.record({ type: fc.constant("kill" as const) }),
 );
 
+/** Runs in which somebody is ended for another are few: this is one. */
+const somebodyIsEnded = [
+  { type: "demand", framework: 0, count: 4, cpuMillis: 1_000, priority: 80 },
+  { type: "time", ms: 5_000 },
+  { type: "kill" },
+] as const;
+
 /** A role is promised most of what there is, whoever has it. */
 function promise(world: World, role: string): void {
   const setQuota = world.master.handlers["Operator.SetQuota"] as CallHandler<"Operator.SetQuota">;
@@ -212,7 +219,7 @@ test("whatever happens, allocated, offered, kept and free are what tasks, offers
         expect(world.failed).toBeUndefined();
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 40, examples: [[[...somebodyIsEnded]]] },
   );
   // It would all be for nothing if nobody had ever been ended for anybody.
   expect(preempted).toBeGreaterThan(0);
