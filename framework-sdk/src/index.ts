@@ -53,11 +53,13 @@ export {
   type JobSummary,
   type JobsWatchResponse,
   type JobVersion,
+  type Obstacle,
   type Offer,
   type Operation,
   type OperationResult,
   PlanAction,
   type PlanChange,
+  type PlanGroup,
   type PlanPlacement,
   type PlanResponse,
   type PortRequest,
@@ -133,6 +135,7 @@ export { DemandTeller, type Waits } from "./placement/demand-teller.ts";
 export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placement/fit.ts";
 export { isLeavingOffer, maintenanceAheadMs } from "./placement/maintenance.ts";
 export { Matcher, type Placement, type Rejection } from "./placement/matcher.ts";
+export { type PlacementObstacle, sumUpRejections } from "./placement/obstacles.ts";
 export type { Occupant, Occupants } from "./placement/occupancy.ts";
 export type { PortsInPart, StaticPort } from "./placement/ports.ts";
 export type { Affinity, Spread } from "./placement/preferences.ts";

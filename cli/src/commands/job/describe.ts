@@ -1,4 +1,12 @@
-import { Health, type JobInstance, JobState, type JobStatus, type JobSummary, TaskState } from "@muster/proto";
+import {
+  Health,
+  type JobInstance,
+  JobState,
+  type JobStatus,
+  type JobSummary,
+  type Obstacle,
+  TaskState,
+} from "@muster/proto";
 import { enumName, enumWord } from "../../output/states.ts";
 import { rfc3339 } from "../../output/times.ts";
 import { deploymentJson } from "./deployment-words.ts";
@@ -17,6 +25,8 @@ export interface JobJson {
   /** What stands in the way; empty if nothing does. */
   readonly message: string;
   readonly rejections: readonly RejectionJson[];
+  /** The same summed up, each with what would change it. */
+  readonly obstacles: readonly ReturnType<typeof obstacleJson>[];
   /** The roll-out of its version; null where there is none. */
   readonly deployment: ReturnType<typeof deploymentJson> | null;
 }
@@ -60,8 +70,13 @@ export function jobJson(job: JobStatus): JobJson {
       agent: agentName || agentId,
       reason,
     })),
+    obstacles: job.obstacles.map(obstacleJson),
     deployment: job.deployment ? deploymentJson(job.deployment) : null,
   };
+}
+
+export function obstacleJson({ group, agentCount, agentNames, reason, remedy }: Obstacle) {
+  return { group, agents: agentCount, names: agentNames, reason, remedy };
 }
 
 /** One line of `job list --json`. */

@@ -1,11 +1,12 @@
-import { PlanAction, type PlanResponse } from "@muster/proto";
+import { PlanAction, type PlanGroup, type PlanResponse } from "@muster/proto";
 import { toCliError } from "../../cli-error.ts";
 import type { CommandModule } from "../../command.ts";
 import { message, withClient } from "../../connect/client.ts";
 import type { Output } from "../../output/output.ts";
 import { enumWord } from "../../output/states.ts";
 import { compileOrFail, readSource } from "./compile.ts";
-import { rejectionLines } from "./show.ts";
+import { obstacleJson } from "./describe.ts";
+import { obstacleSums, rejectionLines } from "./show.ts";
 import { submissionOf } from "./submission.ts";
 
 const planCodes = { same: 0, changes: 1, error: 255 } as const;
@@ -43,12 +44,36 @@ function planJson(name: string, plan: PlanResponse) {
       instance,
       agent: agentName || agentId || null,
     })),
+    groups: plan.groups.map((one) => ({
+      group: one.group,
+      create: one.createCount,
+      destroy: one.destroyCount,
+      replace: one.replaceCount,
+      update: one.updateCount,
+      keep: one.keepCount,
+      forecast: one.forecast,
+    })),
+    obstacles: plan.obstacles.map(obstacleJson),
     rejections: plan.rejections.map(({ group, agentName, agentId, reason }) => ({
       group,
       agent: agentName || agentId,
       reason,
     })),
   };
+}
+
+/** "~ group web: 2 new, 3 replaced", and how that would go. */
+function groupLines(one: PlanGroup): string[] {
+  const counts: [number, string][] = [
+    [one.createCount, "new"],
+    [one.replaceCount, "replaced"],
+    [one.updateCount, "changed in place"],
+    [one.destroyCount, "ended"],
+    [one.keepCount, "kept"],
+  ];
+  const words = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  const line = `  group ${one.group}: ${words.join(", ") || "nothing"}`;
+  return one.forecast === "" ? [line] : [line, `    ${one.forecast}`];
 }
 
 function showPlan(name: string, file: string, plan: PlanResponse, out: Output): void {
@@ -63,6 +88,7 @@ function showPlan(name: string, file: string, plan: PlanResponse, out: Output): 
   out.line(
     `${sign ?? "?"} job ${style.paint("bold", name)}  ${versions}  +${plan.startCount} -${plan.stopCount} instances`,
   );
+  for (const line of plan.groups.flatMap(groupLines)) out.line(line);
   for (const { path, before, after } of plan.changes) {
     if (before === "") out.line(style.paint("green", `  + ${path} = ${after}`));
     else if (after === "") out.line(style.paint("red", `  - ${path} (was ${before})`));
@@ -73,5 +99,6 @@ function showPlan(name: string, file: string, plan: PlanResponse, out: Output): 
   for (const { instance, agentName, agentId } of plan.placements)
     out.line(`  ${instance} -> ${agentName || agentId || style.paint("red", "no agent")}`);
   for (const line of rejectionLines(plan.rejections)) out.line(line);
+  for (const line of obstacleSums(plan.obstacles)) out.line(line);
   if (plan.action !== PlanAction.PLAN_ACTION_NONE) out.next(`muster job run --check-version ${plan.version} ${file}`);
 }

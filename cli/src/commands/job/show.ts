@@ -4,6 +4,7 @@ import {
   type JobInstance,
   JobState,
   type JobStatus,
+  type Obstacle,
   TaskState,
 } from "@muster/proto";
 import type { Output } from "../../output/output.ts";
@@ -72,9 +73,17 @@ export function reasonText(instance: JobInstance, nowMs: number): string {
 
 /** What stands in the way: each agent's reason; the job's own words where neither agents nor instances have any. */
 export function obstacleLines(job: JobStatus): string[] {
-  if (job.rejections.length > 0) return rejectionLines(job.rejections);
+  if (job.rejections.length > 0) return [...rejectionLines(job.rejections), ...obstacleSums(job.obstacles)];
   const isTold = job.message === "" || job.instances.some((instance) => instance.reason !== "");
   return isTold ? [] : [`  ${job.message}`];
+}
+
+/** What would change it, one line for each reason that agents share. */
+export function obstacleSums(obstacles: readonly Obstacle[]): string[] {
+  return obstacles.map(({ group, agentCount, agentNames, reason, remedy }) => {
+    const who = agentCount > agentNames.length ? `${agentCount} agents` : agentNames.join(", ");
+    return `  ${group}: ${who}: ${reason}. ${remedy}`;
+  });
 }
 
 /** "web: agent-1 needs 512 MiB of memory, has 256", one line per agent. */

@@ -67,6 +67,7 @@ export function launchWants(
       const found = rooms.size === 0 ? undefined : matcher.place(need, there, want.slot.agentId);
       if (found === undefined || !("placed" in found)) {
         unplaced.push(want);
+        if (rooms.size > 0) want.entry.offersSeen = { count: inRole.length, atMs: now.monotonicMs };
         continue;
       }
       const group = launch(state, want, found.placed.agentId, found.placed.agentName, now);

@@ -168,6 +168,8 @@ export interface JobEntry {
   readonly restarts: Map<string, RestartState>;
   /** Of the current version: when each waiting slot began to wait, by "group/index". */
   readonly waiting: Map<string, number>;
+  /** How many offers were looked at last when something waited, and when, as `monotonicMs`; undefined: none yet. */
+  offersSeen: { readonly count: number; readonly atMs: number } | undefined;
   /** System jobs: which agent has which index, by "group/agent". */
   readonly systemIndexes: Map<string, number>;
 }

@@ -30,7 +30,7 @@ test("case 1: of four instances that need hosts of their own three run on three 
   world.advance(1_000);
   expect(where(world)).toEqual(["a", "b", "c"]);
   expect(explain(world)).toEqual({
-    message: "1 instance waits: none of 3 agents can take it",
+    message: "1 instance waits: none of 3 agents can take it (3 offers looked at 0 s ago, none of them fits)",
     reasons: Array(3).fill("distinct_hosts: has 1 already"),
   });
 });
@@ -102,7 +102,7 @@ test("case 38: of three instances with one fixed port two run on two agents, and
   world.advance(60_000, 1_000);
   expect(where(world)).toEqual(["a", "b"]);
   expect(explain(world)).toEqual({
-    message: "1 instance waits: none of 2 agents can take it",
+    message: "1 instance waits: none of 2 agents can take it (2 offers looked at 0 s ago, none of them fits)",
     reasons: ["port 80 is taken", "port 80 is taken"],
   });
 });
@@ -120,13 +120,13 @@ test("case 40: what waits for 30 s says that no offer has come, or that none fit
   world.agents.set("b", small("b"));
   world.advance(30_000, 1_000);
   expect(explain(world)).toEqual({
-    message: "1 instance waits: none of 2 agents can take it",
+    message: "1 instance waits: none of 2 agents can take it (2 offers looked at 0 s ago, none of them fits)",
     reasons: Array(2).fill("needs 100 milli-CPU of cpu, has 50"),
   });
   // There is room, but nobody offers it.
   world.agents.set("c", { ...anAgent("c"), free: resources({}) });
   world.advance(30_000, 1_000);
-  expect(explain(world).message).toBe("1 instance waits for an offer");
+  expect(explain(world).message).toBe("1 instance waits for an offer (3 offers looked at 0 s ago, none of them fits)");
 });
 
 const spreadOver = (body = "") => `spread {

@@ -11,6 +11,8 @@ import {
 import { networkWarnings } from "@muster/jobspecs";
 import { agentsOf } from "./launching.ts";
 import { type Instance, type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
+import { obstaclesOf } from "./obstacles.ts";
+import { planGroups } from "./plan-groups.ts";
 import { rejectionsMax, rooms, type Surroundings } from "./report.ts";
 import { slotsOf } from "./slots.ts";
 import { jobWarnings } from "./versions.ts";
@@ -32,6 +34,8 @@ export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, 
     warnings: [...jobWarnings(wanted.job), ...networkWarnings(wanted.job, around.agents.values())],
     startCount: 0,
     stopCount: 0,
+    groups: [],
+    obstacles: [],
   };
   const replaced = base ? countReplaced(base, wanted) : 0;
   if (base === undefined) response.action = PlanAction.PLAN_ACTION_CREATE;
@@ -39,6 +43,7 @@ export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, 
   else if (changes.length > 0) response.action = PlanAction.PLAN_ACTION_UPDATE;
   if (!around.isKnown) response.warnings.push("the cluster's agents are not known yet: placements are missing");
   placeAll(base, future, around, response);
+  response.groups.push(...planGroups(base, future, byGroup(future), around));
   response.stopCount = base ? countStopped(base, future, around) : 0;
   return response;
 }
@@ -56,6 +61,7 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     instances: present?.instances ?? new Map(),
     restarts: new Map(),
     waiting: new Map(),
+    offersSeen: undefined,
     systemIndexes: new Map(present?.systemIndexes ?? []),
     progress: undefined,
     canaries: { wanted: 0, settled: 0 },
@@ -78,7 +84,8 @@ function countReplaced(present: JobEntry, wanted: JobVersionEntry): number {
 
 function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surroundings, response: PlanResponse): void {
   const present = byGroup(future);
-  const matcher = new Matcher(roomsWithout(base, future.current, around), around.random);
+  const open = roomsWithout(base, future.current, around);
+  const matcher = new Matcher(open, around.random);
   for (const group of future.current.job.groups) {
     const need = future.current.needs.get(group.name);
     if (need === undefined) continue;
@@ -112,6 +119,8 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
       response.placements.push(placement);
     }
     addRejections(response.rejections, group.name, rejections);
+    if (response.placements.some((one) => one.agentId === ""))
+      response.obstacles.push(...obstaclesOf(group.name, need, open, response.rejections));
   }
 }
 

@@ -170,6 +170,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       instances: new Map(),
       restarts: new Map(),
       waiting: new Map(),
+      offersSeen: undefined,
       systemIndexes: new Map(),
       progress: undefined,
       canaries: { wanted: 0, settled: 0 },
@@ -193,6 +194,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
         entry.restarts.delete(key);
     }
     entry.waiting.clear();
+    entry.offersSeen = undefined;
     state.restartsChanged.add(name);
   }
   registerJob(state, entry);

@@ -10,6 +10,7 @@ import {
   type JobSummary,
   type JobVersion,
   Matcher,
+  type Obstacle,
   type Random,
   type Room,
   subtractResources,
@@ -38,6 +39,7 @@ import {
   slotKeyOf,
   type Want,
 } from "./model.ts";
+import { obstaclesOf, unusableAgents } from "./obstacles.ts";
 import { slotsOf } from "./slots.ts";
 
 /** Rejections that one answer lists. */
@@ -112,12 +114,12 @@ function jobState(entry: JobEntry, { desired, filled }: Counts): JobState {
 
 /** All about one job, with the reason of everything that is not as wanted. */
 export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroundings, now: Now): JobStatus {
-  const { rejections, waitCount } = explainWaiting(entry, around);
+  const { rejections, obstacles, waitCount } = explainWaiting(entry, around);
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
   lines.push(...awayMessages(entry));
   lines.push(...orderMessages(state, entry, around));
-  if (waitCount > 0) lines.push(waitingMessage(waitCount, rejections, around));
+  if (waitCount > 0) lines.push(waitingMessage(entry, now, waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
   const { status, reason } = deploymentOf(entry.current.record);
   if (isHeld(entry.current)) lines.push(`its deployment is ${status}${reason === "" ? "" : `: ${reason}`}`);
@@ -127,6 +129,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     summary: jobSummary(entry, around.agents),
     instances: jobInstances(entry, around.agents),
     rejections,
+    obstacles,
     message: lines.join("; "),
     definition: Buffer.from(entry.current.record.definition),
     source: entry.current.record.source,
@@ -157,18 +160,29 @@ function orderMessages(state: ServicesState, entry: JobEntry, { agents }: Surrou
   });
 }
 
+/** When it was last offered something, and how much. */
+function offersMessage({ offersSeen }: JobEntry, now: Now): string {
+  if (offersSeen === undefined) return "";
+  const { count, atMs } = offersSeen;
+  const seconds = Math.floor((now.monotonicMs - atMs) / 1_000);
+  return ` (${count === 1 ? "1 offer" : `${count} offers`} looked at ${seconds} s ago, none of them fits)`;
+}
+
 function waitingMessage(
+  entry: JobEntry,
+  now: Now,
   count: number,
   rejections: readonly AgentRejection[],
   { agents, isKnown }: Surroundings,
 ): string {
   const who = count === 1 ? "1 instance waits" : `${count} instances wait`;
-  if (!isKnown) return `${who} for an offer`;
+  if (!isKnown) return `${who} for an offer${offersMessage(entry, now)}`;
   const usable = [...agents.values()].filter(isUsable).length;
   if (usable === 0) return `${who}: no agent is registered`;
   const refusing = new Set(rejections.map(({ agentId }) => agentId)).size;
-  if (refusing < usable) return `${who} for an offer`;
-  return usable === 1 ? `${who}: the only agent can't take it` : `${who}: none of ${usable} agents can take it`;
+  if (refusing < usable) return `${who} for an offer${offersMessage(entry, now)}`;
+  const none = usable === 1 ? "the only agent can't take it" : `none of ${usable} agents can take it`;
+  return `${who}: ${none}${offersMessage(entry, now)}`;
 }
 
 function restartMessages(entry: JobEntry, now: Now): string[] {
@@ -207,8 +221,12 @@ function keyOf(entry: JobEntry, instance: Instance): string {
 }
 
 /** Why slots that wait for an agent wait: per group and agent the first reason. */
-function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: AgentRejection[]; waitCount: number } {
+function explainWaiting(
+  entry: JobEntry,
+  around: Surroundings,
+): { rejections: AgentRejection[]; obstacles: Obstacle[]; waitCount: number } {
   const rejections: AgentRejection[] = [];
+  const obstacles: Obstacle[] = [];
   let waitCount = 0;
   for (const group of entry.current.job.groups) {
     const all = [...entry.waiting.keys()];
@@ -219,7 +237,8 @@ function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: Ag
     const first = [...keys, ...serving][0];
     if (need === undefined || first === undefined) continue;
     waitCount += keys.length + serving.length;
-    const matcher = new Matcher(rooms(around.agents), around.random);
+    const open = rooms(around.agents);
+    const matcher = new Matcher(open, around.random);
     const index = Number(first.slice(first.lastIndexOf("/") + 1));
     const slots = slotsOf(entry, group, around.agents, []);
     const slot = slots.find((one) => one.index === index) ?? { index, agentId: undefined };
@@ -227,8 +246,9 @@ function explainWaiting(entry: JobEntry, around: Surroundings): { rejections: Ag
     for (const { agentId, agentName, reason } of matcher.explain(pinnedNeed(want), matcher.occupants(agentsOf(want))))
       if (rejections.length < rejectionsMax && (slot.agentId === undefined || slot.agentId === agentId))
         rejections.push({ group: group.name, agentId, agentName, reason });
+    obstacles.push(...obstaclesOf(group.name, need, open, rejections), ...unusableAgents(group.name, around));
   }
-  return { rejections, waitCount };
+  return { rejections, obstacles, waitCount };
 }
 
 /** Every agent, as a room where it could take something. */

@@ -56,6 +56,8 @@ export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Ro
     changes,
     placements,
     rejections,
+    groups: [],
+    obstacles: [],
     warnings: [],
     startCount: startsNow ? count : 0,
     stopCount: startsNow && entry ? activeRuns(entry).flatMap((run) => run.instances).length : 0,

@@ -56,6 +56,7 @@ export function statusOf(entry: JobEntry): JobStatus {
     summary: summaryOf(entry),
     instances: shown.flatMap((run) => run.instances.flatMap((instance) => instanceViews(entry, run, instance))),
     rejections: [],
+    obstacles: [],
     message: messageOf(entry),
     definition: Buffer.from(entry.current.definition),
     source: entry.current.source,
