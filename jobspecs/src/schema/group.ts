@@ -72,7 +72,7 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     meta: metaAttribute,
     env: works("string-map", "Environment of its tasks; their own win. Muster's own."),
     shutdown_delay: works("duration", "Out of discovery before the signal; 0.", { min: 0 }),
-    max_run_duration: works("duration", "A run of a batch job that takes longer is ended, and has failed.", { min: 1 }),
+    max_run_duration: works("duration", "A run of a batch job fails and ends beyond it, without a grace.", { min: 1 }),
     max_client_disconnect: works("duration", "Old form of lost_after in disconnect.", { min: 0 }),
     stop_after_client_disconnect: works("duration", "Old form of stop_on_client_after in disconnect.", { min: 0 }),
     prevent_reschedule_on_lost: works("bool", "Old form of replace = false in disconnect."),

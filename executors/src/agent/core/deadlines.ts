@@ -31,7 +31,9 @@ export function wake(context: Context): void {
       forceKill(context, task);
       if (task.executor) executorDue(context, task);
       if (task.endsAt !== undefined && now.epochMs >= task.endsAt && !task.kill) {
-        beginKill(context, task, { reason: StatusReason.REASON_MAX_RUN_TIME, message: "it ran for its maximum time" });
+        // The bound is the end: a grace would be beyond it.
+        const reason = StatusReason.REASON_MAX_RUN_TIME;
+        beginKill(context, task, { reason, message: "it ran for its maximum time", graceMsMax: 0 });
         advance(context, group);
       }
       if (isRestartDue(task, now.monotonicMs)) spawn(context, task);
