@@ -158,19 +158,29 @@ testOci("a layer that was damaged on the agent's disk is fetched again", async (
   expect(await outcome(at("good"))).toBe("FINISHED: good");
 });
 
-testOci("a blob that breaks off half way is fetched anew, and its digest checked", async () => {
+testOci("case 74: a blob that is cut at half is fetched anew, alone, and counts by its digest only", async () => {
   await agent();
-  const [layer] = good.layers;
+  const [layer, other] = good.layers;
   let cuts = 2;
   registry.lie = (path, response) => {
     if (!path.endsWith(`/blobs/${layer?.digest}`) || cuts-- <= 0) return false;
     const bytes = readFileSync(layout.path(layer?.digest ?? ""));
     response.writeHead(200, { "content-length": bytes.length });
-    response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
+    // Not before the other is here: a try that fails takes along what is on its way.
+    const cut = setInterval(() => {
+      if (!existsSync(join(dataFolder, "images/blobs/sha256", other?.digest.slice("sha256:".length) ?? ""))) return;
+      clearInterval(cut);
+      response.destroy();
+    }, 20);
+    response.once("close", () => clearInterval(cut));
+    response.write(bytes.subarray(0, bytes.length >> 1));
     return true;
   };
   expect(await outcome(at("good"))).toBe("FINISHED: good");
-  expect(registry.asked.filter((path) => path.endsWith(`/blobs/${layer?.digest}`))).toHaveLength(3);
+  const asked = (digest = ""): number => registry.asked.filter((path) => path.endsWith(`/blobs/${digest}`)).length;
+  expect(asked(layer?.digest)).toBe(3);
+  // What came whole in a try that failed is not fetched again.
+  expect(asked(other?.digest)).toBe(1);
 });
 
 testOci("case 76: an image for other machines only fails the task, which names them", async () => {
@@ -186,9 +196,7 @@ testOci("case 76: an image for other machines only fails the task, which names t
 testOci("a registry that stalls fails the task at its deadline, and leaves no process", async () => {
   await agent();
   registry.lie = (path) => path.includes("/blobs/");
-  const began = performance.now();
   expect(await outcome(at("good"), { image_pull_timeout_ms: 700 })).toMatch(/not here within 0\.7 s/);
-  expect(performance.now() - began).toBeLessThan(5_000);
   expect(skopeoOf(dataFolder)).toEqual([]);
   expect(kept()).toEqual([]);
 });
