@@ -46,7 +46,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     config: buildConfig(config, driver),
     ...(user === undefined ? {} : { user }),
     env: { ...context.env, ...buildEnvironment(block) },
-    resources: buildResources(block.first("resources")),
+    resources: buildResources(block.first("resources"), driver),
     constraints: buildConstraints(block),
     ...buildPreferences(block),
     services: buildServices(block, context.services),
@@ -103,7 +103,10 @@ function readDriver(block: DecodedBlock): Driver | undefined {
   return undefined;
 }
 
-function buildResources(block: DecodedBlock | undefined): TaskResources {
+/** Bounds that the kernel keeps for containers alone. */
+const containerBounds = ["cpu_max", "memory_max", "io_max"];
+
+function buildResources(block: DecodedBlock | undefined, driver: Driver | undefined): TaskResources {
   const cores = block?.number("cores");
   const cpu = block?.number("cpu");
   if (cores !== undefined && cpu !== undefined) {
@@ -121,6 +124,13 @@ function buildResources(block: DecodedBlock | undefined): TaskResources {
       summary: `memory_max must not be below memory (${memoryMiB})`,
     });
   const ioMiBPerSecondMax = block?.number("io_max");
+  for (const name of driver === "process" ? containerBounds : [])
+    if (block?.number(name) !== undefined)
+      block.warning(name, {
+        code: "job/bound-not-kept",
+        summary: `${name} has no effect: driver "process" keeps a task within no bounds`,
+        hint: 'use driver = "exec", which runs it in a container',
+      });
   return {
     cpuMillis,
     ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),

@@ -370,6 +370,9 @@ test("driver exec takes the settings of containers, driver process refuses them"
     '6:20 error job/not-of-driver (driver = "exec")',
     '7:20 error job/not-of-driver (driver = "exec")',
     '8:20 error job/not-of-driver (driver = "exec")',
+    ...[13, 12, 14].map(
+      (line) => `${line}:20 warning job/bound-not-kept (use driver = "exec", which runs it in a container)`,
+    ),
   ]);
 });
 
