@@ -101,7 +101,8 @@ test("who fills a volume beyond its size is ended, and the data stay", async () 
   const end = fixture.master.of("fills").at(-1);
   expect(end?.reason).toBe(StatusReason.REASON_DISK_LIMIT);
   expect(end?.message).toMatch(/^DISK_LIMIT: volume v has \d+ MiB of files, its size is 4 MiB; the largest is big$/);
-  expect(readFileSync(`${fixture.dataFolder}/volumes/v/big`)).toHaveLength(8 * 1024 * 1024);
+  // It may have been ended in the middle of its writing.
+  expect(readFileSync(`${fixture.dataFolder}/volumes/v/big`).length).toBeGreaterThan(4 * 1024 * 1024);
 });
 
 test("what the settings reserve is told from the beginning, and goes with them unless something is in it", async () => {

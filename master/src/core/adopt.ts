@@ -60,6 +60,8 @@ export function adoptTask(
   }
   if (group.liveCount === 0) {
     describePreemption(core, group, [info]);
+    // Not before one of its tasks lives: what an ended one had is nobody's any more.
+    recallDraw(agent, group, report);
     book(core, group, groupPorts(group));
     takePorts(agent, group);
   } else if (info.priority !== undefined) group.priority = Math.max(group.priority ?? 0, info.priority);
@@ -139,7 +141,6 @@ function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskRe
   }
   const member = memberOf(core, framework, report.role);
   const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, parts, known });
-  recallDraw(agent, group, report);
   agent.adopting.set(`${framework.id} ${report.launchId}`, group);
   return group;
 }

@@ -87,6 +87,8 @@ const reasonWords: readonly string[] = [
   "its executor ended",
   "executor without tasks",
   "too much on the disk",
+  "volume not to be had",
+  "an earlier step failed",
 ];
 
 export const taskWord = (state: number): Word => taskWords[state] ?? unknown;

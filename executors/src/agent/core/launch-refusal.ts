@@ -10,6 +10,7 @@ import { pairKey } from "./model.ts";
 import { lackingMode } from "./overlays.ts";
 import { modeOfPort, networkOfPort, placesOf, settingsAt } from "./places.ts";
 import { unsupportedCheck } from "./probe-target.ts";
+import { userOf } from "./set-aside/users.ts";
 import { networkOwners } from "./task-networks.ts";
 
 /** How a launch ends that is not begun. */
@@ -48,6 +49,12 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
     return dropped(StatusReason.REASON_RESOURCES_MISSING, `the agent has ${config.tasksMax} tasks, its maximum`);
   const volume = group.volumes.find(({ volumeId }) => !state.setAside.kept.volumes.has(volumeId));
   if (volume) return dropped(StatusReason.REASON_VOLUME_UNAVAILABLE, `volume ${volume.volumeId} is not on this agent`);
+  for (const { volumeId } of group.volumes) {
+    const user = userOf(state, volumeId, group);
+    if (user === undefined) continue;
+    const message = `volume ${volumeId} is used by launch ${user.launchId}`;
+    return dropped(StatusReason.REASON_VOLUME_UNAVAILABLE, message);
+  }
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;
   for (const { mode } of placesOf(group)) {

@@ -321,6 +321,27 @@ test("the next master learns of reservations, volumes and who uses them from the
   expect(destroy("v")()).toMatchObject({ ok: false, error: { kind: "wrong-state" } });
 });
 
+test("a volume of a launch whose tasks have all ended is nobody's under the next master", () => {
+  const web = world.framework("web");
+  const [offer] = web.freshOffers();
+  accept(web, [offer as Offer], [doReserve("web"), doCreate("v", 400), doLaunch("t", "v")]);
+  for (const { operationId } of agent.all("operations"))
+    agent.say({ operationResults: [{ operationId, refusal: null }] });
+  const status = agent.statusOf("t", TASK_FINISHED);
+  const { reserved: parts, group } = agent.all("launches")[0] ?? {};
+  const reservations = agent.all("operations").flatMap(({ reserve: one }) => (one ? [one] : []));
+  const volumes = agent.all("operations").flatMap(({ createVolume: one }) => (one ? [one] : []));
+  const of = { frameworkId: web.id, frameworkName: "web", role: "web", launchId: "launch-t", executorId: "" };
+  world = world.restart();
+  agent = world.agent("a", {}, false);
+  const report = { ...of, task: aTask("t"), ports: [], status, acknowledged: false };
+  agent.register({ reservations, volumes }, [{ ...report, reserved: parts ?? [], volumes: group?.volumes ?? [] }]);
+  expect(violations()).toEqual([]);
+  expect(destroy("v")()).toBeUndefined();
+  confirm();
+  expect(violations()).toEqual([]);
+});
+
 test("an agent that tells parts which do not fit is refused", () => {
   const told: Reservation = {
     reservationId: "r",

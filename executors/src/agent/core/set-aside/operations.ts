@@ -1,8 +1,9 @@
 import type { Refusal } from "@muster/proto";
-import type { Group, LaunchRequest } from "../model.ts";
+import type { LaunchRequest } from "../model.ts";
 import type { Context } from "../status.ts";
 import { changed, operationFault, refusal } from "./changes.ts";
 import type { PendingOperation, SetAsideOperation } from "./model.ts";
+import { userOf } from "./users.ts";
 
 /**
  * Begins a change of what is set aside. It is answered when the disk has it: a folder is made before its record is
@@ -11,7 +12,7 @@ import type { PendingOperation, SetAsideOperation } from "./model.ts";
 export function beginOperation(context: Context, operation: SetAsideOperation): void {
   const { state, effects } = context;
   const { setAside, config } = state;
-  const fault = operationFault(setAside.wanted, operation, (id) => userOf(context, id)?.launchId, config.hasVolumes);
+  const fault = operationFault(setAside.wanted, operation, (id) => userOf(state, id)?.launchId, config.hasVolumes);
   if (fault) {
     answer(context, operation, fault);
     return;
@@ -22,17 +23,6 @@ export function beginOperation(context: Context, operation: SetAsideOperation): 
     const { volumeId } = operation.createVolume;
     effects.push({ type: "make-volume", volumeId, operationId: operation.operationId });
   } else write(context, pending);
-}
-
-/** The group that uses a volume, or is about to. O(groups). */
-export function userOf({ state }: Context, volumeId: string): Group | undefined {
-  for (const group of state.groups.values())
-    if (group.volumes.some((volume) => volume.volumeId === volumeId) && isOpen(group)) return group;
-  return undefined;
-}
-
-function isOpen(group: Group): boolean {
-  return group.phase !== "refused" && group.tasks.some(({ phase }) => phase !== "ended");
 }
 
 function write({ state, effects }: Context, pending: PendingOperation): void {
