@@ -19,7 +19,7 @@ export { interpolate } from "./job/interpolate.ts";
 export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
 export { type NetworkedAgent, networkWarnings } from "./job/network-warnings.ts";
 export { JobInvalid } from "./job/reader.ts";
-export { cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
+export { cronFieldsWithSeconds, cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { isApart } from "./job/task-networks.ts";
 export { jobTemplate } from "./job/template.ts";
 export type {

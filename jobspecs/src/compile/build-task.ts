@@ -1,5 +1,5 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault } from "../job/defaults.ts";
+import { cpuMillisDefault, killTimeoutMsDefault, memoryMiBDefault, memoryMiBUnbounded } from "../job/defaults.ts";
 import {
   type Driver,
   drivers,
@@ -117,7 +117,8 @@ function buildResources(block: DecodedBlock | undefined, driver: Driver | undefi
   if (cpuMillisMax !== undefined && cpuMillisMax < cpuMillis)
     block?.error("cpu_max", { code: "job/cpu-max", summary: `cpu_max must not be below cpu (${cpuMillis})` });
   const memoryMiB = block?.number("memory") ?? memoryMiBDefault;
-  const memoryMiBMax = block?.number("memory_max");
+  const written = block?.number("memory_max");
+  const memoryMiBMax = written === -1 ? memoryMiBUnbounded : written === 0 ? undefined : written;
   if (memoryMiBMax !== undefined && memoryMiBMax < memoryMiB)
     block?.error("memory_max", {
       code: "job/memory-max",

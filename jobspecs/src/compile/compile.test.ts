@@ -593,3 +593,22 @@ test("what becomes of instances that are cut off is said in a block, or as older
   expect(errors(aJob({ group: both }))[0]).toContain("error job/disconnect");
   expect(errors(aJob({ group: 'max_client_disconnect = "1m"\n disconnect {}' }))[0]).toContain("error job/disconnect");
 });
+
+test("cron texts may begin with seconds; a field too many is told", () => {
+  const periodic = (text: string): string =>
+    `job "j" {\n type = "batch"\n periodic {\n  cron = "${text}"\n }\n task "t" {\n driver = "process"\n config {\n command = "true"\n }\n }\n}`;
+  expect(errors(periodic("*/10 * * * * *"))).toEqual([]);
+  expect(errors(periodic("61 * * * * *"))[0]).toContain("error job/bad-cron");
+  expect(errors(periodic("* * * * * * *"))[0]).toContain("error job/bad-cron");
+});
+
+test("max_parallel = 0 replaces all at once, and memory_max = -1 is no bound; both survive the wire", () => {
+  const job = compiled(
+    aJob({ group: "update {\n max_parallel = 0\n }", task: "resources {\n memory = 64\n memory_max = -1\n }" }),
+  );
+  const [group] = decodeJob(canonicalJson(job)).groups;
+  expect(group?.update.method).toEqual({ kind: "batch", maxParallel: 0 });
+  expect(group?.tasks[0]?.resources.memoryMiBMax).toBe(1_000_000_000);
+  const none = compiled(aJob({ task: "resources {\n memory = 64\n memory_max = 0\n }" }));
+  expect(none.groups[0]?.tasks[0]?.resources.memoryMiBMax).toBeUndefined();
+});

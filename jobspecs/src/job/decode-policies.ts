@@ -123,7 +123,7 @@ function decodeMethod(value: unknown, path: string): UpdateStrategy["method"] {
   const kind = reader.oneOf("kind", ["batch", "surge"]);
   const made: UpdateStrategy["method"] =
     kind === "batch"
-      ? { kind, maxParallel: reader.integer("maxParallel", 1, countMax) }
+      ? { kind, maxParallel: reader.integer("maxParallel", 0, countMax) }
       : {
           kind,
           minHealthyPercent: reader.integer("minHealthyPercent", 0, 100),

@@ -84,4 +84,6 @@ export const writtenMigrate: MigrateStrategy = {
 
 export const killTimeoutMsDefault = 5 * secondMs;
 export const cpuMillisDefault = 100;
+/** More than any agent has: `memory_max = -1`. */
+export const memoryMiBUnbounded = 1_000_000_000;
 export const memoryMiBDefault = 300;

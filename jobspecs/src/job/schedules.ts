@@ -8,6 +8,8 @@ export interface TextProblem {
 const monthNames = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
 const dayNames = "sun mon tue wed thu fri sat".split(" ");
 
+const secondField = { name: "second", min: 0, max: 59, words: [], firstWord: 0 } as const;
+
 const cronFields = [
   { name: "minute", min: 0, max: 59, words: [], firstWord: 0 },
   { name: "hour", min: 0, max: 23, words: [], firstWord: 0 },
@@ -19,36 +21,42 @@ const cronFields = [
 /** Names for common cron texts. */
 export const cronNames = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"] as const;
 
-/** undefined: five fields of numbers, names, lists, ranges and steps, or a known @name. */
+type CronField = typeof secondField | (typeof cronFields)[number];
+
+/** How many fields a cron text has where its first one is of seconds. */
+export const cronFieldsWithSeconds = cronFields.length + 1;
+
+/** undefined: five fields of numbers, names, lists, ranges and steps, six with seconds before them, or a known @name. */
 export function cronProblem(text: string): TextProblem | undefined {
   if (text.startsWith("@")) {
     if ((cronNames as readonly string[]).includes(text)) return undefined;
     return { start: 0, end: text.length, message: `"${text}" is none of ${cronNames.join(", ")}` };
   }
   const fields = [...text.matchAll(/\S+/g)];
-  if (fields.length !== cronFields.length) {
+  const meant: readonly CronField[] =
+    fields.length === cronFieldsWithSeconds ? [secondField, ...cronFields] : cronFields;
+  if (fields.length !== meant.length) {
     return {
       start: 0,
       end: text.length,
-      message: `cron has five fields (minute hour day month weekday), not ${fields.length}`,
+      message: `cron has five fields (minute hour day month weekday), or six with seconds first, not ${fields.length}`,
     };
   }
   for (const [index, field] of fields.entries()) {
-    const message = cronFieldProblem(field[0], index);
+    const message = cronFieldProblem(field[0], meant[index]);
     if (message !== undefined) return { start: field.index, end: field.index + field[0].length, message };
   }
   return undefined;
 }
 
-function cronFieldProblem(text: string, index: number): string | undefined {
-  const field = cronFields[index];
+function cronFieldProblem(text: string, field: CronField | undefined): string | undefined {
   if (!field) return undefined;
   for (const part of text.split(",")) {
     const [range = "", step, ...more] = part.split("/");
     if (more.length > 0 || (step !== undefined && !(/^\d{1,4}$/.test(step) && Number(step) > 0))) {
       return `"${part}" is no step of the ${field.name}`;
     }
-    if (range === "*" || (range === "?" && (index === 2 || index === 4))) continue;
+    if (range === "*" || (range === "?" && field.name.startsWith("day of"))) continue;
     const ends = range.split("-").map((end) => cronNumber(end, field));
     const [low, high = low] = ends;
     if (ends.length > 2 || low === undefined || high === undefined || low > high) {
@@ -58,7 +66,7 @@ function cronFieldProblem(text: string, index: number): string | undefined {
   return undefined;
 }
 
-function cronNumber(text: string, field: (typeof cronFields)[number]): number | undefined {
+function cronNumber(text: string, field: CronField): number | undefined {
   const word = (field.words as readonly string[]).indexOf(text.toLowerCase());
   if (word >= 0) return word + field.firstWord;
   if (!/^\d{1,2}$/.test(text)) return undefined;

@@ -486,7 +486,7 @@ interface ScheduleCommon {
 
 export interface CronSchedule extends ScheduleCommon {
   readonly kind: "cron";
-  /** Five-field cron texts or `@daily` style names; due when any is; at least one. */
+  /** Cron texts of five fields, or of six with seconds first, or `@daily` style names; due when any is; at least one. */
   readonly expressions: readonly string[];
 }
 

@@ -38,7 +38,7 @@ export const metaAttribute: AttributeSchema = works("string-map", "Names and tex
 
 export const updateBlock: BlockSchema = block("How a new version replaces the old.", {
   attributes: {
-    max_parallel: works("integer", "Instances replaced at a time; 1.", { min: 1 }),
+    max_parallel: works("integer", "Instances replaced at a time; 1; 0 = all at once.", { min: 0 }),
     min_healthy_percent: works("integer", "Instead of max_parallel: never fewer of the count healthy; 100.", {
       min: 0,
     }),
@@ -218,7 +218,11 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     ),
     disk: works("integer", "MiB of files that it may have; 0: no limit, and nothing is booked.", { min: 0 }),
     cpu_max: works("integer", "MHz that it never exceeds, even on an idle host; of exec and oci.", { min: 10 }),
-    memory_max: works("integer", "MiB it may use beyond memory while the host has them; of exec and oci.", { min: 1 }),
+    memory_max: works(
+      "integer",
+      "MiB it may use beyond memory while the host has them; -1 = no bound; of exec and oci.",
+      { min: -1 },
+    ),
     iops: warned("Old disk limit.", "has no meaning since Nomad 0.9"),
     secrets: warned("Size of the secrets folder.", "has no effect"),
   },

@@ -8,7 +8,10 @@ import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
 const periodicBlock = block("When a batch job runs.", {
   attributes: {
-    cron: works("string", "Five cron fields, or a name such as @daily. Exactly one of cron, crons, interval."),
+    cron: works(
+      "string",
+      "Five cron fields, six with seconds first, or a name such as @daily. Exactly one of cron, crons, interval.",
+    ),
     crons: works("strings", "Several cron texts; a run is due when any is."),
     interval: works("string", "ISO 8601 repeating interval, R[n]/[start]/duration. Muster's own."),
     time_zone: works("string", "IANA name; UTC."),

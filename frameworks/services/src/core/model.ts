@@ -60,6 +60,8 @@ export interface RestartState {
   failedAt: number[];
   /** How often its restarts were used up and it was placed anew. */
   rescheduleCount: number;
+  /** When that was, the last ones: for policies that count within an interval. */
+  rescheduledAt: number[];
   /** Not before then, milliseconds since the epoch; 0: at once. */
   nextTryAt: number;
   /** How long that wait was when it began, milliseconds: a clock that is set back must not make it longer. */

@@ -153,3 +153,36 @@ test("an instance that lost a task while nobody looked is replaced", () => {
   expect(world.killed).toEqual([main]);
   expect(world.launched).toHaveLength(4);
 });
+
+/** Fails whenever it has run for so long, for an hour. How often it was launched, and whether it was given up. */
+function failingEvery(everyMs: number): { launches: number; givenUp: string | undefined } {
+  const world = new SmallWorld(anAgent("a"), anAgent("b"), anAgent("c"));
+  const group = `restart {
+      attempts = 0
+    }
+    reschedule {
+      attempts = 2
+      interval = "10m"
+      delay = "5s"
+      delay_function = "constant"
+    }`;
+  world.run(jobText("web", { group }));
+  let startedAtMs = 0;
+  let seen = 0;
+  world.advance(3_600_000, 5_000, () => {
+    world.startAll();
+    if (world.launched.length > seen) {
+      seen = world.launched.length;
+      startedAtMs = world.now.monotonicMs;
+    } else if (world.live("web").length > 0 && world.now.monotonicMs - startedAtMs >= everyMs)
+      world.fail(world.launched.at(-1) as string);
+  });
+  return { launches: world.launched.length, givenUp: world.entry("web").restarts.get("g/0")?.givenUp };
+}
+
+test("reschedules count within their interval: what fails faster is given up, what fails slower never is", () => {
+  expect(failingEvery(60_000)).toMatchObject({ launches: 3, givenUp: expect.stringContaining("given up") });
+  const slow = failingEvery(6 * 60_000);
+  expect(slow.givenUp).toBeUndefined();
+  expect(slow.launches).toBeGreaterThan(8);
+});

@@ -24,6 +24,7 @@ export function freshRestarts(version: number): RestartState {
     failureCount: 0,
     failedAt: [],
     rescheduleCount: 0,
+    rescheduledAt: [],
     nextTryAt: 0,
     delayMs: 0,
     givenUp: undefined,
@@ -54,6 +55,7 @@ export function recordFailure(
   if (policy.resetAfterMs !== undefined && ranMs >= policy.resetAfterMs) {
     state.failureCount = 0;
     state.rescheduleCount = 0;
+    state.rescheduledAt = [];
     state.failedAt = [];
     state.failedOn = [];
   }
@@ -113,7 +115,10 @@ function policyOf(group: TaskGroup): RestartPolicy {
 
 function reschedule(state: RestartState, policy: ReschedulePolicy, nowMs: number): void {
   const count = ++state.rescheduleCount;
-  if (!policy.unlimited && count > policy.attempts) {
+  if (policy.intervalMs > 0) state.rescheduledAt = state.rescheduledAt.filter((at) => at > nowMs - policy.intervalMs);
+  state.rescheduledAt = [...state.rescheduledAt, nowMs].slice(-failuresKeptMax);
+  const counting = policy.intervalMs > 0 ? state.rescheduledAt.length : count;
+  if (!policy.unlimited && counting > policy.attempts) {
     state.givenUp = `given up after ${state.restartCount - 1} restarts`;
     return;
   }

@@ -411,3 +411,14 @@ test("instances with one fixed port each get an agent of their own; the third wa
   ).toEqual(["a", "b"]);
   expect([...world.entry("web").waiting.keys()]).toEqual(["g/2"]);
 });
+
+test("with max_parallel = 0 all old instances end at once", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const update = "update {\n max_parallel = 0\n }";
+  world.run(jobText("web", { count: 4, group: update }));
+  world.settle();
+  world.startAll();
+  world.run(jobText("web", { count: 4, group: update, task: changed }));
+  world.settle();
+  expect(world.killed).toHaveLength(4);
+});

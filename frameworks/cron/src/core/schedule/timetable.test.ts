@@ -134,3 +134,19 @@ test("what is no interval is refused with its reason", () => {
   ])
     expect(() => createTimetable(interval(text), 0), text).toThrow(/schedule.text/);
 });
+
+test("a cron text of six fields begins with seconds", () => {
+  const first = Date.parse("2026-06-01T10:00:00Z");
+  const dueAt = (expression: string, count: number): number[] => {
+    const made: number[] = [];
+    const { next } = createTimetable(cron(expression), 0);
+    for (let at: number | undefined = first; made.length < count; ) {
+      at = next(at as number);
+      made.push(((at as number) - first) / 1_000);
+    }
+    return made;
+  };
+  expect(dueAt("*/20 * * * * *", 4)).toEqual([20, 40, 60, 80]);
+  expect(dueAt("30 */5 * * * *", 3)).toEqual([30, 330, 630]);
+  expect(createTimetable(cron("*/20 * * * * *"), 0).startMs(first)).toBe(20_000);
+});

@@ -1,5 +1,5 @@
 import { invalid } from "@muster/framework-sdk";
-import { isTimeZone, type Schedule } from "@muster/jobspecs";
+import { cronFieldsWithSeconds, isTimeZone, type Schedule } from "@muster/jobspecs";
 import { Cron } from "croner";
 import { intervalTarget, nextIntervalTarget, parseInterval } from "./interval.ts";
 
@@ -44,7 +44,8 @@ function nextTarget(pattern: Cron, after: Date): Date | null {
 function cronNext({ expressions, timeZone }: Extract<Schedule, { kind: "cron" }>): Timetable["next"] {
   const patterns = expressions.map((expression, index) => {
     try {
-      return new Cron(expression, { timezone: timeZone, paused: true, mode: "5-part" });
+      const hasSeconds = expression.trim().split(/\s+/).length === cronFieldsWithSeconds;
+      return new Cron(expression, { timezone: timeZone, paused: true, mode: hasSeconds ? "6-part" : "5-part" });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw invalid(`schedule.expressions[${index}]`, `"${expression}": ${reason}`);
