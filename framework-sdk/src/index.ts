@@ -122,6 +122,7 @@ export {
   type JobServerConfig,
   type Replier,
 } from "./jobs/job-server.ts";
+export { agentRoom } from "./placement/agent-room.ts";
 export { type AttributeConditions, attr, distinctHosts } from "./placement/attr.ts";
 export {
   type ConstraintOperator,

@@ -1,5 +1,6 @@
 import { isEmptyResources, type Random, subtractResources } from "@muster/foundation";
-import { type ClusterAgent, type ClusterView, isUsable } from "../cluster/cluster-view.ts";
+import { type ClusterView, isUsable } from "../cluster/cluster-view.ts";
+import { agentRoom } from "../placement/agent-room.ts";
 import { demandOn, type Need, type Room } from "../placement/fit.ts";
 import { Matcher } from "../placement/matcher.ts";
 import { withPorts } from "../placement/ports.ts";
@@ -19,7 +20,7 @@ export class ClaimableRooms {
   constructor(view: ClusterView, refusals: ClaimRefusals, nowMs: number, shrink: (room: Room) => Room) {
     for (const agent of view.agents.values()) {
       if (!isUsable(agent) || refusals.holdsBack(agent.agentId, view.sequence, nowMs)) continue;
-      this.#rooms.set(agent.agentId, shrink(claimableRoom(agent)));
+      this.#rooms.set(agent.agentId, shrink(agentRoom(agent)));
       if (!isEmptyResources(agent.offered)) this.#offered.add(agent.agentId);
     }
   }
@@ -49,23 +50,6 @@ export class ClaimableRooms {
     const available = subtractResources(room.available, demandOn(need, room));
     this.#rooms.set(agentId, { ...room, available, ...withPorts(need.staticPorts, room) });
   }
-}
-
-/** What is offered to others may be claimed too: the master knows whose turn it is. */
-function claimableRoom(agent: ClusterAgent): Room {
-  return {
-    agentId: agent.agentId,
-    agentName: agent.name,
-    attributes: agent.attributes,
-    available: subtractResources(agent.total, agent.allocated),
-    total: agent.total,
-    portsTaken: agent.portsTaken,
-    portsInPart: agent.portsInPart,
-    dynamicPortFirst: 0,
-    dynamicPortLast: 0,
-    drivers: agent.drivers,
-    networkModes: agent.networkModes,
-  };
 }
 
 /** Agents that refused a claim, until it is worth another. */

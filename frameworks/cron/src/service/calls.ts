@@ -1,5 +1,5 @@
 import type { Cancel, ClusterView, JobHandlers, JobStatus, Random, Replier, Room } from "@muster/framework-sdk";
-import { isUsable, MusterError } from "@muster/framework-sdk";
+import { agentRoom, isUsable, MusterError } from "@muster/framework-sdk";
 import { networkWarnings } from "@muster/jobspecs";
 import type { CronState } from "../core/model.ts";
 import type { Input } from "../core/step.ts";
@@ -140,18 +140,8 @@ export class Calls {
 
   /** The agents as far as they are free; the range of their ports is the master's business. */
   rooms(): Room[] {
-    return [...this.#deps.view.agents.values()].filter(isUsable).map((agent) => ({
-      agentId: agent.agentId,
-      agentName: agent.name,
-      attributes: agent.attributes,
-      available: agent.free,
-      total: agent.total,
-      portsTaken: agent.portsTaken,
-      portsInPart: agent.portsInPart,
-      dynamicPortFirst: 0,
-      dynamicPortLast: 0,
-      drivers: agent.drivers,
-      networkModes: agent.networkModes,
-    }));
+    return [...this.#deps.view.agents.values()]
+      .filter(isUsable)
+      .map((agent) => ({ ...agentRoom(agent), available: agent.free }));
   }
 }

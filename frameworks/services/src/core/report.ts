@@ -1,6 +1,7 @@
 import {
   type AgentRejection,
   type AgentTraits,
+  agentRoom,
   type ClusterAgent,
   Health,
   isUsable,
@@ -13,7 +14,6 @@ import {
   type Obstacle,
   type Random,
   type Room,
-  subtractResources,
   TaskState,
 } from "@muster/framework-sdk";
 import { startsAfter, stopsAfter } from "./dependencies.ts";
@@ -260,24 +260,7 @@ export function* places(agents: ReadonlyMap<string, ClusterAgent>): Iterable<Age
 
 /** What could be had on each agent: offers that are out come back if they are not used. */
 export function rooms(agents: ReadonlyMap<string, ClusterAgent>): Room[] {
-  const made: Room[] = [];
-  for (const agent of agents.values()) {
-    if (!isUsable(agent)) continue;
-    made.push({
-      agentId: agent.agentId,
-      agentName: agent.name,
-      attributes: agent.attributes,
-      available: subtractResources(agent.total, agent.allocated),
-      total: agent.total,
-      portsTaken: agent.portsTaken,
-      portsInPart: agent.portsInPart,
-      dynamicPortFirst: 0,
-      dynamicPortLast: 0,
-      drivers: agent.drivers,
-      networkModes: agent.networkModes,
-    });
-  }
-  return made;
+  return [...agents.values()].filter(isUsable).map(agentRoom);
 }
 
 export function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobInstance[] {
