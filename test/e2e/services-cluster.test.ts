@@ -21,13 +21,19 @@ test("case 41: a framework that wants nothing declines nothing in ten minutes, a
   lab.until(() => running(lab, "second").length === 1, 2_000);
 });
 
+/** What a demand does not say: an agent that would have room is offered, and is no use. */
+const nowhere = `constraint {
+      attribute = "\${node.unique.id}"
+      value     = "nowhere"
+    }`;
+
 test("case 42: a decline that meets a new job on the way does not keep it waiting", () => {
   for (let offsetMs = 0; offsetMs < 40; offsetMs += 2) {
     const lab = new Lab({ seed: offsetMs, agents: 1, frameworks: ["services"] });
     lab.cluster.links.faults = { ...lab.cluster.links.faults, delayRate: 1, delayMsMax: 5 };
     lab.start();
     // Offers come for it, none fits, and all are declined.
-    lab.submit(service("huge", { cpu: 100_000 }));
+    lab.submit(service("homeless", { group: nowhere }));
     lab.run(offsetMs);
     const sinceMs = lab.nowMs;
     lab.submit(service("web"));

@@ -82,9 +82,15 @@ export class TaskLedger {
     return this.#live.size;
   }
 
-  /** Calls back for each task that has not ended. */
-  forEachLive(visit: (taskId: string, agentId: string) => void): void {
-    for (const [taskId, entry] of this.#live) visit(taskId, entry.agentId);
+  /** Calls back for each task that has not ended; `isUnseen`: no agent ever told of it, and its own does not answer. */
+  forEachLive(visit: (taskId: string, agentId: string, isUnseen: boolean) => void): void {
+    for (const [taskId, entry] of this.#live) visit(taskId, entry.agentId, isUnseen(entry));
+  }
+
+  /** O(tasks that have not ended). */
+  get hasUnseen(): boolean {
+    for (const entry of this.#live.values()) if (isUnseen(entry)) return true;
+    return false;
   }
 
   #keep(status: TaskStatus, entry: Entry): void {
@@ -104,4 +110,8 @@ export class TaskLedger {
     this.#ended.delete(taskId);
     this.#endedBefore.delete(taskId);
   }
+}
+
+function isUnseen({ sequence, state }: Entry): boolean {
+  return sequence === 0 && state === TaskState.TASK_UNREACHABLE;
 }

@@ -11,6 +11,11 @@ export const reconcileIntervalMs = 15 * 60_000;
 /** While something is in doubt it is asked again after 1 s, then twice as long each time, at most 20 s. */
 const doubtMsFirst = 1_000;
 const doubtMsMax = 20_000;
+/**
+ * A launch that was lost on its way to a master leaves a task that only the framework knows of. While its agent does not
+ * answer the master can't tell, and when it is back has nothing to tell: it is asked so often.
+ */
+export const unseenMs = 20_000;
 
 /**
  * One round of questions after another: about each known task, then about all that there may be. A round is over when
@@ -42,8 +47,8 @@ export class ReconciliationRounds {
     this.#doubtMs = doubtMsFirst;
   }
 
-  /** The questions of a new round. O(tasks that have not ended). */
-  begin(): readonly Reconcile[] {
+  /** The questions of a new round, or of one about tasks alone that no agent has told of. O(tasks that have not ended). */
+  begin(isOfUnseen = false): readonly Reconcile[] {
     this.#open.clear();
     this.#complete = true;
     this.#awaited = [];
@@ -51,19 +56,22 @@ export class ReconciliationRounds {
     this.#nextInDoubtCount = 0;
     const calls: Reconcile[] = [];
     let tasks: TaskQuestion[] = [];
-    this.#ledger.forEachLive((taskId, agentId) => {
+    this.#ledger.forEachLive((taskId, agentId, isUnseen) => {
+      if (isOfUnseen && !isUnseen) return;
       tasks.push({ taskId, agentId });
       if (tasks.length < questionsPerCallMax) return;
       calls.push(this.#call(tasks));
       tasks = [];
     });
     if (tasks.length > 0) calls.push(this.#call(tasks));
-    calls.push(this.#call([]));
+    if (!isOfUnseen) calls.push(this.#call([]));
     return calls;
   }
 
-  /** One end marker. The last of a round gives its result, and when to ask again if something is in doubt. */
-  ended(marker: Reconciled): { result: Reconciliation; againInMs: number | undefined } | undefined {
+  /** One end marker. The last of a round gives its result, and when to ask again, and of what, if anything is open. */
+  ended(
+    marker: Reconciled,
+  ): { result: Reconciliation; againInMs: number | undefined; isOfUnseen: boolean } | undefined {
     if (!this.#open.delete(marker.reconcileId)) return undefined;
     if (!marker.complete) this.#complete = false;
     this.#nextInDoubtCount += marker.inDoubt.length;
@@ -76,11 +84,11 @@ export class ReconciliationRounds {
     const result = { complete: this.#complete, inDoubtCount: this.#inDoubtCount, agentsAwaited: this.#awaited };
     if (this.#complete) {
       this.#doubtMs = doubtMsFirst;
-      return { result, againInMs: undefined };
+      return { result, againInMs: this.#ledger.hasUnseen ? unseenMs : undefined, isOfUnseen: true };
     }
     const againInMs = this.#doubtMs;
     this.#doubtMs = Math.min(this.#doubtMs * 2, doubtMsMax);
-    return { result, againInMs };
+    return { result, againInMs, isOfUnseen: false };
   }
 
   #call(tasks: TaskQuestion[]): Reconcile {

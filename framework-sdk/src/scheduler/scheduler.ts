@@ -324,8 +324,12 @@ class Driver implements Scheduler {
   }
 
   reconcile(): void {
+    this.#ask(false);
+  }
+
+  #ask(isOfUnseen: boolean): void {
     if (!this.#isSubscribed) return;
-    for (const call of this.#rounds.begin())
+    for (const call of this.#rounds.begin(isOfUnseen))
       this.#outbox?.add("reconciles", call as never, 64 + call.tasks.length * 64);
     this.#flushSoon();
   }
@@ -489,7 +493,8 @@ class Driver implements Scheduler {
 
   #roundEnded(end: ReturnType<ReconciliationRounds["ended"]>): void {
     if (end === undefined) return;
-    if (end.againInMs !== undefined) this.#afterInSession(end.againInMs, () => this.reconcile());
+    const { againInMs, isOfUnseen } = end;
+    if (againInMs !== undefined) this.#afterInSession(againInMs, () => this.#ask(isOfUnseen));
     this.#handler.reconciled?.(end.result);
   }
 
