@@ -18,7 +18,7 @@ export interface GrpcTransport extends Transport {
   close(): void;
 }
 
-/** Calls over gRPC, one connection an address. */
+/** Calls over gRPC, one connection an address; transports share none. */
 export function grpcTransport(options: { credentials?: CredentialsProvider } = {}): GrpcTransport {
   const credentials = options.credentials ?? loopbackCredentials;
   const clients = new Map<string, Client>();
@@ -29,6 +29,8 @@ export function grpcTransport(options: { credentials?: CredentialsProvider } = {
       ...keepalive,
       "grpc.keepalive_permit_without_calls": 0,
       "grpc.enable_retries": 0,
+      // Else all transports of a process would share one connection, and with it the streams that a server lets it have.
+      "grpc.use_local_subchannel_pool": 1,
       "grpc.max_receive_message_length": messageBytesMax,
       "grpc.initial_reconnect_backoff_ms": 200,
       "grpc.max_reconnect_backoff_ms": 2_000,
