@@ -1,12 +1,14 @@
 import { violation } from "@muster/master";
-import { StatusReason } from "@muster/proto";
+import { StatusReason, TaskState } from "@muster/proto";
 import { afflictionsOf, Inspector, Nemesis, SimCluster } from "@muster/testing";
 import { expect, test } from "vitest";
 import { ruling } from "./greedy-roles.ts";
 import { type ImportantTasks, importantTasks, taskCpuMillis } from "./important-tasks.ts";
 
 const seeds = [1];
-const phasesMs = { chaosBegins: 15_000, chaosEnds: 90_000, ends: 560_000 } as const;
+const phasesMs = { chaosBegins: 15_000, chaosEnds: 90_000, settled: 130_000, ends: 560_000 } as const;
+/** What is missing counts for at most five minutes; a little less is sure. */
+const missingMs = 290_000;
 const agentCpuMillis = 4_000;
 const agentCount = 3;
 
@@ -42,9 +44,26 @@ function run(seed: number) {
   });
   const demanding = new Set<string>();
   const preempted = new Map<string, number>();
+  const seen = new Set<string>();
+  const missing = new Map<string, number[]>();
+  /** From the news alone: who is missing of a budget, from its preempted end until a successor runs. */
+  const count = (name: string, taskId: string, state: TaskState, isPreempted: boolean): void => {
+    if (world.nowMs < phasesMs.settled || seen.has(`${taskId} ${state}`)) return;
+    seen.add(`${taskId} ${state}`);
+    const since = (missing.get(name) ?? []).filter((atMs) => world.nowMs - atMs < missingMs);
+    missing.set(name, since);
+    if (state === TaskState.TASK_RUNNING) since.shift();
+    if (!isPreempted) return;
+    since.push(world.nowMs);
+    const most = programs.find((program) => program.name === name)?.preemptedMax ?? 0;
+    if (since.length > most)
+      cluster.violations.add([violation("budget-exceeded", name, `${since.length} are missing, of ${most}`)]);
+  };
   inspector.onScheduling = (_from, { demands = [], updates = [] }) => {
-    for (const { role, count } of demands) if (count > 0) demanding.add(role);
+    for (const { role, count: lacking } of demands) if (lacking > 0) demanding.add(role);
     for (const { taskId, reason, message, state } of updates) {
+      const isPreempted = reason === StatusReason.REASON_PREEMPTED && state === TaskState.TASK_KILLED;
+      count(taskId.slice(0, taskId.indexOf("-")), taskId, state, isPreempted);
       if (reason !== StatusReason.REASON_PREEMPTED || state < 5) continue;
       const name = taskId.slice(0, taskId.indexOf("-"));
       preempted.set(name, (preempted.get(name) ?? 0) + 1);
