@@ -14,6 +14,9 @@ export class DnsHost {
   readonly #masterAddress: string;
   readonly #log: Log;
   #running: { life: Life; discovery: Discovery } | undefined;
+  readonly #questions = new Map<string, Buffer>();
+  /** The last answer to each question, and what it says: most answers are as they were. */
+  readonly #read = new Map<string, { readonly answer: Buffer; readonly endpoints: string[] }>();
 
   constructor(world: World, network: Network, masterAddress: string, log: Log) {
     this.#world = world;
@@ -32,9 +35,16 @@ export class DnsHost {
   endpoints(name: string): string[] | undefined {
     const running = this.#running;
     if (running === undefined || !running.life.alive || !running.discovery.status().isReady) return undefined;
-    const question = srvQuestion(`${name}.${running.discovery.domain}`);
+    const full = `${name}.${running.discovery.domain}`;
+    const question = this.#questions.get(full) ?? srvQuestion(full);
+    this.#questions.set(full, question);
     const answer = running.discovery.answer(question, { tcp: true, peer: "10.0.0.99" });
-    return answer === undefined ? undefined : endpointsIn(answer);
+    if (answer === undefined) return undefined;
+    const read = this.#read.get(full);
+    if (read?.answer.equals(answer)) return read.endpoints;
+    const endpoints = endpointsIn(answer);
+    this.#read.set(full, { answer: Buffer.from(answer), endpoints });
+    return endpoints;
   }
 
   #start(life: Life): void {

@@ -2,6 +2,7 @@ import {
   budgetsKept,
   importantStay,
   limitsKept,
+  type MasterView,
   noOverCommit,
   noPortTwice,
   reservationsConserved,
@@ -33,6 +34,10 @@ export class Inspector {
   readonly #cluster: SimCluster;
   readonly #more: (() => readonly Violation[])[] = [];
   readonly #starts = new Map<string, Start>();
+  /** Which task each command is: found out once, for it does not change. */
+  readonly #startOf = new WeakMap<HostProcess, Start>();
+  /** What the checkers of masters last looked at, and what hosts had been told of subnets then. */
+  #looked: { readonly view: MasterView; readonly told: string } | undefined;
   /** Told of each command that begins to run. */
   onStart: (process: HostProcess) => void = () => {};
   /** Reads along on the scheduling streams, in both directions. */
@@ -90,25 +95,10 @@ export class Inspector {
     });
   }
 
-  /** One look. */
+  /** One look. O(agents + tasks + offers), or O(commands that live) while nothing happens to the master. */
   inspect(): Violation[] {
-    const view = this.#cluster.master.view();
-    const found =
-      view === undefined
-        ? []
-        : [
-            noOverCommit,
-            resourcesConserved,
-            reservationsConserved,
-            volumesKept,
-            standingsKept,
-            limitsKept,
-            importantStay,
-            budgetsKept,
-          ].flatMap((check) => check(view));
-    if (view !== undefined) found.push(...this.#subnets.look(view, this.#toldSubnets()));
     return [
-      ...found,
+      ...this.#master(),
       ...this.#hostPorts(),
       ...this.#images(),
       ...this.#networks(),
@@ -117,8 +107,31 @@ export class Inspector {
     ];
   }
 
+  /** What a master says of itself is looked at once: the same would be found again. */
+  #master(): Violation[] {
+    const view = this.#cluster.master.view();
+    if (view === undefined) return [];
+    const subnets = this.#toldSubnets();
+    const told = subnets.map(({ host, network, subnet }) => `${host} ${network} ${subnet}`).join();
+    if (this.#looked?.view === view && this.#looked.told === told) return [];
+    this.#looked = { view, told };
+    return [
+      ...[
+        noOverCommit,
+        resourcesConserved,
+        reservationsConserved,
+        volumesKept,
+        standingsKept,
+        limitsKept,
+        importantStay,
+        budgetsKept,
+      ].flatMap((check) => check(view)),
+      ...this.#subnets.look(view, subnets),
+    ];
+  }
+
   #started(agent: AgentHost, process: HostProcess): void {
-    this.#note(startOf(agent, process));
+    this.#note(this.#taskOf(agent, process));
     this.onStart(process);
   }
 
@@ -134,9 +147,15 @@ export class Inspector {
   /** Commands, and tasks of custom executors, that live now. */
   #alive(): Start[] {
     return this.#cluster.agents.flatMap((host) => [
-      ...host.processes.alive().map((process) => startOf(host, process)),
+      ...host.processes.alive().map((process) => this.#taskOf(host, process)),
       ...host.executors.alive().map((served) => ({ host: host.name, attempt: 0, ...served })),
     ]);
+  }
+
+  #taskOf(agent: AgentHost, process: HostProcess): Start {
+    const known = this.#startOf.get(process) ?? startOf(agent, process);
+    this.#startOf.set(process, known);
+    return known;
   }
 
   /** A task of a custom executor whose end was told to its framework does not go on. */

@@ -38,15 +38,16 @@ export function callOver(
 ): Cancel {
   const { world, links, listener } = place;
   let isOver = false;
-  const tell = (kind: string, delayMs: number, result: Result<unknown>): void => {
+  const tell = (kind: string, delayMs: number, result: () => Result<unknown>): void => {
     world.after(caller, delayMs, kind, () => {
       if (isOver) return;
       isOver = true;
-      done(result);
+      done(result());
     });
   };
+  // Made when it is told: most calls are answered long before their time is over.
   const fail = (delayMs: number, kind: "unavailable" | "too-late", message: string): void =>
-    tell("call-failed", delayMs, { ok: false, error: new MusterError(kind, `${question.method}: ${message}`) });
+    tell("call-failed", delayMs, () => ({ ok: false, error: new MusterError(kind, `${question.method}: ${message}`) }));
   const timeoutMs = question.timeoutMs > 0 ? question.timeoutMs : timeoutMsDefault;
   fail(timeoutMs, "too-late", `no answer within ${timeoutMs} ms`);
   if (listener?.life.alive !== true) {
@@ -59,7 +60,7 @@ export function callOver(
     const { host } = listener.life;
     if (links.isCut(host, caller.host)) return;
     if (links.draw("call-loss", host, caller.host)) fail(lossNoticeMs(links, host, caller.host), "unavailable", "lost");
-    else tell("answer", links.delayMs(host, caller.host), result);
+    else tell("answer", links.delayMs(host, caller.host), () => result);
   });
   world.onEnd(listener.life, () => {
     if (!isOver && !links.isCut(listener.life.host, caller.host))

@@ -7,6 +7,8 @@ export interface Life {
   /** Counts the lives of that name, from 1. */
   readonly number: number;
   readonly alive: boolean;
+  /** Counts its events. Between two of them nothing of it changes, unless somebody outside of the world's time calls it. */
+  readonly stepCount: number;
 }
 
 /** How a life ends: "killed" lets its kernel reset its connections, "power" leaves peers to notice. */

@@ -21,6 +21,7 @@ interface Event {
 interface MutableLife extends Life {
   alive: boolean;
   pausedUntilMs: number;
+  stepCount: number;
   readonly deaths: ((death: Death) => void)[];
 }
 
@@ -76,7 +77,7 @@ export class World {
   begin(name: string, host: string = name): Life {
     const number = (this.#livesCounted.get(name) ?? 0) + 1;
     this.#livesCounted.set(name, number);
-    const life: MutableLife = { name, host, number, alive: true, pausedUntilMs: 0, deaths: [] };
+    const life: MutableLife = { name, host, number, alive: true, pausedUntilMs: 0, stepCount: 0, deaths: [] };
     this.trace.add(this.#nowMs, "begin", name, host);
     return life;
   }
@@ -163,6 +164,7 @@ export class World {
       this.#heap.push(event);
       return;
     }
+    if (life !== undefined) life.stepCount++;
     const who = life?.name ?? "world";
     this.trace.add(this.#nowMs, event.kind, who, "");
     try {
