@@ -17,7 +17,12 @@ export class ClaimableRooms {
   /** Agents of which something is offered to others: taken last. */
   readonly #offered = new Set<string>();
 
-  constructor(view: ClusterView, refusals: ClaimRefusals, nowMs: number, shrink: (room: Room) => Room) {
+  constructor(
+    view: ClusterView,
+    refusals: Pick<ClaimRefusals, "holdsBack">,
+    nowMs: number,
+    shrink: (room: Room) => Room,
+  ) {
     for (const agent of view.agents.values()) {
       if (!isUsable(agent) || refusals.holdsBack(agent.agentId, view.sequence, nowMs)) continue;
       this.#rooms.set(agent.agentId, shrink(agentRoom(agent)));

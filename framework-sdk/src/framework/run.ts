@@ -10,6 +10,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { ClaimAnswer } from "../scheduler/claims.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import type { Scheduler } from "../scheduler/types.ts";
+import { AgentRefusals } from "./agent-refusals.ts";
 import { ClaimableRooms, ClaimRefusals } from "./claims.ts";
 import type { Action, Actions, FrameworkContext, FrameworkDefinition, FrameworkTask } from "./define.ts";
 import { withoutExecutors } from "./executor-room.ts";
@@ -63,6 +64,7 @@ class Runner<S> implements FrameworkRun<S> {
   readonly #memory: FrameworkMemory<S>;
   readonly #retries: Retries;
   readonly #refusals = new ClaimRefusals();
+  readonly #agentRefusals = new AgentRefusals();
   readonly #tasks = new Map<string, FrameworkTask>();
   readonly #history = new Map<string, FrameworkTask>();
   #offers: Offer[] = [];
@@ -145,6 +147,10 @@ class Runner<S> implements FrameworkRun<S> {
 
   #update(status: TaskStatus): void {
     const { taskId, state } = status;
+    const { clock } = this.#runtime;
+    const refusedForMs = this.#agentRefusals.heard(status, clock.monotonicMs());
+    // An agent of which nothing is offered is looked at again by whoever claims.
+    if (refusedForMs > 0 && this.#definition.strategy === "claims") clock.after(refusedForMs, () => this.#soon());
     const known = this.#tasks.get(taskId);
     const task: FrameworkTask = {
       taskId,
@@ -196,7 +202,7 @@ class Runner<S> implements FrameworkRun<S> {
     }
     this.#settleInterest(demands);
     if (this.#offers.length === 0) return;
-    const offers = this.#offers;
+    const offers = this.#offers.filter((offer) => !this.#isLeftAlone(offer));
     this.#offers = [];
     if (this.#place(demands, offers)) this.#soon();
   }
@@ -226,6 +232,13 @@ class Runner<S> implements FrameworkRun<S> {
     if (roles.size > 0 && isNew) this.#scheduler.revive([...roles]);
     const idle = this.#roles.filter((role) => !roles.has(role));
     if (idle.length > 0) this.#scheduler.suppress(idle);
+  }
+
+  /** An offer of an agent that has just refused a launch goes back until it is time to try again. */
+  #isLeftAlone({ offerId, agentId }: Offer): boolean {
+    const waitMs = this.#agentRefusals.waitMs(agentId, this.#runtime.clock.monotonicMs());
+    if (waitMs > 0) this.#scheduler.decline([offerId], Math.ceil(waitMs));
+    return waitMs > 0;
   }
 
   /** True if anything was launched. */
@@ -264,7 +277,9 @@ class Runner<S> implements FrameworkRun<S> {
   #claim(demands: readonly Extract<Action, { type: "place" }>[]): void {
     if (demands.length === 0 || !this.#view.isKnown) return;
     const { clock, random } = this.#runtime;
-    const rooms = new ClaimableRooms(this.#view, this.#refusals, clock.monotonicMs(), (room) =>
+    const holdsBack = (agentId: string, sequence: number, nowMs: number): boolean =>
+      this.#refusals.holdsBack(agentId, sequence, nowMs) || this.#agentRefusals.waitMs(agentId, nowMs) > 0;
+    const rooms = new ClaimableRooms(this.#view, { holdsBack }, clock.monotonicMs(), (room) =>
       withoutExecutors(room, demands, this.#tasks.values()),
     );
     for (const { template, count, together = false } of demands) {
