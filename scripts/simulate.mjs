@@ -1,5 +1,6 @@
 // Runs seeds of the simulation for a while: `npm run simulate -- --minutes 10`. One process per core, each with its own
-// seeds. `--seed N` runs one seed and tells what went wrong in it; `--first N` says with which seed to begin.
+// seeds; `--workers N` for fewer. `--seed N` runs one seed and tells what went wrong in it; `--first N` says with which
+// seed to begin; `--workload small` takes seeds of the small workload.
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -11,11 +12,22 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "10" },
     first: { type: "string", default: "1000" },
     seed: { type: "string" },
+    workload: { type: "string", default: "first" },
+    workers: { type: "string", default: String(availableParallelism()) },
     worker: { type: "string" },
   },
 });
 
-const workerCount = Math.max(1, availableParallelism());
+const workloads = {
+  first: { module: "/test/simulation/run-seed.ts", run: "runSeed" },
+  small: { module: "/test/simulation/small/run-small.ts", run: "runSmall" },
+};
+const workload = workloads[values.workload];
+if (workload === undefined) {
+  console.error(`there is no workload "${values.workload}": ${Object.keys(workloads).join(" or ")}`);
+  process.exit(2);
+}
+const workerCount = Math.min(Math.max(1, Math.floor(Number(values.workers)) || 1), availableParallelism());
 const endsAt = Date.now() + Number(values.minutes) * 60_000;
 
 if (values.worker !== undefined) await work(Number(values.worker));
@@ -34,22 +46,24 @@ async function loadSimulation() {
     resolve: { conditions },
     ssr: { resolve: { conditions } },
   });
-  return { simulation: await server.ssrLoadModule("/test/simulation/run-seed.ts"), close: () => server.close() };
+  const { describe } = await server.ssrLoadModule("/test/simulation/report.ts");
+  const run = (await server.ssrLoadModule(workload.module))[workload.run];
+  return { run, describe, close: () => server.close() };
 }
 
 async function replay(seed) {
-  const { simulation, close } = await loadSimulation();
-  const report = simulation.runSeed(seed);
-  console.log(simulation.describe(report));
+  const { run, describe, close } = await loadSimulation();
+  const report = run(seed);
+  console.log(describe(report));
   await close();
   process.exitCode = report.violations.length > 0 ? 1 : 0;
 }
 
 async function work(index) {
-  const { simulation, close } = await loadSimulation();
+  const { run, describe, close } = await loadSimulation();
   for (let seed = Number(values.first) + index; Date.now() < endsAt; seed += workerCount) {
-    const report = simulation.runSeed(seed);
-    process.send({ ...report, text: report.violations.length > 0 ? simulation.describe(report) : "" });
+    const report = run(seed);
+    process.send({ ...report, text: report.violations.length > 0 ? describe(report) : "" });
   }
   await close();
   process.disconnect();

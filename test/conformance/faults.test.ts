@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { describe, runSeed } from "../simulation/run-seed.ts";
+import { describe } from "../simulation/report.ts";
+import { runSeed } from "../simulation/run-seed.ts";
 
 /** Another range than that of the simulation, so that more is seen. */
 const seedFirst = 5_001;

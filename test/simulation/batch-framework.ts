@@ -137,6 +137,13 @@ export class BatchFramework {
     });
   }
 
+  /** The least that it could use now; undefined: nothing is due. */
+  wanted(): Resources | undefined {
+    const least = (left: Resources, right: Resources): Resources => (left.cpuMillis <= right.cpuMillis ? left : right);
+    const due = this.#due().map(({ work }) => ({ ...totalOf(work), portCount: work.portLabels.length }));
+    return due.length === 0 ? undefined : due.reduce(least);
+  }
+
   #look(): void {
     this.#place();
     this.#runtime.clock.after(lookMs, () => this.#look());

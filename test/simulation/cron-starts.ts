@@ -1,17 +1,22 @@
 import { type HostProcess, type Violation, violation } from "@muster/testing";
-import { periodicJobs } from "./jobs.ts";
 
 /**
  * No run of a periodic job twice for one instant: while a command of a run lives, or after one has ended well, no other
  * one of the same run starts. The instant is part of the task's id, before the count of its launches.
  */
 export class CronWatch {
+  readonly #jobs: ReadonlySet<string>;
   readonly #runs = new Map<string, HostProcess[]>();
   readonly #lastAtMs = new Map<string, number>();
 
+  /** Names of the periodic jobs. */
+  constructor(jobs: ReadonlySet<string>) {
+    this.#jobs = jobs;
+  }
+
   /** Periodic jobs of which nothing has run since then: what is never run is never run twice either. */
   silentSince(atMs: number): Violation[] {
-    return [...periodicJobs]
+    return [...this.#jobs]
       .filter((job) => (this.#lastAtMs.get(job) ?? 0) < atMs)
       .map((job) => violation("never-run", job, `nothing of it has run since ${atMs / 1_000} s`));
   }
@@ -19,7 +24,7 @@ export class CronWatch {
   started(process: HostProcess, nowMs: number): Violation[] {
     const { environment } = process.spec;
     const job = environment["MUSTER_JOB_NAME"] ?? "";
-    if (!periodicJobs.has(job)) return [];
+    if (!this.#jobs.has(job)) return [];
     this.#lastAtMs.set(job, nowMs);
     const run = runOf(environment["MUSTER_TASK_ID"] ?? "");
     const before = this.#runs.get(run) ?? [];

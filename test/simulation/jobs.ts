@@ -12,7 +12,7 @@ interface ServiceShape {
   readonly constraint?: string;
 }
 
-function service(name: string, { count, cpu, staticPort = 0, constraint = "" }: ServiceShape): Job {
+export function service(name: string, { count, cpu, staticPort = 0, constraint = "" }: ServiceShape): Job {
   return compiled(`
 job "${name}" {
   type = "service"
@@ -53,7 +53,7 @@ job "${name}" {
 }`);
 }
 
-function periodic(name: string, schedule: string, seconds: number): Job {
+export function periodic(name: string, schedule: string, seconds: number): Job {
   return compiled(`
 job "${name}" {
   type = "batch"
@@ -82,8 +82,14 @@ function compiled(text: string): Job {
   return job;
 }
 
-/** Who wants what when, after the beginning of the world. */
-const orders: readonly { readonly atMs: number; readonly job: Job }[] = [
+/** A job that is handed in at a moment after the beginning of the world. */
+export interface Order {
+  readonly atMs: number;
+  readonly job: Job;
+}
+
+/** Who wants what when. */
+export const orders: readonly Order[] = [
   { atMs: 2_000, job: service("web", { count: 4, cpu: 50 }) },
   { atMs: 2_500, job: service("api", { count: 3, cpu: 40 }) },
   {
@@ -109,10 +115,10 @@ const callTimeoutMs = 10_000;
 const retryMs = 2_000;
 
 /** Somebody at a terminal: hands jobs in, again and again until they are taken. Has no life to lose. */
-export function placeOrders(cluster: SimCluster): void {
+export function placeOrders(cluster: SimCluster, wanted: readonly Order[] = orders): void {
   const life = cluster.world.begin("operator");
   const submit = submitter(cluster, life);
-  for (const { atMs, job } of orders) cluster.world.after(life, atMs, "order", () => submit(job));
+  for (const { atMs, job } of wanted) cluster.world.after(life, atMs, "order", () => submit(job));
 }
 
 function submitter(cluster: SimCluster, life: Life): (job: Job) => void {

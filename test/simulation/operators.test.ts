@@ -1,6 +1,7 @@
 import { Hits } from "@muster/testing";
 import { expect, test } from "vitest";
-import { describe, runSeed } from "./run-seed.ts";
+import { describe } from "./report.ts";
+import { runSeed } from "./run-seed.ts";
 
 const seeds = [3, 4, 5];
 

@@ -3,7 +3,6 @@ import type { Log } from "@muster/foundation";
 import { createServices } from "@muster/services";
 import {
   afflictionsOf,
-  type DatedViolation,
   Inspector,
   masterAddress,
   Nemesis,
@@ -14,28 +13,16 @@ import {
   WorldError,
 } from "@muster/testing";
 import { AcknowledgementWatch } from "./acknowledgements.ts";
-import { BatchFramework, batchName, decodeItem } from "./batch-framework.ts";
+import { BatchFramework, batchName } from "./batch-framework.ts";
 import { CronWatch } from "./cron-starts.ts";
-import { placeOrders } from "./jobs.ts";
+import { periodicJobs, placeOrders, wantedInstances } from "./jobs.ts";
+import type { SeedReport } from "./report.ts";
 import { ServiceWatch } from "./service-names.ts";
+import { workLeft } from "./work-left.ts";
 import { batchWork, itemCount } from "./workload.ts";
 
 /** What happens when, in virtual time: all is well, things go wrong, all is well again and must come right, and is. */
 export const phasesMs = { chaosBegins: 60_000, chaosEnds: 480_000, convergedBy: 540_000, ends: 610_000 } as const;
-
-export interface SeedReport {
-  readonly seed: number;
-  /** Two runs of one seed have one hash. */
-  readonly digest: string;
-  readonly violations: readonly DatedViolation[];
-  readonly hits: readonly (readonly [fault: string, component: string, count: number])[];
-  /** Kinds of faults of this run, and what was done when. */
-  readonly kinds: readonly string[];
-  readonly history: readonly string[];
-  readonly startCount: number;
-  readonly eventCount: number;
-  readonly virtualMs: number;
-}
 
 export interface SeedOptions {
   readonly log?: Log;
@@ -65,7 +52,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     createServices(cluster.runtimeOf(life), { address: masterAddress }).start();
   });
   cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
-  const crons = new CronWatch();
+  const crons = new CronWatch(periodicJobs);
   inspector.onStart = (process) => cluster.violations.add(crons.started(process, cluster.world.nowMs));
   const nemesis = new Nemesis(
     cluster.world,
@@ -87,7 +74,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     { pauseMs: { first: 20_000, last: 60_000 }, lastsMsMax: 60_000, kindRate: 1 },
     "operators-nemesis",
   );
-  const services = new ServiceWatch(cluster, nemesis, phasesMs.convergedBy);
+  const services = new ServiceWatch(cluster, nemesis, phasesMs.convergedBy, wantedInstances);
   inspector.alsoCheck(() => services.check());
   options.onCluster?.(cluster);
   cluster.start();
@@ -117,6 +104,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     cluster.violations.add([violation("bug", error.who, String((error.cause as Error)?.stack ?? error.message))]);
   }
   return {
+    workload: "first",
     seed,
     digest: cluster.world.trace.digest(),
     violations: cluster.violations.all,
@@ -131,37 +119,5 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
 
 /** What must be true when all has been well for long enough. */
 function finalChecks(cluster: SimCluster, inspector: Inspector): Violation[] {
-  return [...inspector.endsKnown(), ...allWorkDone(cluster)];
-}
-
-function allWorkDone(cluster: SimCluster): Violation[] {
-  const found: Violation[] = [];
-  let doneCount = 0;
-  for (const [key, { value }] of cluster.store.data.entries) {
-    if (!key.startsWith(`state/${batchName}/items/`)) continue;
-    const record = decodeItem(value);
-    if (record.isDone) doneCount++;
-    else found.push(violation("work-left", key, JSON.stringify(record)));
-  }
-  if (doneCount + found.length < itemCount)
-    found.push(violation("work-left", batchName, `${itemCount - doneCount - found.length} items were never begun`));
-  return found;
-}
-
-/** For people: what went wrong, and how to see it again. */
-export function describe(report: SeedReport): string {
-  const minutes = (report.virtualMs / 60_000).toFixed(1);
-  return [
-    `seed ${report.seed}: ${report.violations.length} violations in ${minutes} virtual minutes, ${report.startCount} commands started`,
-    `  faults: ${report.kinds.join(", ") || "none"}`,
-    ...report.history.map((line) => `    ${line}`),
-    ...report.violations.map(
-      ({ atMs, rule, subject, detail }) => `  ${(atMs / 1_000).toFixed(3)} s  ${rule}  ${subject}: ${detail}`,
-    ),
-    `  replay: ${replayLine(report.seed)}`,
-  ].join("\n");
-}
-
-export function replayLine(seed: number): string {
-  return `MUSTER_SEED=${seed} npx vitest run --project simulation`;
+  return [...inspector.endsKnown(), ...workLeft(cluster, itemCount)];
 }

@@ -1,5 +1,4 @@
 import { desiredCount, NamesWatch, type SimCluster, type Violation } from "@muster/testing";
-import { wantedInstances } from "./jobs.ts";
 
 /**
  * How long DNS may name a dead task, and leave out a healthy one that it never named, when nothing hinders the news: the
@@ -23,9 +22,12 @@ export class ServiceWatch {
   readonly #convergedByMs: number;
   readonly #hindrances: Hindrances;
   readonly #names = new NamesWatch({ deadMs: dnsBoundMs, missingMs: dnsMissingMs, lostMs: dnsLostMs });
+  readonly #wanted: ReadonlyMap<string, number>;
   #dnsLife = 0;
 
-  constructor(cluster: SimCluster, hindrances: Hindrances, convergedByMs: number) {
+  /** `wanted`: how many instances of each service there must be in the end. */
+  constructor(cluster: SimCluster, hindrances: Hindrances, convergedByMs: number, wanted: ReadonlyMap<string, number>) {
+    this.#wanted = wanted;
     this.#hindrances = hindrances;
     this.#cluster = cluster;
     this.#convergedByMs = convergedByMs;
@@ -39,7 +41,7 @@ export class ServiceWatch {
     }
     const answers = new Set<string>();
     let isAnswered = true;
-    for (const name of wantedInstances.keys()) {
+    for (const name of this.#wanted.keys()) {
       const endpoints = dns.endpoints(`_http._${name}._tcp.services`);
       if (endpoints === undefined) isAnswered = false;
       for (const endpoint of endpoints ?? []) answers.add(`${name} ${endpoint}`);
@@ -53,7 +55,7 @@ export class ServiceWatch {
       cutOffAtMs: (answer) => this.#hindrances.lastAtMs(this.#hostOf(answer)) + hindranceLastsMs,
     });
     if (world.nowMs < this.#convergedByMs) return found;
-    const desired = [...wantedInstances].map(([job, wanted]) => ({ job, wanted, alive: counts.get(job) ?? 0 }));
+    const desired = [...this.#wanted].map(([job, wanted]) => ({ job, wanted, alive: counts.get(job) ?? 0 }));
     return [...found, ...desiredCount(desired)];
   }
 
@@ -68,7 +70,7 @@ export class ServiceWatch {
     for (const agent of this.#cluster.agents) {
       for (const { spec, ports, started } of agent.processes.alive()) {
         const job = spec.environment["MUSTER_JOB_NAME"] ?? "";
-        if (!wantedInstances.has(job) || started === undefined) continue;
+        if (!this.#wanted.has(job) || started === undefined) continue;
         counts.set(job, (counts.get(job) ?? 0) + 1);
         for (const port of ports) alive.add(`${job} ${agent.ip}:${port}`);
       }

@@ -59,6 +59,20 @@ export class AgentHost {
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
 
+  /** The machine loses its power, and what runs on it with it; it is back after so long. False if it is away already. */
+  reboot(downMs: number): boolean {
+    this.processes.reboot();
+    this.nets.reboot();
+    this.images.reboot();
+    return this.program.crash("power", downMs);
+  }
+
+  /** Another machine in its place: nothing is left of the old one but its name and address. */
+  replace(downMs: number): void {
+    this.reboot(downMs);
+    this.disk.replace();
+  }
+
   #start(life: Life): void {
     const { portCount, masterAddress, log } = this.#options;
     const agent = createAgent(

@@ -23,12 +23,22 @@ import type { SimCluster } from "./sim-cluster.ts";
 /** How often the checkers of a moment look, in virtual time. What happens at one moment is seen when it happens. */
 export const inspectionMs = 500;
 
+/** So many events between two inspections are no work any more: somebody keeps somebody busy for nothing. */
+const eventsPerInspectionMax = 10_000;
+
 /** A message of a framework or to one. */
 export type SchedulingMessage = Partial<SubscribeRequest> & Partial<SubscribeResponse>;
 
 /** Reads a cluster while it runs, and reports what must never be. */
 export class Inspector {
   readonly statuses = new StatusWatch();
+  /** Names of programs that mean harm: what they send and are told proves nothing, what they do to others is checked. */
+  readonly malicious = new Set<string>();
+  /**
+   * Hosts whose agents were given up: their tasks are over for their frameworks before the agents hear of it, and a
+   * framework that was away just then, and keeps no list of its tasks, never hears of them again.
+   */
+  readonly givenUp = new Set<string>();
   readonly #launches = new LaunchWatch();
   readonly #subnets = new SubnetWatch();
   readonly #cluster: SimCluster;
@@ -38,18 +48,24 @@ export class Inspector {
   readonly #startOf = new WeakMap<HostProcess, Start>();
   /** What the checkers of masters last looked at, and what hosts had been told of subnets then. */
   #looked: { readonly view: MasterView; readonly told: string } | undefined;
+  #eventCount = 0;
   /** Told of each command that begins to run. */
   onStart: (process: HostProcess) => void = () => {};
   /** Reads along on the scheduling streams, in both directions. */
-  onScheduling: (from: string, message: SchedulingMessage) => void = () => {};
+  onScheduling: (from: string, message: SchedulingMessage, to: string) => void = () => {};
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
-    cluster.network.onMessage = (method, from, _to, message) => {
-      if (method !== "Scheduling.Subscribe") return;
+    cluster.network.onMessage = (method, from, to, message) => {
+      if (method !== "Scheduling.Subscribe" || this.malicious.has(to.name) || this.malicious.has(from.name)) return;
       const read = message as SchedulingMessage;
       for (const status of read.updates ?? []) cluster.violations.add(this.statuses.delivered(status));
-      this.onScheduling(from.name, read);
+      this.onScheduling(from.name, read, to.name);
+    };
+    cluster.network.onFlood = (method, from, to, messages, bytes) => {
+      if (this.malicious.has(from.name)) return;
+      const detail = `${messages} messages, ${bytes} bytes are on their way to ${to.name}`;
+      cluster.violations.add([violation("unbounded", `${method} of ${from.name}`, detail)]);
     };
     for (const agent of cluster.agents) {
       agent.processes.onStart = (process) => this.#started(agent, process);
@@ -81,7 +97,7 @@ export class Inspector {
       if (alive.has(taskId)) {
         if (!known.has(taskId))
           violations.push(violation("forgotten", taskId, `lives on ${host}, its master does not know it`));
-      } else if (!this.statuses.hasEnded(taskId))
+      } else if (!this.givenUp.has(host) && !this.statuses.hasEnded(taskId))
         violations.push(violation("end-lost", taskId, `ended on ${host}, nobody was told`));
     }
     return violations;
@@ -98,6 +114,7 @@ export class Inspector {
   /** One look. O(agents + tasks + offers), or O(commands that live) while nothing happens to the master. */
   inspect(): Violation[] {
     return [
+      ...this.#busyness(),
       ...this.#master(),
       ...this.#hostPorts(),
       ...this.#images(),
@@ -105,6 +122,14 @@ export class Inspector {
       ...this.#outlivers(),
       ...this.#more.flatMap((check) => check()),
     ];
+  }
+
+  #busyness(): Violation[] {
+    const { count } = this.#cluster.world.trace;
+    const events = count - this.#eventCount;
+    this.#eventCount = count;
+    if (events <= eventsPerInspectionMax) return [];
+    return [violation("spins", "world", `${events} events within ${inspectionMs} ms`)];
   }
 
   /** What a master says of itself is looked at once: the same would be found again. */
@@ -163,7 +188,7 @@ export class Inspector {
     return this.#cluster.agents.flatMap((host) =>
       host.executors
         .alive()
-        .filter(({ taskId }) => this.statuses.hasEnded(taskId))
+        .filter(({ taskId }) => !this.givenUp.has(host.name) && this.statuses.hasEnded(taskId))
         .map(({ taskId }) => violation("outlives-its-end", taskId, `goes on in an executor of ${host.name}`)),
     );
   }

@@ -1,5 +1,13 @@
-import { AssertionError, createMetrics, type Handlers, type Log, type Result } from "@muster/foundation";
+import {
+  AssertionError,
+  createMetrics,
+  type Handlers,
+  type Log,
+  type RequestOf,
+  type Result,
+} from "@muster/foundation";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig, type MasterView } from "@muster/master";
+import type { ListFrameworksResponse } from "@muster/proto";
 import type { Life } from "../world/life.ts";
 import type { Network } from "../world/network.ts";
 import { type StoreGround, storeOf } from "../world/store.ts";
@@ -46,17 +54,21 @@ export class MasterHost {
     return this.#seen.view;
   }
 
+  /** The id of the connected framework of that name, if there is one and somebody leads. */
+  frameworkIdOf(name: string): string | undefined {
+    const running = this.#running;
+    if (running?.life.alive !== true) return undefined;
+    const answer = ask(running.master.handlers, "Operator.ListFrameworks", {}) as ListFrameworksResponse | undefined;
+    return answer?.frameworks.find((framework) => framework.name === name && framework.connected)?.frameworkId;
+  }
+
   /** Whether an agent of that id can be reactivated, now or later: false only if a leader does not have it. */
   mayKnow(agentId: string): boolean {
     return this.view()?.agents.some((agent) => agent.agentId === agentId) ?? true;
   }
 
   /** Makes an operator's call; told whether it was done. Nobody leads, or its store does not answer: it was not. */
-  operate(
-    method: "Operator.Deactivate" | "Operator.Reactivate" | "Operator.Drain",
-    request: object,
-    done: (isDone: boolean) => void,
-  ): void {
+  operate<M extends OperatorMethod>(method: M, request: RequestOf<M>, done: (isDone: boolean) => void): void {
     const running = this.#running;
     if (running?.life.alive !== true) {
       done(false);
@@ -94,6 +106,17 @@ export class MasterHost {
   }
 }
 
+/** What operators decide about agents, frameworks and roles. */
+export type OperatorMethod =
+  | "Operator.Deactivate"
+  | "Operator.Reactivate"
+  | "Operator.Drain"
+  | "Operator.MarkGone"
+  | "Operator.SetMaintenance"
+  | "Operator.SetQuota"
+  | "Operator.SetWeight"
+  | "Operator.TeardownFramework";
+
 type Handler = (request: object, peer: object, respond: (result: Result<unknown>) => void) => void;
 
 function viewOf(handlers: Handlers): MasterView | undefined {
@@ -109,7 +132,13 @@ function viewOf(handlers: Handlers): MasterView | undefined {
 /** These calls are answered at once. */
 function ask(
   handlers: Handlers,
-  method: "Operator.ListAgents" | "Operator.ListOffers" | "Operator.ListOverlays" | "Operator.ListRoles" | "Tasks.List",
+  method:
+    | "Operator.ListAgents"
+    | "Operator.ListFrameworks"
+    | "Operator.ListOffers"
+    | "Operator.ListOverlays"
+    | "Operator.ListRoles"
+    | "Tasks.List",
   request: object,
 ): unknown {
   const handler = handlers[method] as unknown as Handler | undefined;

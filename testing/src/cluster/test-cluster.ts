@@ -111,12 +111,7 @@ function agentOf(cluster: SimCluster, index: number): TestAgent {
   const others = cluster.programs.map(({ name }) => name).filter((name) => name !== host.name);
   return {
     kill: () => void host.program.crash(),
-    crash: () => {
-      host.processes.reboot();
-      host.nets.reboot();
-      host.images.reboot();
-      host.program.crash("power", bootMs);
-    },
+    crash: () => void host.reboot(bootMs),
     disconnect: () => {
       for (const other of others) {
         cluster.links.cut(host.name, other);

@@ -1,9 +1,6 @@
 import type { Cancel, Random } from "@muster/foundation";
+import type { AgentHost } from "../cluster/agent-host.ts";
 import type { Program } from "../cluster/program.ts";
-import type { HostDisk } from "../world/disk.ts";
-import type { HostImages } from "../world/host-images.ts";
-import type { HostNets } from "../world/host-nets.ts";
-import type { HostProcesses } from "../world/host-processes.ts";
 import { calmLinks, type LinkFaults, type Links } from "../world/links.ts";
 import { calmStore, type StoreFaults, type StoreGround } from "../world/store.ts";
 import type { World } from "../world/world.ts";
@@ -24,10 +21,7 @@ export interface Sufferers {
   readonly hits: Hits;
   readonly programs: readonly Program[];
   /** Hosts of agents, by name of the program. */
-  readonly hosts: ReadonlyMap<
-    string,
-    { readonly disk: HostDisk; readonly processes: HostProcesses; readonly nets: HostNets; readonly images: HostImages }
-  >;
+  readonly hosts: ReadonlyMap<string, AgentHost>;
   readonly store: StoreGround;
 }
 
@@ -104,7 +98,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
   const host = sufferers.hosts.get(name);
   const program = sufferers.programs.find((candidate) => candidate.name === name);
   if (host === undefined || program === undefined) return [];
-  const { disk, processes, nets, images } = host;
+  const { disk, processes } = host;
   const of = (fault: string, inflict: Affliction["inflict"]): Affliction => ({
     fault,
     component: "agent",
@@ -112,12 +106,7 @@ function hostAfflictions(sufferers: Sufferers, name: string, random: Random): Af
     inflict,
   });
   return [
-    of("reboot", () => {
-      processes.reboot();
-      nets.reboot();
-      images.reboot();
-      return program.crash("power", random.next() * bootMsMax);
-    }),
+    of("reboot", () => host.reboot(random.next() * bootMsMax)),
     {
       // A crash that falls into a commit by chance is rare: this one waits for it.
       ...of("disk-torn", () => {

@@ -10,6 +10,8 @@ export interface Ground {
   readonly links: Links;
   /** A message is about to be received. */
   tap(method: MethodName, from: Life, to: Life, message: unknown): void;
+  /** More is on its way than a sender sends that looks at `ready`. */
+  flooded(method: MethodName, from: Life, to: Life, messages: number, bytes: number): void;
   /** The connection has no open end any more. */
   over(connection: Connection): void;
 }
@@ -46,6 +48,16 @@ export class Connection {
       const delayMs = this.#ground.links.anyDelayMs(end.life.host, end.peer.life.host, 0, breakNoticeMsMax);
       end.failLater(delayMs, "the connection broke");
     }
+  }
+
+  /**
+   * The client has lost it and the server does not know, as after a reset by something in between: what the client had
+   * sent still arrives, perhaps after what it sends on its next connection.
+   */
+  loseClient(): void {
+    const { client, server } = this;
+    client.fail(new MusterError("unavailable", "connection reset"));
+    this.forsake(server, this.#ground.links.anyDelayMs(client.life.host, server.life.host, 0, keepaliveMs.last));
   }
 
   /** One end is gone without a word: the other one finds out by pings, as soon as they get through or time out. */
@@ -112,6 +124,7 @@ export class End {
       ends,
       (segment) => peer.arrive(segment),
       () => this.#drain(),
+      (messages, bytes) => this.#ground.flooded(this.#connection.method, this.life, peer.life, messages, bytes),
     );
   }
 

@@ -49,6 +49,13 @@ export class HostDisk {
     return this.#quarantined;
   }
 
+  /** A new disk in place of the old one. Nobody must have it open. */
+  replace(): void {
+    this.#files.clear();
+    this.#quarantined.clear();
+    this.#pending = [];
+  }
+
   /** The disk as one life of the agent has it. */
   openFor(life: Life): Disk {
     this.#world.onEnd(life, () => this.#crash());

@@ -8,6 +8,7 @@ import {
   methodCodecs,
   type Outlet,
   type Peer,
+  type Random,
   type StreamHandler,
   type Transport,
 } from "@muster/foundation";
@@ -38,6 +39,8 @@ export class Network {
   readonly #watched = new Set<Life>();
   readonly #ground: Ground;
 
+  /** For checkers: told of streams on which more is on its way than any sender that looks at `ready` would send. */
+  onFlood: (method: MethodName, from: Life, to: Life, messages: number, bytes: number) => void = () => {};
   /** For checkers: reads every message of a stream when it arrives, before its receiver does. It must not be changed. */
   onMessage: ((method: MethodName, from: Life, to: Life, message: unknown) => void) | undefined;
 
@@ -48,6 +51,7 @@ export class Network {
       world,
       links,
       tap: (method, from, to, message) => this.onMessage?.(method, from, to, message),
+      flooded: (method, from, to, messages, bytes) => this.onFlood(method, from, to, messages, bytes),
       over: (connection) => this.#connections.delete(connection),
     };
     links.onChange((from, to, isCut) => (isCut ? this.#cut(from, to) : this.#healed(from, to)));
@@ -56,6 +60,14 @@ export class Network {
   /** Connections with at least one open end. */
   get connectionCount(): number {
     return this.#connections.size;
+  }
+
+  /** One of the streams that are open at both ends is lost for its client alone. False if there is none. */
+  loseOneClient(random: Random): boolean {
+    const open = [...this.#connections].filter(({ client, server }) => !client.isOver && !server.isOver);
+    const connection = open[Math.floor(random.next() * open.length)];
+    connection?.loseClient();
+    return connection !== undefined;
   }
 
   /** Serves handlers at an address until the life ends or the cancel is called. */

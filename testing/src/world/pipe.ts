@@ -12,6 +12,10 @@ export type Segment =
 export const pipeMessagesMax = 32;
 export const pipeBytesMax = 256 * 1024;
 
+/** More than this is on its way only if a sender does not look whether it should wait, and nobody cuts it off. */
+export const floodMessages = 1_024;
+export const floodBytes = 8 * 1024 * 1024;
+
 /** One direction of a connection: everything arrives in the order of sending, or never. */
 export class Pipe {
   readonly from: Life;
@@ -20,6 +24,7 @@ export class Pipe {
   readonly #links: Links;
   readonly #deliver: (segment: Segment) => void;
   readonly #drained: () => void;
+  readonly #flooded: (messages: number, bytes: number) => void;
   #queue: Segment[] = [];
   /** Arrivals that came while nothing could: made up for when it can again. */
   #owed = 0;
@@ -34,6 +39,7 @@ export class Pipe {
     ends: { readonly from: Life; readonly to: Life },
     deliver: (segment: Segment) => void,
     drained: () => void,
+    flooded: (messages: number, bytes: number) => void,
   ) {
     this.#world = world;
     this.#links = links;
@@ -41,12 +47,14 @@ export class Pipe {
     this.to = ends.to;
     this.#deliver = deliver;
     this.#drained = drained;
+    this.#flooded = flooded;
   }
 
   send(segment: Segment): void {
     if (this.#isBroken) return;
     this.#queue.push(segment);
     if (segment.kind === "message") this.#bytes += segment.bytes.length;
+    if (this.#queue.length > floodMessages || this.#bytes > floodBytes) this.#flooded(this.#queue.length, this.#bytes);
     this.#arriveLater();
   }
 

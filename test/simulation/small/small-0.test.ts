@@ -1,0 +1,3 @@
+import { testSmallSeeds } from "./small-seeds.ts";
+
+testSmallSeeds(0, 2);
