@@ -238,7 +238,8 @@ export class Session {
       this.#drop(new MusterError("too-late", `the master was silent for ${Math.round(silentMs)} ms`));
       return;
     }
-    this.#timer = this.#deps.clock.after(limitMs - silentMs, () => this.#watchSilence());
+    // Rounded up: what is left of a difference of times may be too little to move any clock.
+    this.#timer = this.#deps.clock.after(Math.max(1, Math.ceil(limitMs - silentMs)), () => this.#watchSilence());
   }
 
   /** Leaves the present stream from our side. */
