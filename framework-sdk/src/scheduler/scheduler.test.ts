@@ -232,6 +232,28 @@ test("what is asked for in one tick goes out in one message, in the order of the
   expect(accepts[0]?.accepts[7]?.offerIds).toEqual(["o7"]);
 });
 
+test("twenty thousand launches of one turn go out in the session in which they were decided", async () => {
+  const taskIds = new Set<string>();
+  const scheduler = start({ offers: (offers) => offers.forEach(({ offerId }) => void launch(offerId)) });
+  const launch = (offerId: string): void => {
+    const groups = Array.from({ length: 50 }, (_, index) => {
+      const one = group(`${offerId}-${index}`);
+      return { ...one, tasks: one.tasks.map((task) => ({ ...task, spec: Buffer.alloc(600) })) };
+    });
+    scheduler.accept([offerId], groups);
+  };
+  await script.admit();
+  script.send({ offers: Array.from({ length: 400 }, (_, index) => offer(`o${index}`)) });
+  await until(() => {
+    for (const { accepts } of script.received.splice(0))
+      for (const { operations } of accepts)
+        for (const { launch: launched } of operations)
+          for (const { tasks } of launched?.groups ?? []) for (const { taskId } of tasks) taskIds.add(taskId);
+    return taskIds.size === 20_000;
+  });
+  expect(script.sessions).toHaveLength(1);
+});
+
 test("a launch without a session is answered by TASK_DROPPED", async () => {
   const seen: TaskStatus[] = [];
   const scheduler = start({ update: (one) => void seen.push(one) });

@@ -1,13 +1,4 @@
-import {
-  batchShape,
-  type Cancel,
-  type ErrorKind,
-  invalid,
-  MusterError,
-  Outbox,
-  type Outlet,
-  outboxLimits,
-} from "@muster/foundation";
+import { batchShape, type Cancel, type ErrorKind, invalid, MusterError, Outbox, type Outlet } from "@muster/foundation";
 import type {
   FrameworkInfo,
   Kill,
@@ -35,6 +26,11 @@ import { RefusalPolicy } from "./refusals.ts";
 import { ReviveLimiter } from "./revivals.ts";
 import type { AcceptOptions, DemandedShape, Scheduler, SchedulerConfig, SchedulerHandler } from "./types.ts";
 
+/**
+ * What a framework has decided in one turn waits in its own memory: accepts of tens of thousands of tasks are no sign of
+ * a master that does not read.
+ */
+const outboxLimits = { queuedBytesMax: 64 * 1024 * 1024 };
 /** So many heartbeats may be missing before the connection counts as dead. */
 const heartbeatsMissedMax = 3;
 /** A session that is not open after so long is tried anew. */
