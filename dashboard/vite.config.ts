@@ -5,8 +5,8 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { defineConfig, type Plugin } from "vite";
 
 const descriptors = fileURLToPath(new URL("../proto/src/gen/muster.binpb", import.meta.url));
-/** The page watches; it needs no more of the contract than that, and no comments. */
-const filesOfThePage = new Set(["resources", "task", "watch"].map((name) => `muster/v1/${name}.proto`));
+/** The page watches; it needs no more of the contract than that and what it imports, and no comments. */
+const fileOfThePage = "muster/v1/watch.proto";
 
 /** Makes `virtual:descriptors` the part of the contract that the page speaks, in base64. */
 function contract(): Plugin {
@@ -16,7 +16,11 @@ function contract(): Plugin {
     load(id) {
       if (id !== "\0virtual:descriptors") return undefined;
       const set = fromBinary(FileDescriptorSetSchema, readFileSync(descriptors));
-      set.file = set.file.filter((file) => filesOfThePage.has(file.name));
+      const wanted = new Set([fileOfThePage]);
+      // An import stands before the file that has it.
+      for (const file of [...set.file].reverse())
+        if (wanted.has(file.name)) for (const name of file.dependency) wanted.add(name);
+      set.file = set.file.filter((file) => wanted.has(file.name));
       for (const file of set.file) delete file.sourceCodeInfo;
       return `export default "${Buffer.from(toBinary(FileDescriptorSetSchema, set)).toString("base64")}";`;
     },
