@@ -85,6 +85,7 @@ export {
   isUsable,
 } from "./cluster/cluster-view.ts";
 export { masterAddressDefault } from "./connection/addresses.ts";
+export { AgentRefusals } from "./framework/agent-refusals.ts";
 export {
   type Action,
   type Actions,

@@ -1,4 +1,5 @@
 import {
+  AgentRefusals,
   codecOf,
   createScheduler,
   createStateClient,
@@ -86,6 +87,7 @@ export class BatchFramework {
   readonly #scheduler: Scheduler;
   readonly #offers = new Map<string, Offer>();
   readonly #overtaken: () => void;
+  readonly #agentRefusals = new AgentRefusals();
   #wantsOffers = true;
 
   constructor(runtime: Runtime, config: BatchConfig) {
@@ -156,7 +158,8 @@ export class BatchFramework {
     if (due.length === 0 && this.#wantsOffers) this.#scheduler.suppress();
     this.#wantsOffers = due.length > 0;
     const chosen = new Map<Offer, Item[]>();
-    const offers = [...this.#offers.values()];
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const offers = [...this.#offers.values()].filter(({ agentId }) => this.#agentRefusals.waitMs(agentId, nowMs) === 0);
     const matcher = new Matcher(offers.map(roomOf), this.#runtime.random.stream("match"));
     for (const item of due.slice(0, launchesPerAcceptMax)) {
       const need = {
@@ -208,6 +211,7 @@ export class BatchFramework {
   }
 
   #update(status: TaskStatus): "later" | undefined {
+    this.#agentRefusals.heard(status, this.#runtime.clock.monotonicMs());
     const item = this.#byTask.get(status.taskId);
     if (item?.record === undefined || !taskIdsOf(item).includes(status.taskId)) return undefined;
     if (status.state === TaskState.TASK_UNKNOWN) {
