@@ -182,6 +182,9 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   await run(write("canaried", canary));
   await run(write("canaried", { ...canary, script: "exec sleep 301" }));
   await cluster.muster("job", "run", "--detach", write("huge", { script: "true", memory: 900_000_000 }));
+  const reserved = await cluster.muster("reservation", "create", "agent-1", "eng", "cpu=0.1,disk=10", "--json");
+  const { id: reservation } = JSON.parse(reserved.stdout).data as { id: string };
+  await cluster.muster("volume", "create", "agent-1", "v", "--size", "1", "--role", "eng");
   const file = "shown.hcl";
   const { instances } = await cluster.job("shown");
   const task = instances[0]?.id ?? "";
@@ -227,9 +230,9 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "role weight": ["default", "2", "--dry-run"],
     "reservation list": [],
     "reservation create": ["agent-1", "eng", "cpu=0.1,disk=10", "--dry-run"],
-    "reservation delete": ["none"],
+    "reservation delete": [reservation],
     "volume list": [],
-    "volume create": ["agent-1", "v", "--size", "1", "--role", "eng", "--dry-run"],
+    "volume create": ["agent-1", "w", "--size", "1", "--role", "eng", "--dry-run"],
     "volume delete": ["agent-1", "v", "--yes"],
     "volume resize": ["agent-1", "v", "--size", "2"],
     "task list": [],
@@ -270,8 +273,8 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
       schemas.add(`${schema}`);
     }
   };
-  // Some at a time; what ends the task or the job comes last.
-  const last = ["task kill", "job stop"];
+  // Some at a time; what ends the task, the job, the volume or its reservation comes last.
+  const last = ["task kill", "job stop", "volume delete", "reservation delete"];
   const first = paths.filter((path) => !last.includes(path));
   while (first.length > 0) await Promise.all(first.splice(0, 6).map(use));
   for (const path of last) await use(path);
