@@ -28,14 +28,6 @@ export { createLog, type LogLevel, type LogOptions } from "./logging/create-log.
 export { type Log, type LogFields, silentLog } from "./logging/log.ts";
 export { createMetrics, type Metrics } from "./metrics/metrics.ts";
 export { overlayDigest } from "./overlays/digest.ts";
-export {
-  type PriorityClass,
-  preemptionDistance,
-  priorityClasses,
-  priorityClassOf,
-  priorityDefault,
-  priorityMax,
-} from "./priority.ts";
 export { type Random, randomInt, randomText, seededRandom } from "./random/random.ts";
 export { systemRandom } from "./random/system-random.ts";
 export {
@@ -89,6 +81,14 @@ export {
   memoryStoreData,
   type StoreFault,
 } from "./store/memory.ts";
+export {
+  type PriorityClass,
+  preemptionDistance,
+  priorityClasses,
+  priorityClassOf,
+  priorityDefault,
+  priorityMax,
+} from "./tasks/priority.ts";
 export { isTerminal, taskStateName } from "./tasks/states.ts";
 export { compilePattern, type Pattern, patternDepthMax, patternStepsMax } from "./text/pattern.ts";
 export { PatternFault } from "./text/pattern-syntax.ts";
