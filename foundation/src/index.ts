@@ -90,6 +90,13 @@ export {
   priorityMax,
 } from "./tasks/priority.ts";
 export { isTerminal, taskStateName } from "./tasks/states.ts";
+export { needText, type ServiceInstance, type TemplateData, type TemplateNeed } from "./templates/data.ts";
+export { missingText, type Rendered, type RenderOptions, renderTemplate } from "./templates/evaluate.ts";
+export { faultText, placeIn, TemplateFault } from "./templates/fault.ts";
+export { templateLengthMax } from "./templates/limits.ts";
+export { parseTemplate } from "./templates/parse.ts";
+export { type Delimiters, plainDelimiters } from "./templates/scan.ts";
+export type { Template } from "./templates/tree.ts";
 export { compilePattern, type Pattern, patternDepthMax, patternStepsMax } from "./text/pattern.ts";
 export { PatternFault } from "./text/pattern-syntax.ts";
 export { editDistance, suggest } from "./text/suggest.ts";
