@@ -6,8 +6,8 @@ import { withProcesses } from "./master-process.mjs";
 
 const agentCount = Number(process.env.MUSTER_BENCH_AGENTS ?? 1_000);
 const taskCount = Number(process.env.MUSTER_BENCH_TASKS ?? 300_000);
-/** Tasks of an accept. A run with 50 does not come to its end yet. */
-const shapes = process.env.MUSTER_BENCH_PER_ACCEPT?.split(",").map(Number) ?? [10, 1];
+/** Tasks of an accept. */
+const shapes = process.env.MUSTER_BENCH_PER_ACCEPT?.split(",").map(Number) ?? [10, 50, 1];
 /** With one task an accept so many show what there is to see. */
 const singleTasksMax = 100_000;
 /** Tasks on their way at most: more only lengthens queues. */

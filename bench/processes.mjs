@@ -3,14 +3,27 @@ import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { pause } from "./dev-cluster.mjs";
 
+/** Streams that one client's connection bears: fewer than a master lets it have, as those beyond would wait for ever. */
+export const streamsPerConnection = 800;
 /** Clock ticks a second in /proc, on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
 /** Asks a child, if nothing else is said, how far it is. */
 export function ask(child, what = "counts") {
-  return new Promise((done) => {
-    child.once("message", done);
-    child.send(what);
+  const answer = answerOf(child);
+  child.send(what);
+  return answer;
+}
+
+/** A child's next message, or an error if it ends before. */
+export function answerOf(child) {
+  return new Promise((done, failed) => {
+    const ended = (code) => failed(new Error(`${child.spawnargs[1]} ended with ${code}`));
+    child.once("exit", ended);
+    child.once("message", (message) => {
+      child.off("exit", ended);
+      done(message);
+    });
   });
 }
 

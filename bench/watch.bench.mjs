@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { createScheduler, nodeRuntime } from "@muster/framework-sdk";
 import { median, pause, quantile } from "./dev-cluster.mjs";
 
+import { answerOf, ask } from "./processes.mjs";
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const agentCount = Number(process.env.MUSTER_BENCH_AGENTS ?? 20_000);
 const tasksPerAgent = 10;
@@ -103,13 +105,5 @@ function openStream(address) {
 }
 
 async function cpuOf(master) {
-  master.send("cpu");
-  return (await answerOf(master)).cpuMs;
-}
-
-function answerOf(child) {
-  return new Promise((done, failed) => {
-    child.once("message", done);
-    child.once("exit", (code) => failed(new Error(`${child.spawnargs[1]} ended with ${code}`)));
-  });
+  return (await ask(master, "cpu")).cpuMs;
 }

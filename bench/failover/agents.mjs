@@ -2,13 +2,12 @@
 // Arguments: address of the master, number of the first, how many, tasks of each.
 import { emptyMessage, grpcTransport, resources } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
+import { streamsPerConnection } from "../processes.mjs";
 
 const [address = "", firstText = "0", countText = "1", tasksText = "10"] = process.argv.slice(2);
 const first = Number(firstText);
 const count = Number(countText);
 const tasksPerAgent = Number(tasksText);
-/** Fewer than a master lets one connection have. */
-const streamsPerConnection = 800;
 /** Streams that are opened in one turn of the loop. */
 const streamsPerTurn = 50;
 let transports = [];

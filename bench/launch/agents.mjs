@@ -3,12 +3,13 @@
 // Arguments: address of the master, number of agents, tasks that each has room for.
 import { emptyMessage, grpcTransport, systemClock } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
+import { streamsPerConnection } from "../processes.mjs";
 
 const [address = "", countText = "1000", roomText = "310"] = process.argv.slice(2);
 const count = Number(countText);
 const room = Number(roomText);
 /** Streams share a few connections: a client's side of a connection costs more than what is measured. */
-const transports = Array.from({ length: 4 }, () => grpcTransport());
+const transports = Array.from({ length: Math.max(4, Math.ceil(count / streamsPerConnection)) }, () => grpcTransport());
 /** The launch of each task that runs. */
 const running = new Map();
 let acknowledged = 0;
