@@ -1,22 +1,54 @@
 // All checks, cheap ones first: layout and lint, the contract, then every test. The last line is `N passed, N failed, N skipped`.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, "node_modules", ".bin", name);
-const steps = [
+const reports = join(root, "node_modules", ".vitest-reports");
+const checks = [
   ["code style, purity and layering", bin("biome"), ["ci", "--colors=off", "."]],
   ["the wire contract's rules", bin("buf"), ["lint"]],
   ["the wire contract's layout", bin("buf"), ["format", "--diff", "--exit-code"]],
   ["types of the tests", bin("tsc"), ["-p", "test"]],
-  ["tests", bin("vitest"), ["run", ...process.argv.slice(2)]],
 ];
-for (const [what, command, args] of steps) {
-  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
-  if (status !== 0) {
-    process.stderr.write(`\nfailed: ${what}${signal ? ` (${signal})` : ""}\n`);
-    if (what !== "tests") process.stdout.write("0 passed, 1 failed\n");
+/**
+ * Runs of vitest, a list of those that go on side by side at a time. The simulator needs a processor and nothing else of
+ * the machine, and tests of real processes mostly wait: beside each other they take two thirds of the time.
+ */
+const stages = [[["unit", "conformance"]], [["simulation"], ["e2e", "e2e-root", "chaos"]]];
+
+for (const [what, command, args] of checks)
+  if (spawnSync(command, args, { cwd: root, stdio: "inherit" }).status !== 0) {
+    process.stdout.write(`\nfailed: ${what}\n0 passed, 1 failed\n`);
     process.exit(1);
   }
+process.exit(process.argv.length > 2 ? await vitest(["run", ...process.argv.slice(2)]) : await everything());
+
+async function everything() {
+  rmSync(reports, { recursive: true, force: true });
+  let failed = 0;
+  for (const stage of stages) {
+    const runs = stage.map((projects) =>
+      vitest([
+        "run",
+        ...projects.map((project) => `--project=${project}`),
+        // A processor each.
+        ...(stage.length > 1 ? ["--maxWorkers=1"] : []),
+        "--reporter=default",
+        "--reporter=blob",
+        `--outputFile.blob=${join(reports, `${projects.join("-")}.json`)}`,
+      ]),
+    );
+    for (const status of await Promise.all(runs)) failed ||= status;
+  }
+  return (await vitest([`--mergeReports=${reports}`, "--reporter=./test/reporters/closing-line.ts"])) || failed;
+}
+
+function vitest(args) {
+  return new Promise((done) => {
+    const child = spawn(bin("vitest"), args, { cwd: root, stdio: "inherit" });
+    child.once("exit", (status) => done(status ?? 1));
+  });
 }

@@ -1,11 +1,12 @@
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /**
- * Prints `N passed, N failed, N skipped` as the very last line, and before it which tests this machine can't run, and why. A
- * file that fails to load counts as one failure.
+ * Prints `N passed, N failed, N skipped` as the very last line, and before it which tests have failed, and which this
+ * machine can't run, and why. A file that fails to load counts as one failure.
  */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    const failures: string[] = [];
     const lacking: string[] = [];
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
     for (const module of modules) {
@@ -13,14 +14,19 @@ export default class ClosingLine implements Reporter {
       for (const test of tests) {
         const state = test.result().state;
         if (state === "passed") counts.passed++;
-        else if (state === "failed") counts.failed++;
-        else counts.skipped++;
+        else if (state === "failed") {
+          counts.failed++;
+          failures.push(`failed: ${module.relativeModuleId} > ${test.fullName}\n`);
+        } else counts.skipped++;
         if (state === "skipped" && test.name.includes("(skipped: ")) lacking.push(`${test.name}\n`);
       }
       const loaded = module.state() !== "failed" || tests.some((test) => test.result().state === "failed");
-      if (!loaded) counts.failed++;
+      if (!loaded) {
+        counts.failed++;
+        failures.push(`failed to load: ${module.relativeModuleId}\n`);
+      }
     }
     const line = `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
-    process.once("exit", () => process.stdout.write(`${lacking.join("")}${line}`));
+    process.once("exit", () => process.stdout.write([...failures, ...lacking, line].join("")));
   }
 }
