@@ -83,6 +83,82 @@ test("case 24: wherever framework or master dies while an update is overtaken by
     }
 });
 
+/** Ten instances on ten agents, which are ended when their check has failed three times. */
+const spread = service("web", {
+  count: 10,
+  group: `constraint {
+      distinct_hosts = true
+    }
+    network {
+      port "http" {}
+    }
+    service {
+      port = "http"
+      check {
+        type     = "tcp"
+        interval = "10s"
+        timeout  = "2s"
+        check_restart {
+          limit = 3
+        }
+      }
+    }`,
+});
+
+test("case 32: when eight of ten instances fail their checks, at most a quarter is ended within an interval, and whoever follows the job is told", () => {
+  const lab = new Lab({ agents: 10, frameworks: ["services"] }).start();
+  lab.submit(spread);
+  lab.until(() => running(lab, "web").filter(({ status }) => status?.health === Health.HEALTH_HEALTHY).length === 10);
+  lab.run(15_000);
+  const sick = new Set<string>();
+  for (const host of lab.cluster.agents.slice(0, 8))
+    for (const process of host.processes.alive()) {
+      process.isListening = false;
+      sick.add(process.spec.environment["MUSTER_TASK_ID"] ?? "");
+    }
+  expect(sick.size).toBe(8);
+  const endedAtMs = new Map<string, number>();
+  const told: string[] = [];
+  const startMs = lab.nowMs;
+  while (lab.nowMs - startMs < 120_000) {
+    lab.run(100);
+    const alive = new Set(lab.alive().map(({ taskId }) => taskId));
+    for (const taskId of sick) if (!alive.has(taskId) && !endedAtMs.has(taskId)) endedAtMs.set(taskId, lab.nowMs);
+    if ((lab.nowMs - startMs) % 1_000 < 100) told.push(lab.call("Jobs.Get", { name: "web" }).job?.message ?? "");
+  }
+  expect(endedAtMs.size).toBe(8);
+  const times = [...endedAtMs.values()];
+  // The word to each agent, and what it finds when it looks, take a moment.
+  const intervalMs = 10_000 - 300;
+  for (const atMs of times)
+    expect(times.filter((other) => other > atMs - intervalMs && other <= atMs).length).toBeLessThanOrEqual(2);
+  expect(told.some((message) => message.includes("fail their checks and are ended later: at most 2 of"))).toBe(true);
+  expect(running(lab, "web")).toHaveLength(10);
+});
+
+test("case 43: of a hundred jobs that are handed in within a second none waits for long, and the role asks anew once a second at most", () => {
+  for (const isAnyStuck of [false, true]) {
+    const lab = new Lab({ agents: 3, frameworks: ["services"] }).start();
+    if (isAnyStuck) lab.submit(service("homeless", { group: nowhere }));
+    const sinceMs = lab.nowMs;
+    for (let i = 0; i < 100; i++) {
+      lab.ask("Jobs.Run", submissionOf(service(`app-${i}`, { cpu: 10 })));
+      lab.run(10);
+    }
+    expect(lab.nowMs - sinceMs).toBeLessThan(1_100);
+    lab.until(
+      () => Array.from({ length: 100 }, (_, i) => running(lab, `app-${i}`)).every(({ length }) => length === 1),
+      2_000,
+    );
+    const revivedAtMs = lab.overheard
+      .filter(({ message }) => (message.revives?.length ?? 0) > 0)
+      .map(({ atMs }) => atMs);
+    for (const [index, atMs] of revivedAtMs.slice(1).entries())
+      expect(atMs - (revivedAtMs[index] ?? 0)).toBeGreaterThan(950);
+    expect(revivedAtMs.length).toBeGreaterThan(0);
+  }
+});
+
 /** A service whose check asks its port, and which is killed when the check has failed three times. */
 const checked = (listens: boolean, limit = 3): string =>
   service("web", {

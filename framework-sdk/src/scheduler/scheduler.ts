@@ -259,6 +259,12 @@ class Driver implements Scheduler {
     this.#flushSoon();
   }
 
+  killUnhealthy(taskId: string): void {
+    if (!this.#isSubscribed) return;
+    this.#outbox?.add("kills", { taskId, agentId: this.#ledger.agentOf(taskId), unhealthy: true }, 96);
+    this.#flushSoon();
+  }
+
   demand(demands: readonly DemandedShape[], role = this.#info.roles[0] ?? ""): void {
     this.#suppressed.delete(role);
     const changes = this.#demands.say(role, demands);

@@ -166,6 +166,11 @@ export interface Scheduler {
   /** Ends a task, and with it its group. Told again after a reconnection, until the task has ended. */
   kill(taskId: string, graceMs?: number): void;
   /**
+   * Lets a task end whose agent asks for it (REASON_KILL_ASKED, of checks with CHECK_ACTION_ASK). Said once: to be said
+   * again while it is asked for.
+   */
+  killUnhealthy(taskId: string): void;
+  /**
    * Says how many of which shape are wanted in a role (by default the first), so that only these are offered, on agents
    * where they fit; it takes the place of what was said of the role before, and holds over reconnections. None: nothing
    * is wanted. What `accept` starts is taken off the master's count: say anew how many are wanted when that has changed.

@@ -45,7 +45,7 @@ import { jobStatus, places, type Surroundings } from "./core/report.ts";
 import { planJob } from "./core/rollout.ts";
 import { takeStatus } from "./core/statuses.ts";
 import { jobTypes } from "./core/versions.ts";
-import { RoleInterest } from "./interest.ts";
+import { notNeededMs, RoleInterest } from "./interest.ts";
 
 export interface ServicesConfig {
   /** One or several masters, "host:port". */
@@ -255,7 +255,7 @@ class Framework implements Services {
     const leaving = leavingAgents(this.#view.agents);
     for (const { name } of jobsToMove(this.state, this.#leaving, leaving)) this.state.dirty.add(name);
     this.#leaving = leaving;
-    if (this.#wants.size > 0) this.#interest.roomChanged(this.#allWants(), this.#around(), this.#now());
+    if (this.#wants.size > 0) this.#interest.roomChanged(this.#allWants(), this.#around());
     if (this.state.dirty.size > 0) this.#soon();
   }
 
@@ -316,6 +316,7 @@ class Framework implements Services {
       instance.isKilling = true;
       for (const taskId of instance.tasks.keys()) this.#scheduler.kill(taskId);
     }
+    for (const { taskId } of plan.healthKills) this.#scheduler.killUnhealthy(taskId);
     for (const instance of plan.ends) {
       instance.isEnding = true;
       for (const { taskId, state } of instance.tasks.values()) if (!isTerminal(state)) this.#scheduler.kill(taskId);
@@ -370,9 +371,11 @@ class Framework implements Services {
     this.#offers = [];
     const random = this.#random.stream(`match-${++this.#matchCount}`);
     const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, this.#places, random, now);
-    for (const { offerIds, groups } of answers) {
-      if (groups.length > 0) this.#scheduler.accept(offerIds, groups);
-      else this.#scheduler.decline(offerIds);
+    const waiting = new Set(unplaced.map(({ role }) => role));
+    for (const { role, offerIds, groups } of answers) {
+      const refuseMs = waiting.has(role) ? undefined : notNeededMs(this.#view.agents.size);
+      if (groups.length > 0) this.#scheduler.accept(offerIds, groups, refuseMs === undefined ? {} : { refuseMs });
+      else this.#scheduler.decline(offerIds, refuseMs);
     }
     for (const name of this.#wants.keys()) changed.add(name);
     this.#wants.clear();

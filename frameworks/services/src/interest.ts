@@ -1,23 +1,48 @@
-import { type Clock, DemandTeller, fit, type Neighbours, noNeighbours, type Scheduler } from "@muster/framework-sdk";
+import {
+  type Cancel,
+  type Clock,
+  DemandTeller,
+  fit,
+  type Neighbours,
+  noNeighbours,
+  type Scheduler,
+} from "@muster/framework-sdk";
 import { agentsOf, pinnedNeed } from "./core/launching.ts";
-import { type Now, slotKey, type Want } from "./core/model.ts";
+import { slotKey, type Want } from "./core/model.ts";
 import { rooms, type Surroundings } from "./core/report.ts";
 
-/** Room that has become free makes a role ask anew, at most so often. */
-const roomIntervalMs = 1_000;
+/** A role asks anew for what it has refused at most so often: each time makes the master look at every agent. */
+const reviveIntervalMs = 1_000;
+/** Where nothing more waits an agent comes back after so long for each that there is, and after `notNeededMsMax` at most. */
+const notNeededMsPerAgent = 1;
+const notNeededMsMax = 5_000;
+
+/**
+ * For how long an offer is returned of a role of which nothing waits: what is wanted next need not ask for it anew. In a
+ * cluster of any size this leaves a thousand offers a second.
+ */
+export function notNeededMs(agentCount: number): number {
+  return Math.min(notNeededMsMax, agentCount * notNeededMsPerAgent);
+}
 
 /** What each role wants. A role asks anew for what it has refused whenever it wants more. */
 export class RoleInterest {
   readonly #scheduler: Scheduler;
   readonly #roles: readonly string[];
   readonly #teller: DemandTeller;
+  readonly #clock: Clock;
   #seen = new Set<string>();
-  #roomAtMs = Number.NEGATIVE_INFINITY;
+  /** When each role asked last. */
+  readonly #revivedAtMs = new Map<string, number>();
+  /** Roles that are to ask as soon as they may. */
+  readonly #toRevive = new Set<string>();
+  #timer: Cancel | undefined;
 
   /** `again` makes `settle` be called again. */
   constructor(scheduler: Scheduler, roles: readonly string[], clock: Clock, again: () => void) {
     this.#scheduler = scheduler;
     this.#roles = roles;
+    this.#clock = clock;
     this.#teller = new DemandTeller(scheduler, clock, again);
   }
 
@@ -31,6 +56,8 @@ export class RoleInterest {
       if (!this.#seen.has(key)) fresh.add(role);
     }
     this.#seen = seen;
+    const wanted = new Set(wants.map(({ role }) => role));
+    for (const role of this.#toRevive) if (!wanted.has(role)) this.#toRevive.delete(role);
     const waiting = wants.map((want) => ({
       role: want.role,
       key: groupKey(want),
@@ -39,29 +66,50 @@ export class RoleInterest {
       neighbours: () => neighboursOf(want),
     }));
     this.#teller.tell(this.#roles, waiting, () => rooms(around.agents));
-    if (fresh.size > 0) this.#scheduler.revive([...fresh]);
+    this.#revive(fresh);
   }
 
   stop(): void {
     this.#teller.stop();
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
+  #revive(roles: Iterable<string>): void {
+    for (const role of roles) this.#toRevive.add(role);
+    const nowMs = this.#clock.monotonicMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const role of this.#toRevive) {
+      const atMs = (this.#revivedAtMs.get(role) ?? Number.NEGATIVE_INFINITY) + reviveIntervalMs;
+      if (atMs > nowMs) {
+        nextMs = Math.min(nextMs, atMs);
+        continue;
+      }
+      this.#toRevive.delete(role);
+      this.#revivedAtMs.set(role, nowMs);
+      this.#scheduler.revive([role]);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY)
+      this.#timer ??= this.#clock.after(nextMs - nowMs, () => {
+        this.#timer = undefined;
+        this.#revive([]);
+      });
   }
 
   /** Refused agents are not offered again for up to two minutes: what fits there now should not wait so long. */
-  roomChanged(wants: readonly Want[], around: Surroundings, now: Now): void {
-    if (now.monotonicMs - this.#roomAtMs < roomIntervalMs) return;
+  roomChanged(wants: readonly Want[], around: Surroundings): void {
+    if (wants.every(({ role }) => this.#toRevive.has(role))) return;
     const open = rooms(around.agents).map((room) => ({
       ...room,
       available: around.agents.get(room.agentId)?.free ?? room.available,
     }));
     const roles = new Set<string>();
     for (const want of wants) {
-      if (roles.has(want.role)) continue;
+      if (roles.has(want.role) || this.#toRevive.has(want.role)) continue;
       const need = pinnedNeed(want);
       if (open.some((room) => fit(need, room).fits)) roles.add(want.role);
     }
-    if (roles.size === 0) return;
-    this.#roomAtMs = now.monotonicMs;
-    this.#scheduler.revive([...roles]);
+    this.#revive(roles);
   }
 }
 

@@ -1,5 +1,5 @@
 import { invalid, isTerminal } from "@muster/foundation";
-import type { Kill, SubscribeRequest } from "@muster/proto";
+import { type Kill, StatusReason, type SubscribeRequest } from "@muster/proto";
 import { takeAccept, takeDecline } from "./accept.ts";
 import { markAllDirty } from "./allocate.ts";
 import { takeClaims } from "./claims.ts";
@@ -82,6 +82,12 @@ function takeKill(core: Core, framework: Framework, kill: Kill): void {
   const { agent } = task.group;
   if (kill.agentId !== "" && kill.agentId !== agent.id) {
     core.refuse(framework, "kill", kill.taskId, "invalid", `task ${kill.taskId} is on ${agent.id}`, "kills.agent_id");
+    return;
+  }
+  if (kill.unhealthy) {
+    // The task may go on after it, started again in its place: no wish for its end is kept.
+    const wish = { graceMs: kill.graceMs, reason: StatusReason.REASON_UNHEALTHY };
+    if (agent.state === "registered") sendKill(core, task, wish);
     return;
   }
   task.kill = { graceMs: kill.graceMs };

@@ -81,7 +81,7 @@ const reasonWords: readonly string[] = [
   "ended, starts again",
   "",
   "listens on a port that is not its own",
-  "",
+  "checks failed, waits for its framework",
   "",
   "",
   "its executor ended",

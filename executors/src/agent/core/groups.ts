@@ -80,6 +80,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     kill: undefined,
     health: Health.HEALTH_UNSPECIFIED,
     checks: firstChecks(spec),
+    killAsked: undefined,
     endsAt: undefined,
     acknowledgedAt: undefined,
     executor: group.executor?.isSelf ? newExecutorLife() : undefined,

@@ -1,4 +1,5 @@
 import { CheckAction, StatusReason } from "@muster/proto";
+import { isAwaited } from "./health-asks.ts";
 import { beginKill } from "./kill.ts";
 import type { AgentState, Task } from "./model.ts";
 import type { Context } from "./status.ts";
@@ -18,7 +19,9 @@ export type HealthKills = Map<string, number[]>;
  * and is considered again when it fails the next time, an interval later. O(tasks).
  */
 export function killForHealth(context: Context, task: Task, index: number, intervalMs: number, message: string): void {
-  if (task.kill || task.spec.healthChecks[index]?.action !== CheckAction.CHECK_ACTION_KILL) return;
+  const action = task.spec.healthChecks[index]?.action;
+  if (task.kill || (action !== CheckAction.CHECK_ACTION_KILL && action !== CheckAction.CHECK_ACTION_ASK)) return;
+  if (action === CheckAction.CHECK_ACTION_ASK && isAwaited(context, task, intervalMs)) return;
   const { state, now, effects } = context;
   if (takeKill(state.healthKills, cohortOf(task), livingOf(state, task), now.monotonicMs, intervalMs)) {
     beginKill(context, task, { reason: StatusReason.REASON_UNHEALTHY, message });

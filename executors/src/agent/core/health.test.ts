@@ -71,6 +71,50 @@ test("a task that recovers before its turn is not killed, and is healthy again",
     if (world.killed[0]?.taskId !== `web-${i}`) expect(world.state.named.get(`f/web-${i}`)?.[0]?.health).toBe(healthy);
 });
 
+test("a check that asks ends its task at its framework's word, and not before; what recovers before that word lives on", () => {
+  const world = new CheckedTasks();
+  const asking = aCheck({ action: CheckAction.CHECK_ACTION_ASK });
+  world.launch("a", "web", [asking]);
+  world.launch("b", "web", [asking]);
+  world.pass(intervalMs * 2);
+  world.isWell = () => false;
+  world.pass(intervalMs * 3);
+  expect(world.killed).toEqual([]);
+  const asked = world.statuses.filter(({ reason }) => reason === StatusReason.REASON_KILL_ASKED);
+  expect(new Set(asked.map(({ taskId }) => taskId))).toEqual(new Set(["a", "b"]));
+  expect(asked.every(({ health, message }) => health === unhealthy && message !== "")).toBe(true);
+  const kill = { type: "kill", frameworkId: "f", reason: StatusReason.REASON_UNHEALTHY } as const;
+  world.input({ ...kill, taskId: "a", graceMs: undefined, message: undefined });
+  expect(world.killed.map(({ taskId }) => taskId)).toEqual(["a"]);
+  world.isWell = () => true;
+  world.pass(intervalMs * 2);
+  expect(world.statuses.findLast(({ taskId }) => taskId === "b")?.reason).toBe(StatusReason.REASON_HEALTH_CHANGED);
+  world.input({ ...kill, taskId: "b", graceMs: undefined, message: undefined });
+  world.pass(intervalMs * 2);
+  expect(world.killed).toHaveLength(1);
+});
+
+test("a check that asks in vain is told again every half minute, and acted on after five minutes, a quarter at a time", () => {
+  const world = new CheckedTasks();
+  for (let i = 0; i < 4; i++) world.launch(`web-${i}`, "web", [aCheck({ action: CheckAction.CHECK_ACTION_ASK })]);
+  world.pass(intervalMs * 2);
+  world.isWell = () => false;
+  const asked = () => world.statuses.filter(({ reason }) => reason === StatusReason.REASON_KILL_ASKED);
+  while (asked().length === 0) world.pass(100);
+  const askedAtMs = world.nowMs;
+  const taskId = asked()[0]?.taskId;
+  world.pass(299_000);
+  expect(world.killed).toEqual([]);
+  const again = asked().filter((status) => status.taskId === taskId).length;
+  expect(again).toBeGreaterThanOrEqual(8);
+  expect(again).toBeLessThanOrEqual(10);
+  world.pass(intervalMs * 10);
+  expect(world.killed[0]?.atMs).toBeGreaterThan(askedAtMs + 299_000);
+  expect(new Set(world.killed.map((one) => one.taskId)).size).toBe(4);
+  for (const { atMs } of world.killed)
+    expect(world.killed.filter((kill) => kill.atMs > atMs - intervalMs && kill.atMs <= atMs).length).toBe(1);
+});
+
 const moves = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant("launch" as const), job: fc.nat(2) }) },

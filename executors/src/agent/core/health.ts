@@ -4,6 +4,7 @@ import type { ProbeResult } from "../../world/prober.ts";
 import { taskOf } from "./attempts.ts";
 import { checkPolicy, eagerDelayFactor } from "./check-policy.ts";
 import { probeEnded } from "./due-checks.ts";
+import { asksFirst, wasAsked } from "./health-asks.ts";
 import { killForHealth } from "./health-kills.ts";
 import type { Now, Task } from "./model.ts";
 import { type Context, report } from "./status.ts";
@@ -60,12 +61,14 @@ function settleHealth(context: Context, task: Task): void {
       : task.checks.every((check) => check.everPassed && (check.passing || task.health === Health.HEALTH_HEALTHY))
         ? Health.HEALTH_HEALTHY
         : task.health;
-  if (health !== task.health) {
-    task.health = health;
-    const taskState = task.kill ? TaskState.TASK_KILLING : TaskState.TASK_RUNNING;
-    const message = failing >= 0 ? failureOf(task, failing) : "";
-    report(context, task, taskState, { reason: StatusReason.REASON_HEALTH_CHANGED, message });
-  }
+  const asking = task.checks.findIndex((_, index) => isFailing(task, index) && asksFirst(task, index));
+  const isNews = wasAsked(context, task, asking >= 0);
+  if (health === task.health && !isNews) return;
+  task.health = health;
+  const taskState = task.kill ? TaskState.TASK_KILLING : TaskState.TASK_RUNNING;
+  const told = asking >= 0 ? asking : failing;
+  const reason = task.killAsked ? StatusReason.REASON_KILL_ASKED : StatusReason.REASON_HEALTH_CHANGED;
+  report(context, task, taskState, { reason, message: told >= 0 ? failureOf(task, told) : "" });
 }
 
 /** Acts on the failure of a check that has just been made. */

@@ -140,6 +140,8 @@ export interface Task {
   kill: Kill | undefined;
   health: Health;
   checks: Check[];
+  /** A check has failed so often that its framework is asked whether to kill it: since when, and when that was said last. */
+  killAsked: { readonly sinceMs: number; saidMs: number } | undefined;
   /** Ends it then, in milliseconds since the epoch, so that a restart of the agent does not prolong it. */
   endsAt: number | undefined;
   /** When the last status of an ended task was acknowledged, in milliseconds since the epoch. */

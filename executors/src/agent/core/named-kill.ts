@@ -1,6 +1,7 @@
 import { StatusReason } from "@muster/proto";
 import type { AgentInput } from "./effects.ts";
 import { killGroup } from "./group-kill.ts";
+import { killAsAsked } from "./health-asks.ts";
 import type { KillWish } from "./kill.ts";
 import { type Group, pairKey } from "./model.ts";
 import type { Context } from "./status.ts";
@@ -16,6 +17,11 @@ export function killNamed(context: Context, kill: Extract<AgentInput, { type: "k
   const { frameworkId, taskId, graceMs, reason, message = "" } = kill;
   const name = pairKey(frameworkId, taskId);
   const named = state.named.get(name);
+  if (reason === StatusReason.REASON_UNHEALTHY) {
+    const asking = named?.find((task) => task.phase !== "ended");
+    if (asking) killAsAsked(context, asking);
+    return;
+  }
   const wish: KillWish = {
     reason: reason === StatusReason.STATUS_REASON_UNSPECIFIED ? StatusReason.REASON_KILLED_BY_FRAMEWORK : reason,
     message,

@@ -37,6 +37,7 @@ export function startAgain(context: Context, task: Task, taskState: TaskState, n
   task.memoryKills = 0;
   task.health = Health.HEALTH_UNSPECIFIED;
   task.checks = firstChecks(task.spec);
+  task.killAsked = undefined;
   const message = `${news.message || "success"}; restart ${task.attempt}`;
   report(context, task, TaskState.TASK_STARTING, { ...news, reason: StatusReason.REASON_RESTARTING, message });
   return true;

@@ -138,6 +138,7 @@ function dropPassing(task: Task): void {
     ({ status }, at) =>
       at > 0 &&
       (status.reason === StatusReason.REASON_HEALTH_CHANGED ||
+        status.reason === StatusReason.REASON_KILL_ASKED ||
         status.restartCount !== undefined ||
         // An executor may tell of a running task as often as it likes.
         (status.source === StatusSource.STATUS_SOURCE_EXECUTOR && status.state === TaskState.TASK_RUNNING)),

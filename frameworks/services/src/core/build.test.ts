@@ -47,7 +47,7 @@ test("each kind of check reaches the agent with all that the job says of it", ()
       { portLabel: "http", service: "shop.Cart", tls: true, tlsSkipVerify: false, tlsServerName: "shop" },
       CheckAction.CHECK_ACTION_REPORT,
     ],
-    [{ command: "/bin/check", arguments: ["-q"] }, CheckAction.CHECK_ACTION_KILL],
+    [{ command: "/bin/check", arguments: ["-q"] }, CheckAction.CHECK_ACTION_ASK],
   ]);
 });
 

@@ -29,7 +29,7 @@ function healthCheck(check: Check, service: Service, group: TaskGroup, ordinal: 
     intervalMs: check.intervalMs,
     timeoutMs: check.timeoutMs,
     failuresMax: kills ? restart.limit : check.failuresBeforeCritical + 1,
-    action: kills ? CheckAction.CHECK_ACTION_KILL : CheckAction.CHECK_ACTION_REPORT,
+    action: kills ? CheckAction.CHECK_ACTION_ASK : CheckAction.CHECK_ACTION_REPORT,
   };
   if (kills) made.graceMs = restart.graceMs;
   const portLabel = checkPortLabel(check, service, group);

@@ -104,6 +104,8 @@ export class SmallWorld {
   /** Ids of the tasks launched, in order. */
   readonly launched: string[] = [];
   readonly killed: string[] = [];
+  /** Ids of the tasks that their agents were let end for their failing checks. */
+  readonly unhealthy: string[] = [];
   /** Killed tasks end at once. */
   endsKilled = true;
   /** Which agents are offered. */
@@ -141,6 +143,10 @@ export class SmallWorld {
       const plan = planJob(this.state, entry, this.now, this.agents);
       noteEnd(entry, plan.isStable, this.now);
       for (const instance of plan.kills) this.#kill(instance);
+      for (const { taskId } of plan.healthKills) {
+        this.unhealthy.push(taskId);
+        this.tell(taskId, TaskState.TASK_FAILED, { reason: StatusReason.REASON_UNHEALTHY });
+      }
       for (const instance of plan.ends) {
         instance.isEnding = true;
         for (const { taskId, state } of [...instance.tasks.values()]) if (!isTerminal(state)) this.#end(taskId);

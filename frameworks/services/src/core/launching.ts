@@ -22,6 +22,7 @@ import { type Instance, type JobEntry, type Now, type ServicesState, slotKeyOf, 
 
 /** What to do with the offers of one agent and role. */
 export interface Answer {
+  readonly role: string;
   readonly offerIds: readonly string[];
   /** None: they are declined. */
   readonly groups: readonly LaunchGroup[];
@@ -75,9 +76,9 @@ export function launchWants(
       if (list) list.push(group);
       else launches.set(found.placed.agentId, [group]);
     }
-    for (const offer of inRole) if (isLeaving(offer)) answers.push({ offerIds: [offer.offerId], groups: [] });
+    for (const offer of inRole) if (isLeaving(offer)) answers.push({ role, offerIds: [offer.offerId], groups: [] });
     for (const room of rooms.values())
-      answers.push({ offerIds: room.offerIds, groups: launches.get(room.agentId) ?? [] });
+      answers.push({ role, offerIds: room.offerIds, groups: launches.get(room.agentId) ?? [] });
   }
   return { answers, unplaced };
 }
@@ -190,6 +191,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
       pid: 0,
       ips: [],
       ports: [],
+      killAsked: undefined,
     });
     state.byTask.set(taskId, instance);
   }

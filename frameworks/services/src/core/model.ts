@@ -99,6 +99,8 @@ export interface TaskView {
   pid: number;
   ips: readonly string[];
   ports: readonly AssignedPort[];
+  /** Its agent asks whether to end it for its failing checks: since when, and when it was told to. As `monotonicMs`. */
+  killAsked: { readonly sinceMs: number; toldMs: number | undefined } | undefined;
 }
 
 /** How a task ended. */
@@ -172,6 +174,8 @@ export interface JobEntry {
   readonly waiting: Map<string, number>;
   /** How many offers were looked at last when something waited, and when, as `monotonicMs`; undefined: none yet. */
   offersSeen: { readonly count: number; readonly atMs: number } | undefined;
+  /** By group: when each of its latest kills for failing checks stops counting, as `monotonicMs`. */
+  readonly healthKills: Map<string, number[]>;
   /** System jobs: which agent has which index, by "group/agent". */
   readonly systemIndexes: Map<string, number>;
 }

@@ -61,6 +61,7 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     instances: present?.instances ?? new Map(),
     restarts: new Map(),
     waiting: new Map(),
+    healthKills: new Map(),
     offersSeen: undefined,
     systemIndexes: new Map(present?.systemIndexes ?? []),
     progress: undefined,

@@ -170,6 +170,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       instances: new Map(),
       restarts: new Map(),
       waiting: new Map(),
+      healthKills: new Map(),
       offersSeen: undefined,
       systemIndexes: new Map(),
       progress: undefined,

@@ -113,6 +113,7 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     instances: new Map(),
     restarts: new Map(),
     waiting: new Map(),
+    healthKills: new Map(),
     offersSeen: undefined,
     systemIndexes: new Map(),
     progress: undefined,

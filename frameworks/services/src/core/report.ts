@@ -25,6 +25,7 @@ import {
   isHeld,
   versionServing,
 } from "./deployments.ts";
+import { keptMessages } from "./health-kills.ts";
 import { agentsOf, pinnedNeed } from "./launching.ts";
 import {
   groupOf,
@@ -117,7 +118,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   const { rejections, obstacles, waitCount } = explainWaiting(entry, around);
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
-  lines.push(...awayMessages(entry));
+  lines.push(...awayMessages(entry), ...keptMessages(entry));
   lines.push(...orderMessages(state, entry, around));
   if (waitCount > 0) lines.push(waitingMessage(entry, now, waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);

@@ -2,7 +2,8 @@ import type { ClusterAgent } from "@muster/framework-sdk";
 import { stopsAfter } from "./dependencies.ts";
 import { awaitsPromotion, isHeld } from "./deployments.ts";
 import { GroupPlanner } from "./group-planner.ts";
-import type { Instance, JobEntry, Now, ServicesState, Want } from "./model.ts";
+import { allowHealthKills } from "./health-kills.ts";
+import type { Instance, JobEntry, Now, ServicesState, TaskView, Want } from "./model.ts";
 import { lacksTask } from "./statuses.ts";
 
 /** What is to be done for one job now. */
@@ -10,6 +11,8 @@ export interface JobPlan {
   readonly kills: Instance[];
   /** Instances of which a task has ended by itself: what is left ends too, and their slots wait until it has. */
   readonly ends: Instance[];
+  /** Tasks whose agents may end them for their failing checks now. */
+  readonly healthKills: TaskView[];
   readonly wants: Want[];
   /** To be looked at again at that moment (`monotonicMs`) even if nothing happens; undefined: no need. */
   wakeAtMs: number | undefined;
@@ -36,6 +39,7 @@ export function planJob(
   const plan: JobPlan = {
     kills: [],
     ends: [],
+    healthKills: [],
     wants: [],
     wakeAtMs: undefined,
     settledCount: 0,
@@ -55,6 +59,7 @@ export function planJob(
     else byGroup.set(instance.group, [instance]);
   }
   for (const group of entry.current.job.groups) {
+    if (state.isReconciled || entry.isNew) allowHealthKills(entry, group, byGroup.get(group.name) ?? [], now, plan);
     new GroupPlanner(state, entry, group, byGroup.get(group.name) ?? [], now, agents, plan).run();
     byGroup.delete(group.name);
   }

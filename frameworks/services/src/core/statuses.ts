@@ -37,7 +37,7 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   const view = instance.tasks.get(taskId);
   const entry = state.jobs.get(instance.jobName);
   if (view === undefined || entry === undefined) return;
-  updateView(view, status);
+  updateView(view, status, now);
   if (status.agentId !== "") instance.agentId = status.agentId;
   settleTimes(entry, instance, now);
   const serving = instance.runningSinceMs === undefined ? undefined : versionServing(entry, instance);
@@ -51,7 +51,8 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   if (allOver(instance)) endInstance(state, entry, instance, instance.endedBy ?? endOf(status), now);
 }
 
-function updateView(view: TaskView, status: TaskStatus): void {
+function updateView(view: TaskView, status: TaskStatus, now: Now): void {
+  noteKillAsked(view, status, now);
   view.state = status.state;
   view.health = status.health;
   view.message = status.message;
@@ -63,6 +64,15 @@ function updateView(view: TaskView, status: TaskStatus): void {
   view.pid = container.pid;
   view.ips = [...container.ips];
   view.ports = container.ports.map(({ label, number, to, protocol, ip }) => ({ label, number, to, protocol, ip }));
+}
+
+/** An answer to a question says how the task is, and not what its agent asks for. */
+function noteKillAsked(view: TaskView, { state, reason, health }: TaskStatus, now: Now): void {
+  const isRunning = state === TaskState.TASK_RUNNING;
+  if (isRunning && reason === StatusReason.REASON_KILL_ASKED)
+    view.killAsked ??= { sinceMs: now.monotonicMs, toldMs: undefined };
+  else if (!isRunning || reason !== StatusReason.REASON_RECONCILIATION || health !== Health.HEALTH_UNHEALTHY)
+    view.killAsked = undefined;
 }
 
 /** Since when an instance runs, is healthy, or is out of reach. */
@@ -157,6 +167,7 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     pid: 0,
     ips: [],
     ports: [],
+    killAsked: undefined,
   });
   entry.instances.set(instance.id, instance);
   if (entry.current.job.type === "system")
