@@ -18,6 +18,13 @@ export { driverConfigJson } from "./job/driver-config.ts";
 export { interpolate } from "./job/interpolate.ts";
 export { isPassing, restartOf, restartsInPlace, type TaskLife, taskLifeOf } from "./job/life.ts";
 export { type NetworkedAgent, networkWarnings } from "./job/network-warnings.ts";
+export {
+  type DispatchPayload,
+  dispatchedJob,
+  dispatchMark,
+  dispatchParent,
+  type Parameterized,
+} from "./job/parameterized.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronFieldsWithSeconds, cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { isApart } from "./job/task-networks.ts";

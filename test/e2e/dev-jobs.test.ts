@@ -178,6 +178,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   await run(write("shown", { script: "echo hello; exec sleep 300" }));
   const periodic = { type: "batch", script: "true", job: 'periodic { cron = "0 4 * * *" }' };
   await run(write("nightly", periodic));
+  await run(write("etl", { type: "batch", script: "true", job: "parameterized {\n}" }));
   const canary = { script: "exec sleep 300", group: `update {\n canary = 1\n min_healthy_time = "0s"\n }` };
   await run(write("canaried", canary));
   await run(write("canaried", { ...canary, script: "exec sleep 301" }));
@@ -211,6 +212,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "job logs": ["shown"],
     "job exec": ["shown", "--", "echo", "hi"],
     "job force": ["nightly"],
+    "job dispatch": ["etl"],
     "job runs": ["nightly"],
     "agent list": [],
     "agent status": ["agent-1"],
@@ -279,6 +281,80 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   while (first.length > 0) await Promise.all(first.splice(0, 6).map(use));
   for (const path of last) await use(path);
   expect(schemas.size).toBe(paths.length);
+});
+
+test("a parameterized job is dispatched with a payload and metadata, and each dispatch is a job to look at", async () => {
+  const file = join(cluster.folder, "load.hcl");
+  writeFileSync(
+    file,
+    `job "load" {
+  type = "batch"
+  parameterized {
+    payload       = "required"
+    meta_required = ["day"]
+  }
+  group "g" {
+    task "t" {
+      driver = "process"
+      config {
+        command = "sh"
+        args    = ["-c", "cat local/rows.txt; echo $MUSTER_META_day of $NOMAD_JOB_PARENT_ID"]
+      }
+      dispatch_payload {
+        file = "rows.txt"
+      }
+      resources {
+        cpu    = 10
+        memory = 32
+      }
+    }
+  }
+}
+`,
+  );
+  writeFileSync(join(cluster.folder, "rows.txt"), "one row\n");
+  await run("load.hcl");
+  const refused = await cluster.muster("job", "dispatch", "load", "rows.txt");
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("must give day")]);
+  const args = ["-m", "day=monday", "--idempotency-token", "monday", "load", "rows.txt", "--json"];
+  const done = await cluster.muster("job", "dispatch", "--wait", "--timeout", "60s", ...args);
+  expect(done.code, `${done.stdout}${done.stderr}`).toBe(0);
+  const { name } = dataOf(done);
+  expect(name).toMatch(/^load\/dispatch-\d+-/);
+  const { stdout: logs } = await cluster.muster("job", "logs", `${name}`);
+  expect(logs).toBe("one row\nmonday of load\n");
+  expect(dataOf(await cluster.muster("job", "dispatch", ...args))).toMatchObject({ name, created: false });
+  const status = dataOf(await cluster.muster("job", "status", "load", "--json"));
+  expect(status["dispatches"]).toMatchObject([{ name, status: "complete", parent: "load" }]);
+  const shown = await cluster.muster("job", "status", "load");
+  expect(shown.stdout).toContain(`${name}`);
+  const runs = dataOf(await cluster.muster("job", "runs", "load", "--json")) as unknown as {
+    id: string;
+    kind: string;
+  }[];
+  expect(runs).toMatchObject([{ id: name, kind: "dispatched" }]);
+  const listed = async (...more: string[]) =>
+    (dataOf(await cluster.muster("job", "list", "--json", ...more)) as unknown as { name: string }[]).map(
+      (one) => one.name,
+    );
+  expect(await listed()).not.toContain(name);
+  expect(await listed("--dispatches")).toContain(name);
+  const long = await cluster.muster(
+    "job",
+    "dispatch",
+    "-m",
+    "day=tuesday",
+    "load",
+    "rows.txt",
+    "--id-prefix",
+    "second",
+    "--json",
+  );
+  const second = `${dataOf(long)["name"]}`;
+  expect(second).toMatch(/^load\/dispatch-second-/);
+  const gone = await cluster.muster("job", "stop", "--yes", "--purge", "--timeout", "60s", "load");
+  expect(gone.code, gone.stderr).toBe(0);
+  expect((await cluster.muster("job", "status", second)).code).toBe(1);
 });
 
 test("case 34: a beginning that only one job has is enough; one that several have is told with all of them", async () => {

@@ -146,8 +146,11 @@ const running: readonly CommandSpec[] = [
     path: "job list",
     summary: "list jobs",
     arguments: [],
-    options: [{ flags: "--type <type>", help: "only service, system, batch or sysbatch jobs" }],
-    examples: ["job list", "job list --type batch", "job list --json"],
+    options: [
+      { flags: "--type <type>", help: "only service, system, batch or sysbatch jobs" },
+      { flags: "--dispatches", help: "also what parameterized jobs were dispatched for, each after its job" },
+    ],
+    examples: ["job list", "job list --type batch", "job list --dispatches --json"],
     capability: "job:list",
     exits: callExits,
     schema: "muster.job.list/1",
@@ -245,8 +248,37 @@ const inspecting: readonly CommandSpec[] = [
     load: () => import("./job/force.ts"),
   },
   {
+    path: "job dispatch",
+    summary: "run a parameterized job with a payload and metadata of its own",
+    details:
+      "Each dispatch is a job by itself, JOB/dispatch-...: job status, logs, exec and stop take its name. What it may and must\nbring is said by the job's parameterized block; a payload has at most 16 KiB.",
+    arguments: [
+      { name: "<name>", help: "the parameterized job, or a beginning of its name that only it has" },
+      { name: "[payload]", help: "file with the payload; - reads standard input; none if absent" },
+    ],
+    options: [
+      { flags: "-m, --meta <name=value>", help: "metadata of this dispatch; may be repeated", repeat: true },
+      { flags: "--id-prefix <text>", help: "part of the dispatch's name, for people" },
+      {
+        flags: "--idempotency-token <token>",
+        help: "a second dispatch with the same token is the first one, as long as that is kept",
+      },
+      { flags: "--wait", help: "wait for its end" },
+      { flags: "--timeout <duration>", help: "of --wait: stop waiting after so long; it goes on" },
+    ],
+    examples: [
+      "job dispatch -m input=s3://b/1 etl",
+      "job dispatch --wait resize picture.png",
+      "job dispatch --id-prefix nightly --idempotency-token 2026-06-01 etl - < rows.csv",
+    ],
+    capability: "job:dispatch",
+    exits: waitExits,
+    schema: "muster.job.dispatch/1",
+    load: () => import("./job/dispatch.ts"),
+  },
+  {
     path: "job runs",
-    summary: "list the runs of a batch or periodic job",
+    summary: "list the runs of a batch or periodic job, or the dispatches of a parameterized one",
     arguments: [nameArgument],
     options: [{ flags: "-n, --limit <count>", help: "at most so many, newest first", default: "20" }],
     examples: ["job runs nightly", "job runs -n 100 nightly", "job runs nightly --json"],

@@ -33,5 +33,6 @@ export function emptySpec(): TaskSpec {
     shutdownDelayMs: 0,
     networkMode: "",
     volumeMounts: [],
+    dispatchPayload: null,
   };
 }

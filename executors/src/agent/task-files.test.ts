@@ -343,3 +343,40 @@ test("Tasks.Kill ends a task like its framework would", async () => {
   kill({ ...emptyMessage("KillRequest"), taskId: "host" }, peer, () => {});
   await fixture.master.untilState("host", TaskState.TASK_KILLED);
 });
+
+test("what was given to a dispatch is a file of the task before it starts, and a restart in place finds what the task made of it", async () => {
+  const agent = await fixture.agent();
+  const bytes = Buffer.from([0, 255, 10, 7]);
+  const script =
+    "od -An -tx1 local/in/rows; echo more > local/in/rows; test -e local/again || { touch local/again; exit 1; }";
+  fixture.master.launch({
+    taskId: "given",
+    spec: {
+      ...shell(script),
+      dispatchPayload: { file: "in/rows", contentBase64: bytes.toString("base64") },
+      restartPolicy: { ...emptyMessage("RestartPolicy"), attempts: 1, intervalMs: 60_000, delayMs: 1 },
+    },
+  });
+  await fixture.master.untilState("given", TaskState.TASK_FINISHED);
+  const { answers } = logs(agent, { taskId: "given" });
+  await answers.until(() => answers.over !== undefined);
+  expect(
+    text(answers)
+      .split("\n")
+      .map((line) => line.trim()),
+  ).toEqual(["00 ff 0a 07", "6d 6f 72 65 0a", ""]);
+});
+
+test("a payload that would lie outside of the task's folder, or is too large, is refused with its launch", async () => {
+  await fixture.agent();
+  const cases = [
+    { file: "../out", contentBase64: "" },
+    { file: "/etc/out", contentBase64: "" },
+    { file: "in", contentBase64: Buffer.alloc(16 * 1024 + 1).toString("base64") },
+  ];
+  for (const [index, dispatchPayload] of cases.entries()) {
+    const taskId = `wrong-${index}`;
+    fixture.master.launch({ taskId, spec: { ...shell("true"), dispatchPayload } });
+    await fixture.master.untilState(taskId, TaskState.TASK_ERROR);
+  }
+});

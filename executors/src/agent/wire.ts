@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { codecOf, resources } from "@muster/foundation";
 import {
+  type DispatchPayload,
   type GroupNetwork,
   type GroupVolume,
   type GrpcProbe,
@@ -216,6 +217,10 @@ function copySpec(spec: TaskSpec): TaskSpec {
     leader: spec.leader,
     shutdownDelayMs: spec.shutdownDelayMs,
     networkMode: spec.networkMode,
+    dispatchPayload: spec.dispatchPayload && {
+      file: spec.dispatchPayload.file,
+      contentBase64: spec.dispatchPayload.contentBase64,
+    },
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
@@ -253,7 +258,24 @@ function copyGrpc({ portLabel, service, tls, tlsSkipVerify, tlsServerName }: Grp
   return { portLabel, service, tls, tlsSkipVerify, tlsServerName };
 }
 
+/** Bytes of a dispatch's payload. */
+const payloadBytesMax = 16 * 1024;
+const payloadFileLengthMax = 255;
+
+/** Where a payload goes is below the task's folder, whoever says otherwise. */
+function problemOfPayload({ file, contentBase64 }: DispatchPayload): string {
+  const isBelow = file.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  if (!isBelow || file.includes("\0") || file.length > payloadFileLengthMax)
+    return "spec.dispatch_payload.file: must be a path below the task's local folder";
+  const bytes = Buffer.byteLength(contentBase64, "base64");
+  return bytes > payloadBytesMax
+    ? `spec.dispatch_payload.content_base64: must be of at most ${payloadBytesMax} bytes, not ${bytes}`
+    : "";
+}
+
 function problemOfSpec(spec: TaskSpec): string {
+  const payload = spec.dispatchPayload ? problemOfPayload(spec.dispatchPayload) : "";
+  if (payload !== "") return payload;
   if (spec.cpuMillisMax !== undefined && spec.cpuMillisMax < cpuMillisMaxMin)
     return `spec.cpu_millis_max: must be at least ${cpuMillisMaxMin}`;
   if (spec.ioMiBPerSecondMax === 0) return "spec.io_mi_b_per_second_max: must be at least 1";

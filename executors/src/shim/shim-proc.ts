@@ -18,6 +18,7 @@ import { type Containers, containerAccount, writeBundle } from "../containers/bu
 import { imageAccount } from "../containers/image-account.ts";
 import { writeEngineBundle } from "../engine/engine-bundle.ts";
 import type { OwnEngine } from "../engine/own-engine.ts";
+import { writeGivenFiles } from "../files/given-files.ts";
 import { linkVolumes } from "../volumes/mounts.ts";
 import type { OwnedCommands, Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
 import { type Account, findAccount } from "./accounts.ts";
@@ -115,6 +116,8 @@ class ShimProc implements Proc {
       for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
         mkdirSync(path, { recursive: true, mode: 0o755 });
       for (const path of [folders.group, folders.task]) chmodSync(path, 0o711);
+      if (spec.files && attemptOf(spec.id) === 0 && !this.#isClaimed(spec.id))
+        writeGivenFiles(spec.files, folders.local, account);
       if (account) this.#giveFolders([folders.work, folders.local, folders.secrets, folders.shared], account);
       if (!spec.container) linkVolumes(spec, folders.work);
       const extra = spec.container ? this.#writeContainer(spec, account) : [];

@@ -21,6 +21,14 @@ export interface ProcSpec {
   readonly container?: ProcContainer;
   /** Folders of the agent that outlive it. Absent: none. */
   readonly volumes?: readonly TaskVolume[];
+  /** Files that are in its local folder before it starts. Absent: none. */
+  readonly files?: readonly GivenFile[];
+}
+
+export interface GivenFile {
+  /** Below the local folder. */
+  readonly path: string;
+  readonly contentBase64: string;
 }
 
 /** Files, processes and limits of its own. */

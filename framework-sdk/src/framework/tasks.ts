@@ -159,6 +159,7 @@ function commandSpec(run: Command): TaskSpec {
     memoryMiBMax: 0,
     networkMode: "",
     volumeMounts: [],
+    dispatchPayload: null,
     ...taskLife(),
   };
 }

@@ -4,6 +4,7 @@ import { type Job, type JobType, jobSchema, type Overlap, type Schedule, type Ta
 import { buildDependencies } from "./build-dependencies.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildGroup } from "./build-group.ts";
+import { buildParameterized, refuseUnfitDispatch } from "./build-parameterized.ts";
 import { buildConstraints } from "./build-policies.ts";
 import { buildPlacement, buildPreferences } from "./build-preferences.ts";
 import type { DecodedBlock } from "./decoded.ts";
@@ -44,6 +45,8 @@ export function buildJob(block: DecodedBlock): Job {
     ...groupBlocks.map((group) => buildGroup(group, group.all("task"), { ...common, groupCount })),
     ...taskBlocks.map((task) => buildGroup(undefined, [task], { ...common, groupCount })),
   ];
+  const parameterized = buildParameterized(block, type);
+  refuseUnfitDispatch(block, { ...parameterized, groups });
   return {
     schema: jobSchema,
     id,
@@ -60,6 +63,7 @@ export function buildJob(block: DecodedBlock): Job {
     ...buildDependencies(block, { jobId: id, type }),
     ...buildPlacement(block),
     ...(schedule ? { schedule } : {}),
+    ...parameterized,
     groups,
   };
 }

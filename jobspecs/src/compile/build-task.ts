@@ -12,6 +12,7 @@ import {
 } from "../job/types.ts";
 import { buildConfig } from "./build-config.ts";
 import { buildEnvironment } from "./build-environment.ts";
+import { buildDispatchPayload } from "./build-parameterized.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildPreferences } from "./build-preferences.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
@@ -59,6 +60,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     leader: block.bool("leader") ?? false,
     ...buildTaskNetwork(block),
     ...buildLifecycle(block),
+    ...buildDispatchPayload(block),
   };
 }
 

@@ -612,3 +612,41 @@ test("max_parallel = 0 replaces all at once, and memory_max = -1 is no bound; bo
   const none = compiled(aJob({ task: "resources {\n memory = 64\n memory_max = 0\n }" }));
   expect(none.groups[0]?.tasks[0]?.resources.memoryMiBMax).toBeUndefined();
 });
+
+const batchJob = { job: 'type = "batch"' };
+
+test("a parameterized job says what a dispatch brings, and a task where it finds the payload", () => {
+  const job = compiled(
+    aJob({
+      job: `type = "batch"
+  parameterized {
+    payload       = "required"
+    meta_required = ["day"]
+    meta_optional = ["level"]
+  }`,
+      task: 'dispatch_payload {\n file = "in/rows.csv"\n }',
+    }),
+  );
+  expect(job.parameterized).toEqual({ payload: "required", metaRequired: ["day"], metaOptional: ["level"] });
+  expect(job.groups[0]?.tasks[0]?.dispatchPayload).toEqual({ file: "in/rows.csv" });
+  expect(decodeJob(canonicalJson(job))).toEqual(job);
+  const bare = compiled(aJob({ job: `type = "batch"\n parameterized {\n }` }));
+  expect(bare.parameterized).toEqual({ payload: "optional", metaRequired: [], metaOptional: [] });
+});
+
+test.each([
+  ["parameterized {\n }", "", "job/parameterized-type"],
+  ['type = "batch"\n periodic {\n cron = "@daily"\n }\n parameterized {\n }', "", "job/parameterized-periodic"],
+  ['type = "batch"\n parameterized {\n meta_required = ["a", "a"]\n }', "", "job/parameterized-meta"],
+  ['type = "batch"\n parameterized {\n meta_required = ["a"]\n meta_optional = ["a"]\n }', "", "job/dispatch-payload"],
+  [batchJob.job, 'dispatch_payload {\n file = "a"\n }', "job/dispatch-payload"],
+  [
+    'type = "batch"\n parameterized {\n payload = "forbidden"\n }',
+    'dispatch_payload {\n file = "a"\n }',
+    "job/dispatch-payload",
+  ],
+  ['type = "batch"\n parameterized {\n }', 'dispatch_payload {\n file = "../a"\n }', "job/dispatch-payload"],
+  ['type = "batch"\n parameterized {\n }', 'dispatch_payload {\n file = "/a"\n }', "job/dispatch-payload"],
+])("a job that can't be dispatched so is refused: %j %j", (job, task, code) => {
+  expect(errors(aJob({ job, task })).some((error) => error.includes(code))).toBe(true);
+});

@@ -1,5 +1,6 @@
 import { type Resources, resources } from "@muster/foundation";
 import { driverConfigJson } from "./driver-config.ts";
+import { dispatchParent } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 import { type Constraint, hasOwnPorts, type Job, modeOfPort, type Task, type TaskGroup } from "./types.ts";
 
@@ -96,7 +97,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     driver: task.driver,
     command: task.config.command,
     arguments: [...task.config.args],
-    environment: { ...task.env },
+    environment: { ...parentNames(job), ...task.env },
     user: task.user ?? "",
     killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
     logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
@@ -112,6 +113,12 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
   };
 }
 
+/** What a dispatch of a parameterized job knows of that. */
+function parentNames({ id }: Job): Record<string, string> {
+  const parent = dispatchParent(id);
+  return parent === undefined ? {} : { NOMAD_JOB_PARENT_ID: parent, MUSTER_JOB_PARENT_ID: parent };
+}
+
 /** What a reference of a task's names stands for before it has an agent; undefined: that is not known then. */
 export function knownReference(job: Job, group: TaskGroup, task: Task, index: number, reference: string) {
   const name = /^(?:NOMAD|MUSTER)_(.+)$/.exec(reference)?.[1];
@@ -120,6 +127,8 @@ export function knownReference(job: Job, group: TaskGroup, task: Task, index: nu
       return job.name;
     case "JOB_ID":
       return job.id;
+    case "JOB_PARENT_ID":
+      return dispatchParent(job.id) ?? "";
     case "GROUP_NAME":
       return group.name;
     case "TASK_NAME":

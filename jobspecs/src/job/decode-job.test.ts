@@ -42,6 +42,9 @@ test.each([
   [["groups", 0, "restart", "factor"], 0, "groups[0].restart.factor"],
   [["extra"], 1, "extra"],
   [["schedule"], {}, "schedule"],
+  [["parameterized"], { payload: "optional", metaRequired: [], metaOptional: [] }, "parameterized"],
+  [["groups", 0, "tasks", 0, "dispatchPayload"], { file: "a/../b" }, "groups[0].tasks[0].dispatchPayload.file"],
+  [["groups", 0, "tasks", 0, "dispatchPayload"], { file: "a" }, "parameterized"],
 ])("a wrong %j = %j is refused by the path of its field", (path, value, field) => {
   expect(() => decodeJob(changed(path, value))).toThrowError(expect.objectContaining({ kind: "invalid", field }));
 });

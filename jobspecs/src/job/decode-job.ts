@@ -3,6 +3,7 @@ import { decodeConstraints, decodeMigrate, decodeReschedule, decodeRestart, deco
 import { decodeServices } from "./decode-services.ts";
 import { decodeDependencies, jobsNeeded } from "./dependencies.ts";
 import { decodeDisconnect } from "./disconnects.ts";
+import { decodeDispatchPayload, decodeParameterized, dispatchProblem } from "./parameterized.ts";
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
@@ -74,14 +75,27 @@ const readJob = typed((reader): Job => {
     ...decodeDependencies(reader),
     ...(reader.has("placement") ? { placement: reader.oneOf("placement", placementPolicies) } : {}),
     ...(reader.has("schedule") ? { schedule: readSchedule(reader.raw("schedule"), reader.at("schedule")) } : {}),
+    ...(reader.has("parameterized")
+      ? { parameterized: decodeParameterized(reader.raw("parameterized"), reader.at("parameterized")) }
+      : {}),
     groups,
   };
+  refuseUnfit(reader, made);
   const needed = jobsNeeded(made);
   if (needed.includes(made.id)) reader.fail("dependsOn", "must not name the job itself");
   if (needed.length > 0 && (type === "batch" || type === "sysbatch"))
     reader.fail("dependsOn", `a ${type} job has none`);
   return made;
 });
+
+/** What is dispatched comes to an end, and has nothing else that starts it. */
+function refuseUnfit(reader: Reader, job: Job): void {
+  if (job.parameterized && job.type !== "batch" && job.type !== "sysbatch")
+    reader.fail("parameterized", `a ${job.type} job has none`);
+  if (job.parameterized && job.schedule) reader.fail("parameterized", "a job with a schedule has none");
+  const problem = dispatchProblem(job);
+  if (problem) reader.fail("parameterized", problem.reason);
+}
 
 const readSchedule = typed((reader): Schedule => {
   const kind = reader.oneOf("kind", ["cron", "interval"]);
@@ -255,5 +269,6 @@ const readTask = (network: Network) =>
       leader: reader.bool("leader"),
       ...(reader.has("network") ? { network: readTaskNetwork(reader.raw("network"), reader.at("network")) } : {}),
       ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),
+      ...decodeDispatchPayload(reader),
     };
   });

@@ -8,6 +8,7 @@
 
 import type { Dependency } from "./dependencies.ts";
 import type { DisconnectStrategy } from "./disconnects.ts";
+import type { DispatchPayload, Parameterized } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 
 /** Version of the shape below; a decoder refuses others. */
@@ -41,6 +42,8 @@ export interface Job {
   readonly dependsOn?: readonly Dependency[];
   /** Only batch and sysbatch jobs; a batch job without it runs once. */
   readonly schedule?: Schedule;
+  /** Only batch and sysbatch jobs without a schedule: it runs each time that it is dispatched, and only then. */
+  readonly parameterized?: Parameterized;
   /** At least one, names unique. */
   readonly groups: readonly TaskGroup[];
 }
@@ -120,6 +123,8 @@ export interface Task {
   readonly network?: TaskNetwork;
   /** Absent: a main task, of which each group has at least one. */
   readonly lifecycle?: Lifecycle;
+  /** Only in parameterized jobs. */
+  readonly dispatchPayload?: DispatchPayload;
 }
 
 /** A network of the task's own: loopback alone, or what another task of its group has. */

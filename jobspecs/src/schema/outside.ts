@@ -97,20 +97,6 @@ export const volumeMountParts: BlockParts = {
   },
 };
 
-export const parameterizedParts: BlockParts = {
-  attributes: {
-    payload: works("string", "optional (default), required or forbidden.", {
-      oneOf: ["optional", "required", "forbidden"],
-    }),
-    meta_required: works("strings", "Names that a dispatch must give."),
-    meta_optional: works("strings", "Names that it may give."),
-  },
-};
-
-export const dispatchPayloadParts: BlockParts = {
-  attributes: { file: works("string", "Below local/.", { required: true }) },
-};
-
 export const ephemeralDiskParts: BlockParts = {
   attributes: {
     size: works("integer", "MB; 300.", { min: 0 }),

@@ -17,7 +17,6 @@ import {
   consulParts,
   csiPluginParts,
   deviceParts,
-  dispatchPayloadParts,
   identityParts,
   numaParts,
   scheduleParts,
@@ -28,6 +27,7 @@ import {
   volumeMountParts,
   weightsParts,
 } from "./outside.ts";
+import { dispatchPayloadBlock } from "./parameterized.ts";
 import { affinityBlock, constraintBlock } from "./placement.ts";
 import { oldNetworkBlock } from "./port.ts";
 
@@ -292,7 +292,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
     lifecycle: lifecycleBlock,
     network: taskNetworkBlock,
-    dispatch_payload: refusedBlock("File of a dispatch.", later, dispatchPayloadParts),
+    dispatch_payload: dispatchPayloadBlock,
     affinity: affinityBlock,
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it", taskScalingParts),
     action: warnedBlock("Commands to run in the task.", "use muster job exec", actionParts),

@@ -2,7 +2,8 @@
 import { dependsOnBlock } from "./dependencies.ts";
 import { groupBlock } from "./group.ts";
 import { type BlockSchema, block, refused, refusedBlock, warned, warnedBlock, works } from "./model.ts";
-import { consulParts, multiregionParts, parameterizedParts, secretParts, uiParts, vaultParts } from "./outside.ts";
+import { consulParts, multiregionParts, secretParts, uiParts, vaultParts } from "./outside.ts";
+import { parameterizedBlock } from "./parameterized.ts";
 import { metaAttribute, migrateBlock, rescheduleBlock, taskBlock, updateBlock } from "./parts.ts";
 import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
 
@@ -74,7 +75,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     affinity: affinityBlock,
     spread: spreadBlock,
     migrate: migrateBlock,
-    parameterized: refusedBlock("Job started by dispatch.", later, parameterizedParts),
+    parameterized: parameterizedBlock,
     multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster", multiregionParts),
     ui: warnedBlock("Description and links.", "not shown in this release", uiParts),
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),

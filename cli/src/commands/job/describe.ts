@@ -92,6 +92,7 @@ export function summaryJson(summary: JobSummary) {
     role: summary.role,
     submittedAt: rfc3339(summary.submittedAt),
     nextRunAt: rfc3339(summary.nextRunAt),
+    parent: summary.parent || null,
   };
 }
 

@@ -16,7 +16,8 @@ export async function findJob(client: Client, name: string): Promise<JobStatus> 
     if (toCliError(error).kind !== "not-found") throw error;
   }
   const { jobs } = await client.call("Jobs.List", message("JobsListRequest"));
-  const names = jobs.map((job) => job.name);
+  // Who begins the name of a parameterized job does not mean one of its dispatches.
+  const names = jobs.filter(({ parent }) => parent === "" || name.startsWith(parent)).map((job) => job.name);
   const found = uniquePrefix("job", name, names, "muster job list");
   const { job } = await client.call("Jobs.Get", message("JobsGetRequest", { name: found }));
   if (!job) throw noSuch("job", name, names, "muster job list");

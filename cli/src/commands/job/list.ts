@@ -9,10 +9,27 @@ import { age } from "../../output/times.ts";
 import { summaryJson } from "./describe.ts";
 
 export const run: CommandModule["run"] = (invocation) =>
-  withClient(invocation, (client) => listJobs(client, invocation.out, invocation.options.text("type")));
+  withClient(invocation, (client) =>
+    listJobs(client, invocation.out, {
+      type: invocation.options.text("type"),
+      dispatches: invocation.options.flag("dispatches"),
+    }),
+  );
 
-export async function listJobs(client: Client, out: Output, type: string | undefined): Promise<number> {
-  const { jobs, typesUnavailable } = await client.call("Jobs.List", message("JobsListRequest", { type: type ?? "" }));
+export interface ListChoice {
+  readonly type?: string | undefined;
+  /** Jobs that dispatches have made are listed too. */
+  readonly dispatches?: boolean;
+}
+
+export async function listJobs(
+  client: Client,
+  out: Output,
+  { type = "", dispatches }: ListChoice = {},
+): Promise<number> {
+  const answer = await client.call("Jobs.List", message("JobsListRequest", { type }));
+  const { typesUnavailable } = answer;
+  const jobs = answer.jobs.filter(({ parent }) => dispatches || parent === "");
   for (const missing of typesUnavailable) {
     out.warn(`jobs of type ${missing} are missing: their framework is away`);
   }

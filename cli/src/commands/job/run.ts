@@ -25,6 +25,12 @@ export const run: CommandModule["run"] = async (invocation) => {
       out.next(`muster job status ${name}`);
       return exitCode.done;
     }
+    if (job.parameterized) {
+      out.data({ name, version, changed, outcome: "parameterized" });
+      out.line(`${name} runs each time that it is dispatched`);
+      out.next(`muster job dispatch ${name}`);
+      return exitCode.done;
+    }
     if (job.schedule) return reportSchedule(client, out, name, version, changed);
     const result = await waitUntilHealthy(client, out, name, version, options.durationMs("timeout"));
     out.data({

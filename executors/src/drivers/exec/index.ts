@@ -4,6 +4,7 @@ import { procNetwork } from "../../agent/core/net.ts";
 import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
+import { givenFiles } from "../../files/given-files.ts";
 import { taskVolumes } from "../../volumes/task-volumes.ts";
 import type { Driver } from "../driver.ts";
 import { ioRefusal } from "../io-refusal.ts";
@@ -42,6 +43,7 @@ export const execDriver: Driver = {
       ...logLimits(spec),
       network: procNetwork(task, config.dataFolder),
       volumes: taskVolumes(task, config),
+      ...givenFiles(task.spec),
       container: {
         rootfs: interpolate(rootfs),
         workFolder: interpolate(workFolder) || "/",

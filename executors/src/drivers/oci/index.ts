@@ -4,6 +4,7 @@ import { procNetwork } from "../../agent/core/net.ts";
 import { socketFolder, socketFolderInside, taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
 import { taskLimits } from "../../cgroups/limits.ts";
+import { givenFiles } from "../../files/given-files.ts";
 import { taskVolumes } from "../../volumes/task-volumes.ts";
 import type { ImageConfig } from "../../world/images.ts";
 import type { Driver } from "../driver.ts";
@@ -70,6 +71,7 @@ export function imageDriver(name: "oci" | "docker"): Driver {
         ...logLimits(spec),
         network: procNetwork(task, config.dataFolder),
         volumes: taskVolumes(task, config),
+        ...givenFiles(task.spec),
         container: {
           rootfs: "",
           ...(name === "docker" ? { engineImage: ready.digest } : { layers: ready.layers }),

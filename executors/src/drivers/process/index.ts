@@ -3,6 +3,7 @@ import { procId } from "../../agent/core/attempts.ts";
 import { procNetwork } from "../../agent/core/net.ts";
 import { taskEnvironment } from "../../agent/environment/environment.ts";
 import { createInterpolation } from "../../agent/environment/interpolation.ts";
+import { givenFiles } from "../../files/given-files.ts";
 import { taskVolumes } from "../../volumes/task-volumes.ts";
 import type { Driver } from "../driver.ts";
 import { logLimits } from "../log-limits.ts";
@@ -35,6 +36,7 @@ export const processDriver: Driver = {
       ...logLimits(task.spec),
       network: procNetwork(task, config.dataFolder),
       volumes: taskVolumes(task, config),
+      ...givenFiles(task.spec),
     };
   },
 };

@@ -7,9 +7,11 @@ import {
   resources,
   type ServiceEndpoint,
   type TaskInfo,
+  type TaskSpec,
   taskLife,
 } from "@muster/framework-sdk";
 import {
+  dispatchParent,
   groupNeed,
   interpolate,
   type Job,
@@ -22,7 +24,7 @@ import {
 } from "@muster/jobspecs";
 import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
-import type { Instance, LaunchGroup, Run } from "./model.ts";
+import type { Dispatch, Instance, LaunchGroup, Run } from "./model.ts";
 
 /** What one instance of a group needs of an agent. */
 export function needOf(job: Job, group: TaskGroup): Need {
@@ -31,11 +33,11 @@ export function needOf(job: Job, group: TaskGroup): Need {
 }
 
 /** What an agent is given to start an instance. */
-export function launchGroup(job: Job, run: Run, instance: Instance): LaunchGroup {
+export function launchGroup(job: Job, run: Run, instance: Instance, dispatch?: Dispatch): LaunchGroup {
   const group = groupOf(job, instance);
   return {
     launchId: launchIdOf(job.id, run, instance),
-    tasks: group.tasks.map((task, ordinal) => taskInfo(job, group, task, run, instance, ordinal)),
+    tasks: group.tasks.map((task, ordinal) => taskInfo(job, group, task, run, instance, ordinal, dispatch)),
     ports: portRequests(group),
     networkMode: group.network.mode,
     network: groupNetwork(group.network),
@@ -53,7 +55,15 @@ export function groupOf(job: Job, instance: Instance): TaskGroup {
   return group;
 }
 
-function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: Instance, ordinal: number): TaskInfo {
+function taskInfo(
+  job: Job,
+  group: TaskGroup,
+  task: Task,
+  run: Run,
+  instance: Instance,
+  ordinal: number,
+  dispatch: Dispatch | undefined,
+): TaskInfo {
   const services = ordinal === mainTask(group) ? [...group.services, ...task.services] : task.services;
   const checks = healthChecks(group, ordinal);
   const fill = (text: string): string =>
@@ -64,8 +74,9 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
     protocol: "tcp",
     tags: service.tags.map(fill),
   }));
-  // A run is found by its job's name while it runs.
-  if (endpoints.length === 0) endpoints.push({ name: job.id, portLabel: "", protocol: "", tags: [] });
+  // A run is found by its job's name while it runs, a dispatch by that of the parameterized job.
+  const name = dispatchParent(job.id) ?? job.id;
+  if (endpoints.length === 0) endpoints.push({ name, portLabel: "", protocol: "", tags: [] });
   return {
     taskId: taskIdOf(job.id, run, instance, ordinal),
     name: task.name,
@@ -85,8 +96,15 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, run: Run, instance: In
       healthChecks: checks,
       runTimeMsMax: group.runMsMax ?? 0,
       volumeMounts: [],
+      dispatchPayload: payloadOf(task, dispatch),
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
     priority: job.priority,
   };
+}
+
+/** The file in which a task finds what its dispatch brought, if that brought anything. */
+function payloadOf({ dispatchPayload }: Task, dispatch: Dispatch | undefined): TaskSpec["dispatchPayload"] {
+  if (!dispatchPayload || !dispatch || dispatch.payloadBase64 === "") return null;
+  return { file: dispatchPayload.file, contentBase64: dispatch.payloadBase64 };
 }

@@ -100,6 +100,21 @@ export interface Version {
   readonly definition: string;
   readonly source: string;
   readonly job: Job;
+  /** Present of a job that was made by a dispatch: `definition` is then that of the parameterized job. */
+  readonly dispatch?: Dispatch;
+}
+
+/** What a dispatch of a parameterized job gave to the job that was made for it. */
+export interface Dispatch {
+  /** Id of the job that was made. */
+  readonly id: string;
+  /** Of the parameterized job. */
+  readonly parentId: string;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Empty: none. */
+  readonly payloadBase64: string;
+  /** Empty: none. */
+  readonly token: string;
 }
 
 /** A job and all that is known of it. */
@@ -157,6 +172,8 @@ export interface TaskPlace {
 export interface CronState {
   readonly random: Random;
   readonly jobs: Map<string, JobEntry>;
+  /** Jobs made by dispatches, by the id of the parameterized job, in the order in which they were made. */
+  readonly children: Map<string, Set<JobEntry>>;
   /** Tasks of present launches, by id. */
   readonly tasks: Map<string, TaskPlace>;
   /** Whether a session with the master is open: without one nothing is due, since nothing could be recorded. */
@@ -192,7 +209,8 @@ export type LaunchGroup = import("@muster/framework-sdk").TaskGroup;
 export type Answer =
   | { readonly type: "submitted"; readonly version: number; readonly changed: boolean }
   | { readonly type: "stopped"; readonly taskCount: number }
-  | { readonly type: "forced"; readonly runId: string };
+  | { readonly type: "forced"; readonly runId: string }
+  | { readonly type: "dispatched"; readonly name: string; readonly created: boolean };
 
 /** One change of State; `version` 0: the key must not be there. */
 export interface Write {

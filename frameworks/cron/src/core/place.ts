@@ -67,7 +67,7 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
     instance.phase = "launched";
     instance.agentId = found.placed.agentId;
     instance.agentName = found.placed.agentName;
-    const launch = launchGroup(job, run, instance);
+    const launch = launchGroup(job, run, instance, entry.versions.get(run.version)?.dispatch);
     const onAgent = launches.get(instance.agentId);
     if (onAgent) onAgent.push(launch);
     else launches.set(instance.agentId, [launch]);

@@ -1,6 +1,7 @@
 import { MusterError, TaskState } from "@muster/framework-sdk";
-import { decodeJob, type Job } from "@muster/jobspecs";
+import { decodeJob, dispatchedJob, type Job } from "@muster/jobspecs";
 import {
+  type Dispatch,
   hasEnded,
   type Instance,
   isOver,
@@ -43,6 +44,7 @@ interface VersionRecord {
   readonly submittedAt: number;
   readonly definition: string;
   readonly source: string;
+  readonly dispatch?: Dispatch;
 }
 
 /** One entry of State. */
@@ -105,7 +107,7 @@ export function writesOf(entry: JobEntry): Write[] {
     } satisfies { [K in keyof RunsRecord]: unknown }),
   };
   if (!entry.isDefinitionDirty) return [runs];
-  const { version, submittedAt, definition, source } = entry.current;
+  const { version, submittedAt, definition, source, dispatch } = entry.current;
   const record: JobRecord = {
     schema: recordSchema,
     version,
@@ -113,7 +115,8 @@ export function writesOf(entry: JobEntry): Write[] {
     isPurged: entry.isPurged,
     anchorAt: entry.anchorAt,
   };
-  const versionRecord: VersionRecord = { schema: recordSchema, version, submittedAt, definition, source };
+  const made = { schema: recordSchema, version, submittedAt, definition, source } as const;
+  const versionRecord: VersionRecord = dispatch ? { ...made, dispatch } : made;
   return [
     runs,
     { key: jobPrefix + entry.id, version: entry.stored.job, value: JSON.stringify(record) },
@@ -169,8 +172,10 @@ function versionKey(jobId: string, version: number): string {
 }
 
 function readVersion(value: string): Version {
-  const { version, submittedAt, definition, source } = parse<VersionRecord>(value);
-  return { version, submittedAt, definition, source, job: decodeJob(definition) };
+  const { version, submittedAt, definition, source, dispatch } = parse<VersionRecord>(value);
+  const job = decodeJob(definition);
+  if (!dispatch) return { version, submittedAt, definition, source, job };
+  return { version, submittedAt, definition, source, dispatch, job: dispatchedJob(job, dispatch.id, dispatch.meta) };
 }
 
 function readEntry(job: StoredRecord, runs: StoredRecord | undefined, versions: readonly Version[]): JobEntry {

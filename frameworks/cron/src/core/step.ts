@@ -1,4 +1,13 @@
 import type { Offer, Random, TaskStatus } from "@muster/framework-sdk";
+import {
+  type DispatchRequest,
+  dispatch,
+  endOrphans,
+  forgetChild,
+  parentIdOf,
+  registerChild,
+  trimChildren,
+} from "./dispatch.ts";
 import { missDeadlines, nextLookAt, takeTargets } from "./due.ts";
 import type { CronState, Effect, JobEntry } from "./model.ts";
 import { giveUpUnreachable, settleQuestions, takeStatus, unknownMsMax } from "./news.ts";
@@ -20,6 +29,7 @@ export type Input =
   | { readonly type: "submit"; readonly callId: number; readonly submission: Submission }
   | { readonly type: "stop"; readonly callId: number; readonly jobId: string; readonly purge: boolean }
   | { readonly type: "force"; readonly callId: number; readonly jobId: string }
+  | { readonly type: "dispatch"; readonly callId: number; readonly request: DispatchRequest }
   /** The time that `nextWakeAt` asked for has come. */
   | { readonly type: "tick" };
 
@@ -28,6 +38,7 @@ export function createState(entries: readonly JobEntry[], roles: readonly string
   const state: CronState = {
     random,
     jobs: new Map(entries.map((entry) => [entry.id, entry])),
+    children: new Map(),
     tasks: new Map(),
     isOpen: false,
     isAnew: true,
@@ -36,6 +47,7 @@ export function createState(entries: readonly JobEntry[], roles: readonly string
     roles,
   };
   const turn: Turn = { state, nowMs: 0, effects: [] };
+  for (const entry of entries) registerChild(state, entry);
   for (const entry of entries)
     for (const run of activeRuns(entry))
       for (const instance of run.instances) if (instance.inQuestion) expectTasks(turn, entry, run, instance);
@@ -57,6 +69,13 @@ export function step(state: CronState, input: Input, nowMs: number): Effect[] {
   }
   giveUpUnreachable(turn);
   adjustRoles(turn);
+  const parentIds = new Set<string>();
+  for (const entry of state.jobs.values()) {
+    const parentId = parentIdOf(entry);
+    const isOver = entry.revision !== revisions.get(entry.id) && activeRuns(entry).length === 0;
+    if (parentId !== undefined && isOver) parentIds.add(parentId);
+  }
+  for (const parentId of parentIds) trimChildren(turn, parentId);
   for (const entry of [...state.jobs.values()]) {
     if (entry.revision !== revisions.get(entry.id)) turn.effects.push({ type: "changed", jobId: entry.id });
     save(turn, entry);
@@ -84,6 +103,7 @@ function handle(turn: Turn, input: Input): void {
       state.isOpen = true;
       // Whatever was asked of an earlier session may not have arrived.
       state.considered = new Set();
+      endOrphans(turn);
       return;
     case "closed":
       state.isOpen = false;
@@ -108,6 +128,9 @@ function handle(turn: Turn, input: Input): void {
       return;
     case "force":
       force(turn, input.callId, input.jobId);
+      return;
+    case "dispatch":
+      dispatch(turn, input.callId, input.request);
       return;
     case "tick":
       return;
@@ -136,6 +159,7 @@ function saved(turn: Turn, jobId: string, versions: readonly number[]): void {
   release(turn, entry);
   if (entry.isGone) {
     turn.state.jobs.delete(jobId);
+    forgetChild(turn.state, entry);
     turn.effects.push({ type: "changed", jobId });
     return;
   }

@@ -1,9 +1,11 @@
 import { MusterError } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
+import { endChildren } from "./dispatch.ts";
 import { skipTargets } from "./due.ts";
+import { endJob, endRuns, presentJob } from "./jobs.ts";
 import { type JobEntry, runId, type Version } from "./model.ts";
 import { newEntry, timetableOf } from "./records.ts";
-import { activeRuns, addRun, stopRun } from "./runs.ts";
+import { activeRuns, addRun } from "./runs.ts";
 import { createTimetable } from "./schedule/timetable.ts";
 import { afterSave, type Turn, touch } from "./turn.ts";
 
@@ -54,7 +56,8 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
   taken.cursorAt = Math.max(taken.cursorAt, turn.nowMs - 1);
   taken.nextAt = timetable?.next(taken.cursorAt);
   touch(taken);
-  if (!job.schedule) runOnce(turn, taken);
+  if (!job.schedule && !job.parameterized) runOnce(turn, taken);
+  else if (!job.schedule) endRuns(turn, taken, `replaced by version ${number}, which runs when it is dispatched`);
   forgetVersions(taken);
   const answer = { type: "submitted", version: number, changed: true } as const;
   afterSave(taken, { type: "reply", callId, answer });
@@ -77,15 +80,10 @@ export function pausedReason({ failuresInRow }: JobEntry): string {
   return `paused after ${failuresInRow} failed runs in a row`;
 }
 
-/** Stops a job: no run starts, and what runs is ended. Throws `not-found`. */
+/** Stops a job, and of a parameterized one its dispatches: no run starts, and what runs is ended. Throws `not-found`. */
 export function stop(turn: Turn, callId: number, jobId: string, isPurged: boolean): void {
   const entry = presentJob(turn, jobId);
-  entry.isStopped = true;
-  entry.isPurged ||= isPurged;
-  entry.isDefinitionDirty = true;
-  touch(entry);
-  let taskCount = 0;
-  for (const run of activeRuns(entry)) taskCount += stopRun(turn, entry, run, "killed", "the job was stopped");
+  const taskCount = endJob(turn, entry, isPurged, "the job was stopped") + endChildren(turn, jobId, isPurged);
   afterSave(entry, { type: "reply", callId, answer: { type: "stopped", taskCount } });
 }
 
@@ -93,19 +91,14 @@ export function stop(turn: Turn, callId: number, jobId: string, isPurged: boolea
 export function force(turn: Turn, callId: number, jobId: string): void {
   const entry = presentJob(turn, jobId);
   if (entry.isStopped) throw new MusterError("wrong-state", `job ${jobId} is stopped: run it again first`);
+  if (entry.current.job.parameterized)
+    throw new MusterError("wrong-state", `job ${jobId} is parameterized: run it with job dispatch`);
   const other = activeRuns(entry)[0];
   if (other && entry.current.job.schedule?.overlap !== "allow")
     throw new MusterError("wrong-state", `run ${runId(jobId, other)} has not ended, and runs must not overlap`);
   entry.manualCount += 1;
   const run = addRun(turn, entry, "manual", `m${entry.manualCount}`, turn.nowMs, 0);
   afterSave(entry, { type: "reply", callId, answer: { type: "forced", runId: runId(jobId, run) } });
-}
-
-/** The job of that name. Throws `not-found`. */
-export function presentJob(turn: Pick<Turn, "state">, jobId: string): JobEntry {
-  const entry = turn.state.jobs.get(jobId);
-  if (!entry) throw new MusterError("not-found", `no job ${jobId}`);
-  return entry;
 }
 
 function checkPresent(jobId: string, entry: JobEntry | undefined, checkVersion: number | undefined): void {
@@ -125,7 +118,7 @@ function anchorOf(entry: JobEntry | undefined, version: Version): number {
 /** A job without a schedule runs at once. A new version takes the place of one that still runs. */
 function runOnce(turn: Turn, entry: JobEntry): void {
   const { version } = entry.current;
-  for (const run of activeRuns(entry)) stopRun(turn, entry, run, "killed", `replaced by version ${version}`);
+  endRuns(turn, entry, `replaced by version ${version}`);
   addRun(turn, entry, "once", `v${version}`, turn.nowMs, 0);
 }
 

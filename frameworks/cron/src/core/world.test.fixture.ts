@@ -9,6 +9,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import { type Job, jobSchema, type Overlap, type Schedule } from "@muster/jobspecs";
+import type { DispatchRequest } from "./dispatch.ts";
 import type { Answer, CronState, Effect, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { readRecords } from "./records.ts";
 import { createState, type Input, nextWakeAt, step } from "./step.ts";
@@ -134,6 +135,10 @@ export class CoreWorld {
 
   force(jobId: string): void {
     this.#call((callId) => ({ type: "force", callId, jobId }));
+  }
+
+  dispatch(request: DispatchRequest): void {
+    this.#call((callId) => ({ type: "dispatch", callId, request }));
   }
 
   stopJob(jobId: string, purge = false): void {

@@ -1,11 +1,12 @@
 import type { Cancel, ClusterView, JobHandlers, JobStatus, Random, Replier, Room } from "@muster/framework-sdk";
 import { agentRoom, isUsable, MusterError } from "@muster/framework-sdk";
 import { networkWarnings } from "@muster/jobspecs";
+import { presentJob } from "../core/jobs.ts";
 import type { CronState } from "../core/model.ts";
 import type { Input } from "../core/step.ts";
-import { presentJob } from "../core/submit.ts";
 import { planOf, rejectionsOf } from "../core/view/plan.ts";
 import { runsOf, statusOf, summaryOf, versionsOf } from "../core/view/views.ts";
+import { readDispatch } from "./read-dispatch.ts";
 import { readSubmission, warningsOf } from "./read-job.ts";
 
 /** Followers of one job. */
@@ -87,6 +88,13 @@ export class Calls {
             if (answer.type === "forced") reply.send({ runId: answer.runId });
           },
         ),
+      Dispatch: (request, reply) =>
+        this.#ask(
+          (callId) => post({ type: "dispatch", callId, request: readDispatch(request) }),
+          (answer) => {
+            if (answer.type === "dispatched") reply.send({ name: answer.name, created: answer.created });
+          },
+        ),
       List: ({ type, prefix }, reply) => {
         const jobs = [...state.jobs.values()]
           .filter(({ id, current }) => id.startsWith(prefix) && (type === "" || current.job.type === type))
@@ -97,7 +105,7 @@ export class Calls {
       Get: ({ name }, reply) => reply.send({ job: this.#status(name) }),
       Watch: ({ name }, reply) => this.#watch(name, reply),
       History: ({ name }, reply) => reply.send({ versions: versionsOf(presentJob({ state }, name)) }),
-      Runs: ({ name, limit }, reply) => reply.send({ runs: runsOf(presentJob({ state }, name), limit) }),
+      Runs: ({ name, limit }, reply) => reply.send({ runs: runsOf(state, presentJob({ state }, name), limit) }),
     };
   }
 

@@ -139,6 +139,7 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     healthChecks: checks,
     runTimeMsMax: 0,
     volumeMounts: [],
+    dispatchPayload: null,
     ...(awayMs === undefined ? {} : { stopAfterAwayMs: awayMs }),
     ...taskLife(taskLifeOf(job.type, group, task)),
   };

@@ -69,6 +69,7 @@ export function jobSummary(entry: JobEntry, agents: ReadonlyMap<string, ClusterA
     submittedAt: record.submittedAt,
     nextRunAt: 0,
     updated: counts.updated,
+    parent: "",
   };
 }
 

@@ -44,7 +44,7 @@ export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Ro
     }
   }
   const isSame = before !== undefined && changes.length === 0 && entry?.isStopped === false;
-  const startsNow = !isSame && job.schedule === undefined;
+  const startsNow = !isSame && job.schedule === undefined && job.parameterized === undefined;
   return {
     action:
       before === undefined

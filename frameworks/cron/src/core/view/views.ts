@@ -9,9 +9,10 @@ import {
   RunState,
   TaskState,
 } from "@muster/framework-sdk";
+import { canonicalJson } from "@muster/jobspecs";
 import { groupOf } from "../build.ts";
 import { taskIdOf } from "../ids.ts";
-import { hasEnded, type Instance, type JobEntry, type Run, type RunPhase, runId } from "../model.ts";
+import { type CronState, hasEnded, type Instance, type JobEntry, type Run, type RunPhase, runId } from "../model.ts";
 import { activeRuns } from "../runs.ts";
 import { pausedReason } from "../submit.ts";
 import { jobOf } from "../turn.ts";
@@ -45,6 +46,7 @@ export function summaryOf(entry: JobEntry): JobSummary {
     submittedAt,
     nextRunAt: (!entry.isStopped && !entry.isPaused && entry.timetable && entry.nextAt) || 0,
     updated: running,
+    parent: entry.current.dispatch?.parentId ?? "",
   };
 }
 
@@ -58,18 +60,28 @@ export function statusOf(entry: JobEntry): JobStatus {
     rejections: [],
     obstacles: [],
     message: messageOf(entry),
-    definition: Buffer.from(entry.current.definition),
+    definition: Buffer.from(definitionOf(entry)),
     source: entry.current.source,
     deployment: null,
   };
 }
 
-/** The runs of a job, the latest first. */
-export function runsOf(entry: JobEntry, limit: number): JobRun[] {
-  return entry.runs
-    .slice(-(limit || runsListedDefault))
-    .reverse()
-    .map((run) => runView(entry, run));
+/** The evaluated job, of a dispatch as it was made for that. */
+function definitionOf({ current }: JobEntry): string {
+  return current.dispatch ? canonicalJson(current.job) : current.definition;
+}
+
+/** The runs of a job, the latest first; of a parameterized one those of its dispatches. */
+export function runsOf(state: CronState, entry: JobEntry, limit: number): JobRun[] {
+  const children = [...(state.children.get(entry.id) ?? [])];
+  const own = entry.runs.map((run) => runView(entry, run));
+  const all = [...own, ...children.flatMap((child) => child.runs.map((run) => dispatchView(child, run)))];
+  return all.slice(-(limit || runsListedDefault)).reverse();
+}
+
+/** A run of a dispatch goes by the dispatch's name. */
+function dispatchView(child: JobEntry, run: Run): JobRun {
+  return { ...runView(child, run), runId: child.id, kind: "dispatched" };
 }
 
 /** The versions of a job, the latest first. */
@@ -89,7 +101,7 @@ export function versionsOf(entry: JobEntry): JobVersion[] {
 function runView(entry: JobEntry, run: Run): JobRun {
   const view: JobRun = {
     runId: runId(entry.id, run),
-    kind: run.kind === "scheduled" ? "scheduled" : "manual",
+    kind: kindOf(entry, run),
     plannedAt: run.plannedAt,
     startedAt: run.startedAt,
     endedAt: run.endedAt,
@@ -102,8 +114,15 @@ function runView(entry: JobEntry, run: Run): JobRun {
   return view;
 }
 
+function kindOf({ current }: JobEntry, { kind }: Run): string {
+  if (kind === "scheduled") return "scheduled";
+  return kind === "once" && current.dispatch ? "dispatched" : "manual";
+}
+
 function stateOf(entry: JobEntry): JobState {
   if (entry.isStopped) return JobState.JOB_STATE_STOPPED;
+  // It is there to be dispatched, whether or not that happens just now.
+  if (entry.current.job.parameterized) return JobState.JOB_STATE_RUNNING;
   const active = activeRuns(entry);
   const last = entry.runs.at(-1);
   if (entry.current.job.schedule !== undefined) {
@@ -122,6 +141,7 @@ function messageOf(entry: JobEntry): string {
   if (entry.isStopped) return "stopped";
   if (entry.isPaused) return `${pausedReason(entry)}: hand it in again to resume`;
   if (entry.current.job.schedule && !entry.current.job.schedule.enabled) return "its schedule is disabled";
+  if (entry.current.job.parameterized) return "it runs when it is dispatched";
   const waiting = activeRuns(entry).find(({ instances }) => instances.some(({ phase }) => phase === "waiting"));
   if (waiting) {
     const retry = waiting.instances.find(({ phase, attempt }) => phase === "waiting" && attempt > 1);
