@@ -34,6 +34,5 @@ export function emptySpec(): TaskSpec {
     networkMode: "",
     volumeMounts: [],
     dispatchPayload: null,
-    artifacts: [],
   };
 }

@@ -24,7 +24,6 @@ import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault }
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { problemOfTaskNetworks } from "./core/task-networks.ts";
 import { emptySpec } from "./empty.ts";
-import { copyArtifact, problemOfArtifacts } from "./wire-artifacts.ts";
 import { copyFurther, moreNetworksMax, problemOfNetworks } from "./wire-networks.ts";
 
 /** Bytes of a task's description. */
@@ -143,7 +142,9 @@ function copyNetwork(network: GroupNetwork | null): GroupNetwork {
 function problemOfNetwork(network: GroupNetwork | null): string {
   if (!network) return "";
   const { hostname, dnsServers, dnsSearches, dnsOptions } = network;
-  if (hostname !== "" && !/^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/.test(hostname))
+  // What references stand for is known when its network is made.
+  const plain = hostname.replace(/\$\{[^${}]{1,256}\}/g, "x");
+  if (hostname !== "" && !/^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/.test(plain))
     return `network.hostname: "${hostname}" is no host name of at most 63 letters, digits, dots and dashes`;
   const server = dnsServers.find((address) => isIP(address) === 0);
   if (server !== undefined) return `network.dns_servers: "${server}" is no address`;
@@ -222,7 +223,6 @@ function copySpec(spec: TaskSpec): TaskSpec {
       file: spec.dispatchPayload.file,
       contentBase64: spec.dispatchPayload.contentBase64,
     },
-    artifacts: spec.artifacts.map(copyArtifact),
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
@@ -288,8 +288,6 @@ function problemOfSpec(spec: TaskSpec): string {
   if (texts.some((text) => text.includes("\0"))) return "spec: holds a zero byte";
   const name = Object.keys(spec.environment).find((key) => key === "" || key.includes("=") || key.includes("\0"));
   if (name !== undefined) return `spec.environment: "${name}" is no name of a variable`;
-  const artifacts = problemOfArtifacts(spec.artifacts);
-  if (artifacts !== "") return artifacts;
   if (!Object.values(LifecycleHook).includes(spec.hook)) return `spec.hook: ${spec.hook} is no hook`;
   if (spec.restartPolicy && !Object.values(RestartMode).includes(spec.restartPolicy.mode))
     return `spec.restart_policy.mode: ${spec.restartPolicy.mode} is no mode`;

@@ -1,6 +1,7 @@
 import { randomText } from "@muster/foundation";
 import { Health } from "@muster/proto";
 import { resolveDriver } from "../../drivers/docker/index.ts";
+import { filledHostname } from "../environment/hostname.ts";
 import { newExecutorLife } from "./executor-model.ts";
 import { forgetExecutor, indexExecutor } from "./executor-tasks.ts";
 import { firstChecks } from "./first-checks.ts";
@@ -49,6 +50,10 @@ export function addGroup({ state, now }: Context, request: LaunchRequest): Group
       ...newTask(group, `${key}.${group.tasks.length}`, info, resolved(spec, state)),
       bootId: state.config.bootId,
     });
+  const [first] = group.tasks;
+  // Settled once and recorded so, as the driver is: what an agent knows of itself may change.
+  const hostname = first ? filledHostname(request.network.hostname, first, state.config) : "";
+  if (hostname !== request.network.hostname) group.network = { ...request.network, hostname };
   indexGroup(state, group);
   return group;
 }
@@ -72,7 +77,6 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     restartWindow: undefined,
     nextTry: undefined,
     image: { name: "none" },
-    artifacts: "none",
     memoryKills: 0,
     sequence: 0,
     queue: [],

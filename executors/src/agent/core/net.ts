@@ -2,12 +2,10 @@ import type { AssignedPort } from "@muster/proto";
 import type { NetSpec } from "../../world/nets.ts";
 import type { ProcNetwork } from "../../world/proc.ts";
 import { apartFolder, netFolder } from "../folders.ts";
+import { asHostname } from "./hostnames.ts";
 import type { Group, Task } from "./model.ts";
 import { settingsAt } from "./places.ts";
 import { namespaceOf, networkOwner, networkOwners } from "./task-networks.ts";
-
-/** Characters of a host name, by its definition. */
-const hostnameLengthMax = 63;
 
 /** What is to be made for a group; the same after every restart. */
 export function netSpec(group: Group): NetSpec {
@@ -31,8 +29,7 @@ export function netSpec(group: Group): NetSpec {
 
 /** The id of a task, as far as it can be a host name. */
 function hostnameOf({ info, group }: Task): string {
-  const text = info.taskId.replace(/[^A-Za-z0-9]+/g, "-").slice(0, hostnameLengthMax);
-  return text.replace(/^-+|-+$/g, "") || `group-${group.key}`;
+  return asHostname(info.taskId.replaceAll(".", "-")) || `group-${group.key}`;
 }
 
 /** The group's own addresses; none if it uses the host's. */
