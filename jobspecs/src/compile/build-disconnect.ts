@@ -19,8 +19,7 @@ export function buildDisconnect(group: DecodedBlock, type: JobType): DisconnectS
     place.error(name, { code: "job/disconnect", summary, ...(hint === undefined ? {} : { hint }) });
   if (block && first)
     refuse(group, first, `${first} can't stand beside a disconnect block`, `write ${older[first]} there`);
-  if (type === "batch" || type === "sysbatch")
-    refuse(block ?? group, block ? undefined : first, `a ${type} job has no disconnect block`);
+  if (type === "sysbatch") refuse(block ?? group, block ? undefined : first, "a sysbatch job has no disconnect block");
   const lostAfterMs = block ? block.number("lost_after") : group.number("max_client_disconnect");
   const stopAfterMs = block ? block.number("stop_on_client_after") : group.number("stop_after_client_disconnect");
   if (lostAfterMs !== undefined && stopAfterMs !== undefined)

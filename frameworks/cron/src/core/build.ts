@@ -97,6 +97,9 @@ function taskInfo(
       runTimeMsMax: group.runMsMax ?? 0,
       volumeMounts: [],
       dispatchPayload: payloadOf(task, dispatch),
+      ...(group.disconnect?.stopOnClientAfterMs === undefined
+        ? {}
+        : { stopAfterAwayMs: group.disconnect.stopOnClientAfterMs }),
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
     priority: job.priority,

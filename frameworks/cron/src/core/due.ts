@@ -1,7 +1,9 @@
+import { groupOf } from "./build.ts";
+import { awaitedMs } from "./disconnects.ts";
 import { type JobEntry, runId } from "./model.ts";
 import { activeRuns, addIdleRun, addRun, endRun, stopRun } from "./runs.ts";
 import type { Timetable } from "./schedule/timetable.ts";
-import { type Turn, touch } from "./turn.ts";
+import { jobOf, type Turn, touch } from "./turn.ts";
 
 /** What was due while nobody could run it is still run within this time, the latest target alone. */
 const catchUpMs = 24 * 60 * 60_000;
@@ -106,7 +108,7 @@ export function missDeadlines(turn: Turn, entry: JobEntry): void {
 }
 
 /** When a job wants to be looked at next, after now; undefined: when something happens. */
-export function nextLookAt(entry: JobEntry, nowMs: number, unknownMsMax: number): number | undefined {
+export function nextLookAt(entry: JobEntry, nowMs: number): number | undefined {
   let at = entry.timetable && !entry.isStopped && !entry.isPaused ? entry.nextAt : undefined;
   const earlier = (other: number): void => {
     // What is past was looked at: it waits for something else.
@@ -115,9 +117,10 @@ export function nextLookAt(entry: JobEntry, nowMs: number, unknownMsMax: number)
   for (const run of activeRuns(entry)) {
     const waits = run.instances.some(({ phase }) => phase === "waiting");
     if (waits && run.startedAt === 0) earlier(run.startBy);
-    for (const { phase, notBefore, unreachableAt } of run.instances) {
+    for (const instance of run.instances) {
+      const { phase, notBefore, unreachableAt } = instance;
       if (phase === "waiting") earlier(notBefore);
-      if (unreachableAt > 0) earlier(unreachableAt + unknownMsMax);
+      if (unreachableAt > 0) earlier(unreachableAt + awaitedMs(groupOf(jobOf(entry, run), instance)));
     }
   }
   return at;

@@ -2,9 +2,14 @@ import type { Instance, Run } from "./model.ts";
 
 const prefixLengthMax = 120;
 
-/** The id of one launch of an instance: `<job>.<run>.<group>-<index>-<launch>`. The launch id and its first task's id. */
+/**
+ * The id of one launch of an instance: `<job>.<run>.<group>-<index>-<launch>`. The launch id and its first task's id. A run
+ * that was asked for has its moment behind its key: a job that was purged and handed in again counts from 1 again, and
+ * agents take an id that they have seen for what it was.
+ */
 export function launchIdOf(jobId: string, run: Run, instance: Instance): string {
-  return `${idPrefix(jobId)}.${run.key}.${instance.groupIndex}-${instance.index}-${instance.launch}`;
+  const key = run.kind === "scheduled" ? run.key : `${run.key}-${run.plannedAt.toString(36)}`;
+  return `${idPrefix(jobId)}.${key}.${instance.groupIndex}-${instance.index}-${instance.launch}`;
 }
 
 /** The id of a task of a launch: the first has the launch's own. */

@@ -1,12 +1,10 @@
 import { isTerminal, StatusReason, TaskState, type TaskStatus, taskStateName } from "@muster/framework-sdk";
 import { restartOf, restartsInPlace } from "@muster/jobspecs";
 import { groupOf } from "./build.ts";
+import { awaitedMs } from "./disconnects.ts";
 import { hasEnded, isOver, type TaskPlace, type TaskProgress } from "./model.ts";
 import { endInstance, failAttempt, hasStarted, loseLaunch, moveInstance } from "./runs.ts";
 import { afterSave, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
-
-/** An agent that does not answer is given so long before what ran there counts as failed. */
-export const unknownMsMax = 5 * 60_000;
 
 /** Ends of a task that somebody wanted. Every other end without success is a failure, and tried again. */
 const wantedReasons: ReadonlySet<StatusReason> = new Set([
@@ -23,7 +21,6 @@ const inPlaceReasons: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_LIMIT_EXCEEDED,
   StatusReason.REASON_SUPERVISOR_LOST,
   StatusReason.REASON_UNHEALTHY,
-  StatusReason.REASON_ARTIFACT_FAILED,
 ]);
 
 /** Drops that say nothing about the task: the same launch may well succeed on another offer. */
@@ -66,7 +63,8 @@ export function settleQuestions(turn: Turn): void {
 /** Gives up what has been on silent agents for too long. */
 export function giveUpUnreachable(turn: Turn): void {
   for (const { entry, run, instance, ordinal } of [...turn.state.tasks.values()]) {
-    if (ordinal > 0 || instance.unreachableAt === 0 || turn.nowMs - instance.unreachableAt < unknownMsMax) continue;
+    if (ordinal > 0 || instance.unreachableAt === 0) continue;
+    if (turn.nowMs - instance.unreachableAt < awaitedMs(groupOf(jobOf(entry, run), instance))) continue;
     failAttempt(turn, entry, run, instance, `agent ${instance.agentName || instance.agentId} does not answer`);
   }
 }

@@ -288,6 +288,41 @@ test("a run on an agent that does not answer is tried elsewhere after five minut
   expect(world.runs("lost")).toMatchObject([{ phase: "running", attemptCount: 2 }]);
 });
 
+test("a job says itself how long a run on an agent that does not answer is waited for", () => {
+  const awaited = (disconnect: { lostAfterMs?: number; replace: boolean }): number => {
+    const world = startedWorld();
+    world.behave = () => ({ forMs: 10 * hourMs });
+    const strategy = { ...disconnect, reconcile: "best_score" } as const;
+    const patient = (job: Job): Job => ({
+      ...job,
+      groups: job.groups.map((group) => ({ ...group, disconnect: strategy })),
+    });
+    world.submit(aJob("patient", undefined, patient));
+    world.run(secondMs);
+    world.tell(world.liveTaskIds[0] ?? "", TaskState.TASK_UNREACHABLE);
+    for (let minutes = 0; minutes < 90; minutes++) {
+      if (world.launches.length > 1) return minutes;
+      world.run(minuteMs);
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+  expect(awaited({ lostAfterMs: hourMs, replace: true })).toBeCloseTo(60, -1);
+  expect(awaited({ lostAfterMs: 20 * minuteMs, replace: true })).toBeLessThan(25);
+  expect(awaited({ replace: false })).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("a job that was purged and is handed in again runs under ids that no agent has seen", () => {
+  const world = startedWorld();
+  world.submit(aJob("again"));
+  world.run(minuteMs);
+  world.stopJob("again", true);
+  world.run(minuteMs);
+  world.submit(aJob("again"));
+  world.run(minuteMs);
+  expect(world.runs("again")).toMatchObject([{ phase: "succeeded" }]);
+  expect(new Set(world.launches.map(({ taskId }) => taskId)).size).toBe(2);
+});
+
 test("a run on an agent that answers again in time goes on", () => {
   const world = startedWorld();
   world.behave = () => ({ forMs: hourMs });

@@ -10,7 +10,7 @@ import {
 } from "./dispatch.ts";
 import { missDeadlines, nextLookAt, takeTargets } from "./due.ts";
 import type { CronState, Effect, JobEntry } from "./model.ts";
-import { giveUpUnreachable, settleQuestions, takeStatus, unknownMsMax } from "./news.ts";
+import { giveUpUnreachable, settleQuestions, takeStatus } from "./news.ts";
 import { adjustDemand, placeOn } from "./place.ts";
 import { removalOf, writesOf } from "./records.ts";
 import { activeRuns } from "./runs.ts";
@@ -90,7 +90,7 @@ export function nextWakeAt(state: CronState, nowMs: number): number | undefined 
   if (!state.isOpen) return undefined;
   let earliest: number | undefined;
   for (const entry of state.jobs.values()) {
-    const at = nextLookAt(entry, nowMs, unknownMsMax);
+    const at = nextLookAt(entry, nowMs);
     if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
   }
   return earliest;
