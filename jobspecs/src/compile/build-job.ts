@@ -31,6 +31,12 @@ export function buildJob(block: DecodedBlock): Job {
     });
   }
   const type = (block.text("type") ?? "service") as JobType;
+  if (type === "sysbatch")
+    block.error("type", {
+      code: "schema/refused",
+      summary: 'type "sysbatch", a run on every agent, is not available in this release',
+      hint: 'use type = "batch" with a count and distinct_hosts',
+    });
   const schedule = buildSchedule(block, type);
   const meta = block.textMap("meta");
   const common = { jobId: id, type, meta, env: buildEnvironment(block), job: block };

@@ -22,6 +22,12 @@ function buildService(block: DecodedBlock, context: ServiceContext): Service {
     });
   }
   const port = buildPort(block, context.network);
+  if (port.port !== undefined && !context.network.ports.some((one) => one.static === port.port))
+    block.warning("port", {
+      code: "job/service-port",
+      summary: `${port.port} is no fixed port of the group: the service is found by its address alone`,
+      hint: `port "NAME" { static = ${port.port} } in the group's network`,
+    });
   return {
     name: block.text("name") ?? context.defaultName,
     ...port,

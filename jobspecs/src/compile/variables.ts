@@ -2,7 +2,7 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import type { Scope, Surroundings } from "../evaluate/scope.ts";
 import { convert, parseType, type Type, typeName } from "../evaluate/types.ts";
-import { kindName, stringValue, toBool, toText, unknownValue, type Value } from "../evaluate/value.ts";
+import { givenText, kindName, toBool, toText, unknownValue, type Value } from "../evaluate/value.ts";
 import { parse, parseLoneExpression } from "../syntax/parse.ts";
 import { type Report, Source } from "../syntax/source.ts";
 import type { Attribute, Block, Expression } from "../syntax/tree.ts";
@@ -176,9 +176,9 @@ export class Variables {
 
   /** Text for a string is taken as it is; anything else is an expression. */
   #fromText(origin: string, text: string, { type, sensitive }: Declaration): Value {
-    if (type === "string") return stringValue(text);
+    if (type === "string") return givenText(text);
     if (type === "any" && !/^\s*(?:[[{"]|-?\d+(?:\.\d+)?\s*$|true\s*$|false\s*$|null\s*$)/.test(text)) {
-      return stringValue(text);
+      return givenText(text);
     }
     const source = sensitive ? new HiddenSource(origin, text) : new Source(origin, text);
     const expression = parseLoneExpression(source, this.#report);

@@ -189,4 +189,20 @@ export function escapeRuntime(text: string): string {
   });
 }
 
+/** A text that was given from outside, where `${…}` before what agents know is a reference as in the job file. O(length). */
+export function givenText(text: string): Value {
+  const parts: RuntimePart[] = [];
+  let done = 0;
+  for (const found of text.matchAll(/(?<!\$)\$\{\s*([^{}]+?)\s*\}/g)) {
+    const [whole, inside = ""] = found;
+    if (!isReferenceText(inside)) continue;
+    if (found.index > done) parts.push({ text: text.slice(done, found.index) });
+    parts.push({ reference: inside });
+    done = found.index + whole.length;
+  }
+  if (parts.length === 0) return stringValue(text);
+  if (done < text.length) parts.push({ text: text.slice(done) });
+  return { kind: "runtime", parts };
+}
+
 export const isReferenceText = (inside: string): boolean => reference.test(inside);

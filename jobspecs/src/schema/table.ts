@@ -38,7 +38,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
   attributes: {
     id: works("string", "Replaces the label as id."),
     name: works("string", "Shown name; the id."),
-    type: works("string", "service (default), batch, system or sysbatch.", {
+    type: works("string", "service (default), batch or system; sysbatch is refused in this release.", {
       oneOf: ["service", "batch", "system", "sysbatch"],
     }),
     role: works("string", "Muster role whose share pays; namespace, else default. Muster's own."),

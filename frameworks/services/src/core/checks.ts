@@ -89,8 +89,6 @@ function ordinalOf({ task }: Check, group: TaskGroup, ordinal: number): number {
 export function checkPorts(service: Service, group: TaskGroup, ordinal: number, path: string): void {
   const labels = new Set(group.network.ports.map((port) => port.label));
   const label = servicePortLabel(service, group);
-  if (service.port !== undefined && label === undefined)
-    throw invalid(`${path}.port`, `${service.port} is no fixed port of the group: name one in its network block`);
   if (label !== undefined && !labels.has(label))
     throw invalid(`${path}.portLabel`, `"${label}" is no port of the group`);
   for (const [index, check] of service.checks.entries()) {
