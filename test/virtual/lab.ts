@@ -2,20 +2,16 @@ import { createCron } from "@muster/cron";
 import type { ProcSpec } from "@muster/executors";
 import { emptyMessage, type MusterError, type RequestOf, type ResponseOf, type Result } from "@muster/foundation";
 import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
-import type { MasterConfig } from "@muster/master";
 import type { SubscribeRequest, SubscribeResponse, TaskRecord } from "@muster/proto";
 import { createServices } from "@muster/services";
-import { Inspector, masterAddress, type Program, SimCluster } from "@muster/testing";
+import { Inspector, masterAddress, type Program, SimCluster, type SimClusterOptions } from "@muster/testing";
 
 type Unary =
   | "Operator.SetQuota"
-  | `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
+  | `Jobs.${"Run" | "Dispatch" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
 
-export interface LabOptions {
+export interface LabOptions extends Omit<SimClusterOptions, "seed"> {
   readonly seed?: number;
-  readonly agents?: number;
-  readonly cpuMillis?: number;
-  readonly master?: Partial<MasterConfig>;
   /** Default: "default" alone. */
   readonly roles?: readonly string[];
   /** Default: both. */
@@ -165,8 +161,7 @@ export function compiled(text: string): Job {
   return job;
 }
 
-export function submission(text: string): RequestOf<"Jobs.Run"> {
-  const job = compiled(text);
+export function submission(text: string, job = compiled(text)): RequestOf<"Jobs.Run"> {
   const { id: name, type, role, priority } = job;
   const definition = Buffer.from(canonicalJson(job));
   return { job: { ...emptyMessage("JobSubmission"), name, type, role, priority, definition, source: text } };

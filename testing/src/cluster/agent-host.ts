@@ -20,6 +20,8 @@ export interface AgentHostOptions {
   readonly portCount: number;
   readonly log: Log;
   readonly behave?: (spec: ProcSpec) => Behaviour;
+  /** In place of what it would find on its host. */
+  readonly facts?: Partial<HostFacts>;
 }
 
 const dynamicPortFirst = 20_000;
@@ -113,7 +115,7 @@ export class AgentHost {
   }
 
   #facts(): HostFacts {
-    const { cpuMillis, memoryMiB, portCount, index } = this.#options;
+    const { cpuMillis, memoryMiB, portCount, index, facts } = this.#options;
     return {
       ip: this.ip,
       resources: resources({ cpuMillis, memoryMiB, diskMiB: 100_000, portCount }),
@@ -128,6 +130,7 @@ export class AgentHost {
       hostNetworks: this.processes.networks,
       mayChangeUser: false,
       underlay: { ip: this.ip, ip6: "", backends: ["vxlan"], knownDigest: "" },
+      ...facts,
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { ProcSpec } from "@muster/executors";
+import type { HostFacts, ProcSpec } from "@muster/executors";
 import { type Log, memoryStoreData, silentLog } from "@muster/foundation";
 import { type MasterConfig, parseOverlays } from "@muster/master";
 import { Hits } from "../faults/hits.ts";
@@ -28,6 +28,8 @@ export interface SimClusterOptions {
   readonly master?: Partial<MasterConfig>;
   /** What a command does. Default: what its arguments say. */
   readonly behave?: (spec: ProcSpec) => Behaviour;
+  /** In place of what the agent of that index would find on its host. Default: nothing. */
+  readonly facts?: (index: number) => Partial<HostFacts>;
   /** Reads along. Default: nobody does. */
   readonly log?: Log;
 }
@@ -71,6 +73,7 @@ export class SimCluster {
           portCount,
           log: child(`agent-${index}`),
           ...(options.behave ? { behave: options.behave } : {}),
+          ...(options.facts ? { facts: options.facts(index) } : {}),
         }),
     );
     this.dns = new DnsHost(world, network, masterAddress, child("dns"));

@@ -51,6 +51,8 @@ export function behaviourOf(words: readonly string[]): Behaviour {
 interface HostPort {
   readonly port: number;
   readonly ip: string;
+  /** What it is called in the network of the command. */
+  readonly inside: number;
 }
 
 /** One command and what became of it. */
@@ -59,7 +61,7 @@ export interface HostProcess {
   readonly behaviour: Behaviour;
   /** That it was told are its own. */
   readonly given: readonly HostPort[];
-  /** Those of them that it listens on. */
+  /** Those of them that it listens on, as they are called in its network. */
   readonly ports: readonly number[];
   /** False: it has closed its ports, as a command does that hangs. May be changed while it runs. */
   isListening: boolean;
@@ -233,7 +235,7 @@ export class HostProcesses {
 
   #asked(target: ProbeTarget): ProbeResult {
     if (target.type !== "script") {
-      const passed = this.#portsHeld().some(({ port }) => port === target.port);
+      const passed = this.#portsHeld().some(({ inside }) => inside === target.port);
       return { passed, message: passed ? "200 OK" : "connect ECONNREFUSED" };
     }
     const process = this.#processes.get(target.id);
@@ -276,7 +278,7 @@ export class HostProcesses {
     if (this.#processes.has(spec.id)) return;
     const behaviour = this.#behave(spec);
     const given = portsOf(spec.environment, this.networks);
-    const ports = behaviour.listens ? given.map(({ port }) => port) : [];
+    const ports = behaviour.listens ? given.map(({ inside }) => inside) : [];
     const process: HostProcess = {
       spec,
       behaviour,
@@ -379,10 +381,10 @@ export class HostProcesses {
 }
 
 function openPorts({ given, isListening, ports }: HostProcess): readonly HostPort[] {
-  return isListening ? given.filter(({ port }) => ports.includes(port)) : [];
+  return isListening ? given.filter(({ inside }) => ports.includes(inside)) : [];
 }
 
-function isClash(one: HostPort, other: HostPort): boolean {
+function isClash(one: Pick<HostPort, "port" | "ip">, other: Pick<HostPort, "port" | "ip">): boolean {
   return one.port === other.port && (one.ip === "" || other.ip === "" || one.ip === other.ip);
 }
 
@@ -397,12 +399,18 @@ function groupOf(id: string): string {
 
 const portVariable = "MUSTER_PORT_";
 
-/** A command learns its ports as a real one does: from MUSTER_PORT_label. On one of the host's networks they are its own. */
+/**
+ * A command learns its ports as a real one does: from MUSTER_PORT_label, and MUSTER_HOST_PORT_label where the host has
+ * another number. On one of the host's networks they are its own.
+ */
 function portsOf(environment: Readonly<Record<string, string>>, networks: readonly HostNetwork[]): readonly HostPort[] {
   return Object.entries(environment)
     .filter(([name]) => name.startsWith(portVariable))
     .map(([name, value]) => {
-      const given = environment[`MUSTER_IP_${name.slice(portVariable.length)}`];
-      return { port: Number(value), ip: networks.find(({ ip }) => ip === given)?.ip ?? "" };
+      const label = name.slice(portVariable.length);
+      const given = environment[`MUSTER_IP_${label}`];
+      const inside = Number(value);
+      const port = Number(environment[`MUSTER_HOST_PORT_${label}`] ?? inside);
+      return { port, inside, ip: networks.find(({ ip }) => ip === given)?.ip ?? "" };
     });
 }
