@@ -2,19 +2,11 @@ import { createRequire } from "node:module";
 import { compileJob, convertDocument, formatSource, originOf, validateSource } from "@muster/jobspecs";
 import { expect } from "vitest";
 import { testUnless } from "../e2e-root/machine.ts";
-import { cloneOf } from "./clone.ts";
+import { clone, jobFiles, reason } from "./nomad-files.ts";
 
-const { clone, reason } = cloneOf("MUSTER_NOMAD_CLONE", "hashicorp/nomad");
 const reference = createRequire(new URL("../../jobspecs/package.json", import.meta.url))("hcl2-parser") as {
   parseToString(text: string): [string, unknown];
 };
-
-/** Every file that holds a job block, whatever its name ends with. */
-const jobFiles = clone
-  ? clone
-      .read(clone.paths().filter((path) => /\.(nomad|hcl|tpl)$|\.nomad\./.test(path) && !path.startsWith("website/")))
-      .filter(({ text }) => /^\s*job\s.*\{/m.test(text))
-  : [];
 
 testUnless(
   reason,

@@ -160,7 +160,6 @@ function commandSpec(run: Command): TaskSpec {
     networkMode: "",
     volumeMounts: [],
     dispatchPayload: null,
-    artifacts: [],
     ...taskLife(),
   };
 }
