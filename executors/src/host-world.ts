@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { Clock, Log } from "@muster/foundation";
 import type { AgentDeps } from "./agent/agent.ts";
+import { type ArtifactSettings, artifactDefaults } from "./artifacts/limits.ts";
+import { NodeArtifacts } from "./artifacts/node-artifacts.ts";
 import { TaskCgroups } from "./cgroups/task-cgroups.ts";
 import type { ContainerHost } from "./containers/container-host.ts";
 import { nodeDiskMeter } from "./disks/node-disk-meter.ts";
@@ -58,6 +60,8 @@ export interface HostWorldOptions {
   readonly resolverFiles?: readonly string[];
   /** Networks of the host with names. Default: none. */
   readonly hostNetworks?: readonly HostNetworkRule[];
+  /** What artifacts may come from, and take. Default: `artifactDefaults`. */
+  readonly artifacts?: ArtifactSettings;
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
@@ -76,6 +80,7 @@ export function hostWorld({
   registries = registryDefaults,
   resolverFiles = resolverFilesOfHost,
   hostNetworks = [],
+  artifacts = artifactDefaults,
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
@@ -90,6 +95,7 @@ export function hostWorld({
   | "taskMeter"
   | "nets"
   | "images"
+  | "artifacts"
   | "volumes"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
@@ -111,6 +117,7 @@ export function hostWorld({
     taskMeter: nodeTaskMeter(),
     diskMeter: nodeDiskMeter(dataFolder),
     volumes: new NodeVolumes(dataFolder, log),
+    artifacts: new NodeArtifacts({ dataFolder, clock, log, settings: artifacts }),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
     ...(images ? { images } : {}),
   };

@@ -1,3 +1,21 @@
+export { type Packing, packingOfName } from "./artifacts/archives.ts";
+export {
+  type ArtifactProblem,
+  type ArtifactRead,
+  type ArtifactText,
+  type ArtifactWish,
+  artifactModes,
+  artifactOptions,
+  type Checksum,
+  type ChecksumKind,
+  checksumIn,
+  type FetchedFile,
+  type FetchedRepository,
+  type FilePlace,
+  readArtifact,
+  sourceLengthMax,
+  sourceShown,
+} from "./artifacts/read-artifact.ts";
 export {
   environmentKey,
   fileKey,

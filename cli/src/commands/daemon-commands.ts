@@ -84,6 +84,20 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--insecure-registries <list>", help: "registries asked without encryption: host:port, with commas" },
       { flags: "--docker-socket <path>", help: "the Engine of driver docker (default: /var/run/docker.sock)" },
       {
+        flags: "--artifact-folders <folders>",
+        help: "below which artifacts may be files of the host, with colons in between (default: none)",
+      },
+      {
+        flags: "--artifact-networks <list>",
+        help: "that artifacts may come from although refused by default, as 127.0.0.0/8, with commas in between",
+      },
+      { flags: "--artifact-download-mib-max <MiB>", help: "largest download of an artifact (default: 10240)" },
+      { flags: "--artifact-unpacked-mib-max <MiB>", help: "largest artifact, unpacked (default: 20480)" },
+      { flags: "--artifact-files-max <count>", help: "most files of an artifact (default: 200000)" },
+      { flags: "--artifact-timeout-ms <ms>", help: "all artifacts of a task are there by then (default: 1800000)" },
+      { flags: "--artifact-parallel-max <count>", help: "tasks whose artifacts are fetched at once (default: 4)" },
+      { flags: "--artifact-cache-mib <MiB>", help: "of downloads with a checksum are kept (default: 2048; 0: none)" },
+      {
         flags: "--reservations <list>",
         help: 'resources set aside for roles, with commas in between, as "eng cpu=2 memory=2048"',
       },

@@ -25,6 +25,7 @@ import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
 import { lockFolder } from "../dev/lock.ts";
 import { version } from "../version.ts";
+import { artifactSettings } from "./artifacts.ts";
 import { reservationsOf } from "./reservations.ts";
 import { schemas } from "./schemas.ts";
 import { componentLog, settingsOf } from "./settings.ts";
@@ -62,6 +63,7 @@ export const run: CommandModule["run"] = (invocation) => {
       insecureRegistries: settings.insecureRegistries.split(",").filter((registry) => registry !== ""),
     };
     const engineSocket = resolve(settings.dockerSocket);
+    const artifacts = artifactSettings(settings);
     const { host, containers } = await fingerprint(
       { dataFolder, bridge, cni, hostNetworks, engineSocket, ...ports, ...ips },
       log,
@@ -82,6 +84,7 @@ export const run: CommandModule["run"] = (invocation) => {
           bridge,
           cni,
           hostNetworks,
+          artifacts,
           containers,
           ...(host.underlay ? { underlay: host.underlay } : {}),
           hasImages: host.drivers.includes("oci"),

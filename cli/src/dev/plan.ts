@@ -44,6 +44,8 @@ export function planChildren({ folder, layout, environment }: PlanOptions): Plan
     MUSTER_DATA_DIR: folder,
     // glibc makes an arena per thread, of which each holds on to what it once had.
     MALLOC_ARENA_MAX: "2",
+    // On a machine of one's own, what a task may fetch is what it may ask for itself.
+    MUSTER_ARTIFACT_NETWORKS: environment["MUSTER_ARTIFACT_NETWORKS"] ?? "127.0.0.0/8,::1/128",
     UV_THREADPOOL_SIZE: environment["UV_THREADPOOL_SIZE"] ?? "2",
   };
   const plan = (name: string, role: Role, daemon: string, args: readonly string[]): Planned => ({

@@ -115,9 +115,14 @@ test("case 14: a port that a stranger holds is refused with the holder's name, a
 
 test("case 52: the port of a task that stops slowly is not given to another", async () => {
   await fixture.agent({ dynamicPortFirst: 28_431, dynamicPortLast: 28_431 });
-  const slow = { ...shell("trap '' TERM; sleep 60 & wait; wait"), killPolicy: { signal: "", graceMs: 700 } };
+  const slow = {
+    ...shell("trap '' TERM; echo deaf; sleep 60 & wait; wait"),
+    killPolicy: { signal: "", graceMs: 2_000 },
+  };
   fixture.master.launch({ taskId: "slow", spec: slow, ports: [{ label: "a" }] });
   await fixture.master.untilState("slow", TaskState.TASK_RUNNING);
+  // Its shell runs; that it does not hear the signal comes after.
+  await expect.poll(() => fixture.outputOf("slow"), { timeout: 15_000 }).toBe("deaf\n");
   fixture.master.kill("slow");
   await fixture.master.untilState("slow", TaskState.TASK_KILLING);
   fixture.master.launch({ taskId: "next", spec: { command: "true" }, ports: [{ label: "a" }] });

@@ -9,6 +9,7 @@ import {
   type Transport,
 } from "@muster/foundation";
 import type { Registration } from "@muster/proto";
+import type { Artifacts } from "../world/artifacts.ts";
 import type { Disk, DiskWrite } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostPorts } from "../world/host-ports.ts";
@@ -44,6 +45,8 @@ export interface AgentDeps {
   readonly nets?: Nets;
   /** Absent: no task can have an image. */
   readonly images?: Images;
+  /** Absent: no task can have artifacts. */
+  readonly artifacts?: Artifacts;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
   /** Absent: the agent can keep no volumes. */
@@ -143,10 +146,11 @@ class RunningAgent implements Agent {
         if (this.#loop) this.#loop.stop(done);
         else this.#deps.clock.after(0, done);
       };
-      const { nets, images } = this.#deps;
+      const { nets, images, artifacts } = this.#deps;
       const stopNets = (): void => (nets ? nets.stop(last) : last());
-      if (images) images.stop(stopNets);
-      else stopNets();
+      const stopImages = (): void => (images ? images.stop(stopNets) : stopNets());
+      if (artifacts) artifacts.stop(stopImages);
+      else stopImages();
     });
   }
 
@@ -223,6 +227,7 @@ class RunningAgent implements Agent {
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
     this.#deps.images?.start(loop.imageEvents);
+    this.#deps.artifacts?.start(loop.artifactsEvents);
     loop.post({ type: "host-networks", networks: config.host.hostNetworks ?? [] });
     this.#takeSetAside(loop, loaded);
     loop.post({ type: "recovered", groups: loaded.groups });

@@ -34,5 +34,6 @@ export function emptySpec(): TaskSpec {
     networkMode: "",
     volumeMounts: [],
     dispatchPayload: null,
+    artifacts: [],
   };
 }

@@ -1,5 +1,6 @@
 import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
+import type { Artifacts, ArtifactsEvents } from "../world/artifacts.ts";
 import type { Disk } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
@@ -46,6 +47,8 @@ export interface LoopDeps {
   readonly nets?: Nets;
   /** Absent: no task can have an image. */
   readonly images?: Images;
+  /** Absent: no task can have artifacts. */
+  readonly artifacts?: Artifacts;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
   /** Absent: the agent can keep no volumes. */
@@ -130,6 +133,13 @@ export class AgentLoop {
     progress: (id, message) => this.post({ type: "image-progress", id, message }),
     ready: (id, ready) => this.post({ type: "image-ready", id, ready }),
     failed: (id, message) => this.post({ type: "image-failed", id, message }),
+  };
+
+  /** What is to be told to `Artifacts`. */
+  readonly artifactsEvents: ArtifactsEvents = {
+    progress: (id, message) => this.post({ type: "artifacts-progress", id, message }),
+    ready: (id, message) => this.post({ type: "artifacts-ready", id, message }),
+    failed: (id, message) => this.post({ type: "artifacts-failed", id, message }),
   };
 
   /** Calls back when the task's process has ended, also if it is to be started again; gives how to stop that. */
@@ -273,7 +283,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, diskMeter, volumes, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, volumes, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -329,6 +339,13 @@ export class AgentLoop {
       case "release-image":
         images?.release(effect.id);
         return;
+      case "fetch-artifacts":
+        if (artifacts) artifacts.prepare(effect.wish);
+        else this.#withoutArtifacts(effect.wish.id);
+        return;
+      case "release-artifacts":
+        artifacts?.release(effect.id);
+        return;
       case "keep-nets":
         nets?.keep(effect.specs);
         return;
@@ -383,6 +400,11 @@ export class AgentLoop {
   #withoutNets(key: string): void {
     const message = "this agent can't make networks any more";
     this.#deps.clock.after(0, () => this.post({ type: "net-failed", key, message }));
+  }
+
+  #withoutArtifacts(id: string): void {
+    const message = "artifacts can't be fetched on this agent";
+    this.#deps.clock.after(0, () => this.post({ type: "artifacts-failed", id, message }));
   }
 
   #withoutImages(id: string): void {

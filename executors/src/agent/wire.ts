@@ -24,6 +24,7 @@ import { type ExecutorWish, idleTimeoutMsDefault, registrationTimeoutMsDefault }
 import { type LaunchRequest, plainNetwork } from "./core/model.ts";
 import { problemOfTaskNetworks } from "./core/task-networks.ts";
 import { emptySpec } from "./empty.ts";
+import { copyArtifact, problemOfArtifacts } from "./wire-artifacts.ts";
 import { copyFurther, moreNetworksMax, problemOfNetworks } from "./wire-networks.ts";
 
 /** Bytes of a task's description. */
@@ -223,6 +224,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
       file: spec.dispatchPayload.file,
       contentBase64: spec.dispatchPayload.contentBase64,
     },
+    artifacts: spec.artifacts.map(copyArtifact),
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
@@ -288,6 +290,8 @@ function problemOfSpec(spec: TaskSpec): string {
   if (texts.some((text) => text.includes("\0"))) return "spec: holds a zero byte";
   const name = Object.keys(spec.environment).find((key) => key === "" || key.includes("=") || key.includes("\0"));
   if (name !== undefined) return `spec.environment: "${name}" is no name of a variable`;
+  const artifacts = problemOfArtifacts(spec.artifacts);
+  if (artifacts !== "") return artifacts;
   if (!Object.values(LifecycleHook).includes(spec.hook)) return `spec.hook: ${spec.hook} is no hook`;
   if (spec.restartPolicy && !Object.values(RestartMode).includes(spec.restartPolicy.mode))
     return `spec.restart_policy.mode: ${spec.restartPolicy.mode} is no mode`;

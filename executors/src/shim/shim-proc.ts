@@ -14,14 +14,14 @@ import {
 } from "node:fs";
 import type { Cancel, Clock, Log } from "@muster/foundation";
 import { attemptOf, claimName, eventsFolder, groupOf, taskFolders, taskIdOf } from "../agent/folders.ts";
-import { type Containers, containerAccount, writeBundle } from "../containers/bundle.ts";
-import { imageAccount } from "../containers/image-account.ts";
+import { accountOf } from "../containers/account-of.ts";
+import { type Containers, writeBundle } from "../containers/bundle.ts";
 import { writeEngineBundle } from "../engine/engine-bundle.ts";
 import type { OwnEngine } from "../engine/own-engine.ts";
 import { writeGivenFiles } from "../files/given-files.ts";
 import { linkVolumes } from "../volumes/mounts.ts";
 import type { OwnedCommands, Proc, ProcEvents, ProcSpec, ProcStarted } from "../world/proc.ts";
-import { type Account, findAccount } from "./accounts.ts";
+import type { Account } from "./accounts.ts";
 import { isAlive, killLeftovers, readBootId, sendSignal } from "./processes.ts";
 import { parseEnd, parseMemoryKilled, shimSpec } from "./shim-files.ts";
 import { ShimMaker } from "./shim-maker.ts";
@@ -110,7 +110,7 @@ class ShimProc implements Proc {
     const folders = taskFolders(this.#dataFolder, spec.id);
     try {
       if (spec.command === "") throw new Error("neither the image nor the task names a command: set config.command");
-      const account = this.#accountOf(spec);
+      const account = accountOf(spec.user, spec.container);
       if (spec.user !== "" && !account && !spec.container?.engineImage)
         throw new Error(`user ${spec.user} is not known on this host`);
       for (const path of [folders.shared, folders.local, folders.secrets, folders.logs])
@@ -177,13 +177,6 @@ class ShimProc implements Proc {
     rm(`${this.#dataFolder}/tasks/${group}`, { recursive: true, force: true }, (error) => {
       if (error) this.#log.warn({ error }, "the folder of an ended task could not be deleted");
     });
-  }
-
-  #accountOf({ user, container }: ProcSpec): Account | undefined {
-    if (container?.engineImage) return undefined;
-    if (container?.layers) return imageAccount(user, container.layers);
-    if (container) return containerAccount(user, container.rootfs);
-    return user === "" ? undefined : findAccount(user);
   }
 
   #writeContainer(spec: ProcSpec, account: Account | undefined): readonly string[] {

@@ -160,6 +160,7 @@ function commandSpec(run: Command): TaskSpec {
     networkMode: "",
     volumeMounts: [],
     dispatchPayload: null,
+    artifacts: [],
     ...taskLife(),
   };
 }

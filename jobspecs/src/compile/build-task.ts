@@ -10,6 +10,7 @@ import {
   type TaskLogs,
   type TaskResources,
 } from "../job/types.ts";
+import { buildArtifacts } from "./build-artifacts.ts";
 import { buildConfig } from "./build-config.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildDispatchPayload } from "./build-parameterized.ts";
@@ -58,6 +59,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     logs: buildLogs(block.first("logs")),
     meta: { ...context.meta, ...block.textMap("meta") },
     leader: block.bool("leader") ?? false,
+    ...buildArtifacts(block, driver),
     ...buildTaskNetwork(block),
     ...buildLifecycle(block),
     ...buildDispatchPayload(block),

@@ -110,6 +110,11 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     instanceIndex,
     meta: { ...task.meta },
     networkMode: task.network?.mode ?? "",
+    artifacts: (task.artifacts ?? []).map((one) => ({
+      ...one,
+      options: { ...one.options },
+      headers: { ...one.headers },
+    })),
   };
 }
 

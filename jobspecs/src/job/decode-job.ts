@@ -1,3 +1,4 @@
+import { readArtifacts } from "./decode-artifacts.ts";
 import { readNetwork } from "./decode-network.ts";
 import { decodeConstraints, decodeMigrate, decodeReschedule, decodeRestart, decodeUpdate } from "./decode-policies.ts";
 import { decodeServices } from "./decode-services.ts";
@@ -267,6 +268,7 @@ const readTask = (network: Network) =>
       logs: readLogs(reader.raw("logs"), reader.at("logs")),
       meta: reader.textMap("meta"),
       leader: reader.bool("leader"),
+      ...readArtifacts(reader),
       ...(reader.has("network") ? { network: readTaskNetwork(reader.raw("network"), reader.at("network")) } : {}),
       ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),
       ...decodeDispatchPayload(reader),

@@ -119,6 +119,8 @@ export interface Task {
   readonly meta: Readonly<Record<string, string>>;
   /** When a leader ends, the other tasks of its group are stopped. A main task; at most one of a group. */
   readonly leader: boolean;
+  /** Fetched into its folders before it starts, in that order. Absent: none. */
+  readonly artifacts?: readonly Artifact[];
   /** Absent: its group's. */
   readonly network?: TaskNetwork;
   /** Absent: a main task, of which each group has at least one. */
@@ -126,6 +128,26 @@ export interface Task {
   /** Only in parameterized jobs. */
   readonly dispatchPayload?: DispatchPayload;
 }
+
+/** What is fetched into a task's folders. Texts are interpolated on the agent. */
+export interface Artifact {
+  /** As in go-getter: an http(s) URL, an absolute path of the agent's disk, `git::URL`, `github.com/owner/name`. */
+  readonly source: string;
+  /** Below the task's folder; "local/" by default. */
+  readonly destination: string;
+  readonly mode: "any" | "file" | "dir";
+  /** checksum, archive, filename, ref, depth: win over those of the source's query. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Of http alone. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Any certificate will do. */
+  readonly insecure: boolean;
+  /** Given to the task's account; otherwise it is the agent's. */
+  readonly chown: boolean;
+}
+
+/** Artifacts that a task can have. */
+export const artifactsMax = 64;
 
 /** A network of the task's own: loopback alone, or what another task of its group has. */
 export interface TaskNetwork {

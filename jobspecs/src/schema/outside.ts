@@ -52,19 +52,6 @@ export const templateParts: BlockParts = {
   },
 };
 
-export const artifactParts: BlockParts = {
-  repeats: true,
-  attributes: {
-    source: works("string", "Address of what is fetched.", { required: true }),
-    destination: works("string", "Below the task's folder; local/."),
-    mode: works("string", "any (default), file or dir.", { oneOf: ["any", "file", "dir"] }),
-    options: works("string-map", "checksum and others."),
-    headers: works("string-map", "Of http."),
-    insecure: works("bool", "Any certificate will do; false."),
-    chown: works("bool", "Given to the task's user; false."),
-  },
-};
-
 export const volumeParts: BlockParts = {
   labels: 1,
   repeats: true,

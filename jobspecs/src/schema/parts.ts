@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
 
+import { artifactBlock } from "./artifact.ts";
 import { dockerAttributes, dockerBlocks } from "./docker-config.ts";
 import {
   type AttributeSchema,
@@ -13,7 +14,6 @@ import {
 } from "./model.ts";
 import {
   actionParts,
-  artifactParts,
   consulParts,
   csiPluginParts,
   deviceParts,
@@ -288,7 +288,7 @@ export const taskBlock: BlockSchema = block("A program.", {
       `${later}; heredocs in args or env can carry text`,
       templateParts,
     ),
-    artifact: refusedBlock("Files fetched before the start.", later, artifactParts),
+    artifact: artifactBlock,
     volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
     lifecycle: lifecycleBlock,
     network: taskNetworkBlock,

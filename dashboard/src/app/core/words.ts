@@ -89,6 +89,8 @@ const reasonWords: readonly string[] = [
   "too much on the disk",
   "volume not to be had",
   "an earlier step failed",
+  "",
+  "artifact not to be had",
 ];
 
 export const taskWord = (state: number): Word => taskWords[state] ?? unknown;

@@ -1,4 +1,5 @@
 import type { AgentOperationResult, StatusReason, TaskStatus } from "@muster/proto";
+import type { ArtifactsWish } from "../../world/artifacts.ts";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
@@ -35,6 +36,11 @@ export type AgentInput =
   | { readonly type: "image-progress"; readonly id: string; readonly message: string }
   | { readonly type: "image-ready"; readonly id: string; readonly ready: ImageReady }
   | { readonly type: "image-failed"; readonly id: string; readonly message: string }
+  | {
+      readonly type: "artifacts-progress" | "artifacts-ready" | "artifacts-failed";
+      readonly id: string;
+      readonly message: string;
+    }
   | { readonly type: "net-ready"; readonly key: string; readonly ready: NetReady }
   | { readonly type: "net-failed"; readonly key: string; readonly message: string }
   | { readonly type: "net-gone"; readonly key: string }
@@ -100,6 +106,8 @@ export type AgentEffect =
   | { readonly type: "keep-images"; readonly ids: readonly string[] }
   | { readonly type: "prepare-image"; readonly wish: ImageWish }
   | { readonly type: "release-image"; readonly id: string }
+  | { readonly type: "fetch-artifacts"; readonly wish: ArtifactsWish }
+  | { readonly type: "release-artifacts"; readonly id: string }
   | { readonly type: "keep-nets"; readonly specs: readonly NetSpec[] }
   | { readonly type: "build-net"; readonly spec: NetSpec }
   | { readonly type: "remove-net"; readonly spec: NetSpec }

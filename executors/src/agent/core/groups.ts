@@ -77,6 +77,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     restartWindow: undefined,
     nextTry: undefined,
     image: { name: "none" },
+    artifacts: "none",
     memoryKills: 0,
     sequence: 0,
     queue: [],

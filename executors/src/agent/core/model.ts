@@ -112,6 +112,12 @@ export type TaskImage =
   | { readonly name: "none" | "preparing" | "kept" | "released" }
   | { readonly name: "ready"; readonly ready: ImageReady };
 
+/**
+ * What is fetched into a task's folders. none: it needs nothing, or has not asked for it. fetching: it waits for it. ready:
+ * it is there, and stays for all attempts. released: the task has ended.
+ */
+export type TaskArtifacts = "none" | "fetching" | "ready" | "released";
+
 export interface Task {
   readonly id: string;
   readonly group: Group;
@@ -128,6 +134,7 @@ export interface Task {
   /** While it waits for its next start: when that is, monotonic and in milliseconds since the epoch. */
   nextTry: { readonly atMs: number; readonly at: number } | undefined;
   image: TaskImage;
+  artifacts: TaskArtifacts;
   /** So many of its processes were ended for want of memory when that was reported last. */
   memoryKills: number;
   /** Count of statuses made. */
@@ -319,6 +326,8 @@ export interface StateRecord {
   readonly nextTryAt?: number | null;
   /** Absent in records of agents that did not count them. */
   readonly memoryKills?: number;
+  /** Its artifacts are in its folders. Absent: they are not, or it has none. */
+  readonly hasArtifacts?: boolean;
   readonly sequence: number;
   readonly queue: readonly TaskStatus[];
   readonly latest: TaskStatus | null;

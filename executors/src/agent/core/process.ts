@@ -21,6 +21,7 @@ export function started(context: Context, id: string, facts: ProcStarted): void 
   // An adopted task was told to be running in an earlier life; its framework need not hear it again.
   const isAdopted = task.started !== undefined;
   task.started = facts;
+  if (task.spec.artifacts.length > 0) task.artifacts = "ready";
   task.phase = "running";
   task.nextTry = undefined;
   if (task.spec.runTimeMsMax > 0) task.endsAt ??= facts.at + task.spec.runTimeMsMax;

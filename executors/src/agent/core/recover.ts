@@ -158,6 +158,7 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.restartWindow = record.restartWindow ?? undefined;
   if (typeof record.nextTryAt === "number") task.nextTry = nextTry(task, record.nextTryAt, now);
   task.memoryKills = record.memoryKills ?? 0;
+  if (record.hasArtifacts) task.artifacts = "ready";
   task.sequence = record.sequence;
   task.latest = record.latest ?? undefined;
   task.durable = task.latest;
@@ -192,6 +193,7 @@ export function stateRecord(task: Task): StateRecord {
     restartWindow: task.restartWindow ?? null,
     nextTryAt: task.nextTry?.at ?? null,
     memoryKills: task.memoryKills,
+    ...(task.artifacts === "ready" ? { hasArtifacts: true } : {}),
     sequence: task.sequence,
     queue: task.queue.map(({ status }) => status),
     latest: task.latest ?? null,

@@ -9,13 +9,14 @@ export interface RestartWindow {
   readonly count: number;
 }
 
-/** Ends of a command, or of what watches over it. What comes from outside, or would fail again at once, is not among them. */
+/** Ends of a command, of what watches over it, or of what is fetched for it. What comes from outside, or would fail again at once, is not among them. */
 const restartableReasons: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_COMMAND_EXITED,
   StatusReason.REASON_OUT_OF_MEMORY,
   StatusReason.REASON_LIMIT_EXCEEDED,
   StatusReason.REASON_SUPERVISOR_LOST,
   StatusReason.REASON_UNHEALTHY,
+  StatusReason.REASON_ARTIFACT_FAILED,
 ]);
 
 /**

@@ -42,6 +42,7 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
     task.phase = "ended";
     if (task.executor) context.state.executorsEnded.push(task);
     releaseImage(context, task);
+    releaseArtifacts(context, task);
   }
   const isVolatile = task.group.phase === "refused";
   if (task.queue.length >= statusesPerTaskMax) dropPassing(task);
@@ -60,6 +61,12 @@ function releaseImage({ effects }: Context, task: Task): void {
   if (task.image.name === "none" || task.image.name === "released") return;
   task.image = { name: "released" };
   effects.push({ type: "release-image", id: task.id });
+}
+
+/** What a task waited for that does not start any more is wanted by nobody. */
+function releaseArtifacts({ effects }: Context, task: Task): void {
+  if (task.artifacts === "fetching") effects.push({ type: "release-artifacts", id: task.id });
+  if (task.artifacts !== "none") task.artifacts = "released";
 }
 
 /** Sends the oldest status that waits, if it is durable and there is somebody to send it to. */

@@ -1,4 +1,5 @@
 import { StatusReason } from "@muster/proto";
+import { artifactsFailed, artifactsProgress, artifactsReady } from "./artifacts.ts";
 import { left } from "./away.ts";
 import { wake } from "./deadlines.ts";
 import { disksMeasured } from "./disk-watch.ts";
@@ -92,6 +93,15 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "image-failed":
       imageFailed(context, input.id, input.message);
+      return;
+    case "artifacts-progress":
+      artifactsProgress(context, input.id, input.message);
+      return;
+    case "artifacts-ready":
+      artifactsReady(context, input.id, input.message);
+      return;
+    case "artifacts-failed":
+      artifactsFailed(context, input.id, input.message);
       return;
     case "net-ready":
       netReady(context, input.key, input.ready);

@@ -21,6 +21,7 @@ const inPlaceReasons: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_LIMIT_EXCEEDED,
   StatusReason.REASON_SUPERVISOR_LOST,
   StatusReason.REASON_UNHEALTHY,
+  StatusReason.REASON_ARTIFACT_FAILED,
 ]);
 
 /** Drops that say nothing about the task: the same launch may well succeed on another offer. */

@@ -221,6 +221,7 @@ function isInPlace({ reason }: TaskEnd): boolean {
     reason === StatusReason.REASON_OUT_OF_MEMORY ||
     reason === StatusReason.REASON_LIMIT_EXCEEDED ||
     reason === StatusReason.REASON_SUPERVISOR_LOST ||
+    reason === StatusReason.REASON_ARTIFACT_FAILED ||
     reason === StatusReason.REASON_UNHEALTHY
   );
 }
