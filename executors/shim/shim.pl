@@ -170,6 +170,7 @@ if ($pid == 0) {
   run_container() if $container ne '';
   join_network() if defined $spec{netns};
   chdir($spec{cwd}) or fail('chdir');
+  setpriority(0, 0, $spec{nice}) or fail('priority') if defined $spec{nice};
   if (defined $spec{uid}) {
     $! = 0;
     $) = "$spec{gid} $spec{groups}";

@@ -32,6 +32,7 @@ import type { UnderlayAddress } from "./networks/overlay/plan.ts";
 import type { HostNetworkRule } from "./ports/host-networks.ts";
 import { nodeHostPorts } from "./ports/node-host-ports.ts";
 import { shimProc } from "./shim/shim-proc.ts";
+import { nodeProcessorMeter } from "./stats/node-processor-meter.ts";
 import { nodeTaskMeter } from "./stats/node-task-meter.ts";
 import { NodeVolumes } from "./volumes/node-volumes.ts";
 import type { NetSpec, Nets } from "./world/nets.ts";
@@ -86,6 +87,7 @@ export function hostWorld({
   AgentDeps,
   | "disk"
   | "diskMeter"
+  | "processorMeter"
   | "proc"
   | "hostPorts"
   | "prober"
@@ -116,6 +118,7 @@ export function hostWorld({
     taskFiles: nodeTaskFiles(dataFolder),
     taskMeter: nodeTaskMeter(),
     diskMeter: nodeDiskMeter(dataFolder),
+    processorMeter: nodeProcessorMeter(),
     volumes: new NodeVolumes(dataFolder, log),
     artifacts: new NodeArtifacts({ dataFolder, clock, log, settings: artifacts }),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),

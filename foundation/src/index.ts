@@ -60,8 +60,16 @@ export {
   type Resources,
   resources,
   type Shortage,
+  sameResources,
   subtractResources,
 } from "./resources/resources.ts";
+export {
+  revocableCapability,
+  revocableCpu,
+  revocableCpuMillis,
+  withoutRevocable,
+  withRevocable,
+} from "./resources/revocable.ts";
 export { type Codec, codecOf, emptyMessage, methodCodecs } from "./rpc/codec.ts";
 export { type CredentialsProvider, loopbackCredentials } from "./rpc/credentials.ts";
 export { contractPackage, methodDefinition } from "./rpc/definition.ts";

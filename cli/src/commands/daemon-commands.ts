@@ -66,6 +66,10 @@ export const daemonCommands: readonly CommandSpec[] = [
       { flags: "--task-port-last <port>", help: "last port that tasks get (default: 32000)" },
       { flags: "--host-networks <list>", help: "networks with names, as in private=10.0.0.0/8,public=eth0" },
       { flags: "--enforce-ports <off|warn|kill>", help: "tasks in the host's network keep to the ports that they got" },
+      {
+        flags: "--lend-cpu <percent>",
+        help: "of what tasks were given and do not use, lent as revocable (default: 0)",
+      },
       { flags: "--bridge-subnet <subnet>", help: "IPv4 of tasks in network mode bridge (default: 10.78.0.0/20)" },
       { flags: "--bridge-subnet6 <subnet>", help: 'their IPv6 (default: fd78::/64); "" for none' },
       { flags: "--bridge-mtu <bytes>", help: "size of their packets; the host's if absent" },

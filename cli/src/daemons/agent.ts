@@ -103,6 +103,7 @@ export const run: CommandModule["run"] = (invocation) => {
         ...ports,
         addressesMax,
         enforcePorts: settings.enforcePorts as PortEnforcement,
+        lentFraction: settings.lendCpu / 100,
         executorSocket,
         taskEnvironment: taskEnvironment(invocation.environment),
         reservations: reservationsOf(settings.reservations),

@@ -34,6 +34,10 @@ export const schemas = {
       "warn",
       "kill",
     ]),
+    lendCpu: integerOption(0, "percent of the processor that tasks were given and do not use which others may borrow", {
+      min: 0,
+      max: 100,
+    }),
     bridgeSubnet: textOption("10.78.0.0/20", "IPv4 addresses of tasks in network mode bridge"),
     bridgeSubnet6: textOption("fd78::/64", "IPv6 addresses of tasks in network mode bridge; none if empty"),
     bridgeMtu: integerOption(0, "bytes of a packet in network mode bridge; the host's if 0", { min: 0, max: 65_535 }),

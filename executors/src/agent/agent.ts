@@ -17,6 +17,7 @@ import type { Images } from "../world/images.ts";
 import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
+import type { ProcessorMeter } from "../world/processor-meter.ts";
 import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
 import type { Volumes } from "../world/volumes.ts";
 import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
@@ -49,6 +50,8 @@ export interface AgentDeps {
   readonly artifacts?: Artifacts;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
+  /** Absent: nothing is lent. */
+  readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
@@ -222,7 +225,7 @@ class RunningAgent implements Agent {
       reuseAfterMs: config.portReuseAfterMs,
     };
     const state = createState(this.#coreConfig(agentId), range, this.#deps.random.stream("ports"), loaded.epochSeen);
-    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors, config.host.unavailable);
+    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors, config.host);
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
@@ -271,6 +274,8 @@ class RunningAgent implements Agent {
       enforcePorts: config.enforcePorts,
       portWatchMs: config.portWatchMs,
       diskWatchMs: this.#deps.diskMeter && config.diskWatchMs,
+      lentFraction: this.#deps.processorMeter ? config.lentFraction : 0,
+      lendingWatchMs: config.lendingWatchMs,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
       hasVolumes: this.#deps.volumes !== undefined,
@@ -285,7 +290,7 @@ class RunningAgent implements Agent {
       name: config.name,
       address: config.address,
       ip: host.ip,
-      resources: host.resources,
+      resources: this.#loop?.resources() ?? host.resources,
       attributes: withHostNetworks(host.attributes, this.#loop?.state.hostNetworks ?? new Map()),
       dynamicPortFirst: config.dynamicPortFirst,
       dynamicPortLast: config.dynamicPortLast,

@@ -58,6 +58,13 @@ export interface AgentConfig {
   readonly portWatchMs?: number;
   /** How often it is looked what the files of tasks with a limit of disk take, while there are any. Default: 5,000 ms. */
   readonly diskWatchMs?: number;
+  /**
+   * What part of the processor that tasks were given and do not use is lent to frameworks that can cope with its being
+   * taken back, 0 to 1. Default: 0, nothing is lent.
+   */
+  readonly lentFraction?: number;
+  /** How often it is measured what tasks use, where something is lent. Default: 15,000 ms. */
+  readonly lendingWatchMs?: number;
   /** How often what belongs to no task is looked for, ended and freed. Default: 60,000 ms. */
   readonly sweepMs?: number;
   /** Launches are refused when less than this is free. Default: 64 MiB. */
@@ -89,6 +96,8 @@ export const agentDefaults = {
   enforcePorts: "off",
   portWatchMs: 5_000,
   diskWatchMs: 5_000,
+  lentFraction: 0,
+  lendingWatchMs: 15_000,
   sweepMs: 60_000,
   diskFreeBytesMin: 64 * 1024 * 1024,
   diskFreeFractionMin: 0.05,

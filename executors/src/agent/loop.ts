@@ -1,5 +1,13 @@
-import type { Cancel, Clock, Log, Metrics, Random } from "@muster/foundation";
-import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport, Unavailable } from "@muster/proto";
+import {
+  type Cancel,
+  type Clock,
+  type Log,
+  type Metrics,
+  type Random,
+  type Resources,
+  withRevocable,
+} from "@muster/foundation";
+import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport } from "@muster/proto";
 import type { Artifacts, ArtifactsEvents } from "../world/artifacts.ts";
 import type { Disk } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
@@ -8,8 +16,10 @@ import type { ImageEvents, Images } from "../world/images.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc, ProcEvents } from "../world/proc.ts";
+import type { ProcessorMeter } from "../world/processor-meter.ts";
 import type { Volumes } from "../world/volumes.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
+import type { HostFacts } from "./config.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
 import type { AgentEffect, AgentInput } from "./core/effects.ts";
 import { withHostNetworks } from "./core/host-networks.ts";
@@ -51,6 +61,8 @@ export interface LoopDeps {
   readonly artifacts?: Artifacts;
   /** Absent: limits of disk are booked, not enforced. */
   readonly diskMeter?: DiskMeter;
+  /** Absent: nothing is lent. */
+  readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
@@ -68,7 +80,7 @@ export class AgentLoop {
   readonly #metrics: AgentMetrics;
   readonly #session: () => Session;
   readonly #executors: ExecutorSessions;
-  readonly #unavailable: readonly Unavailable[];
+  readonly #host: HostFacts;
   #tick: Cancel | undefined;
   #wake: Cancel | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -84,16 +96,9 @@ export class AgentLoop {
   #isStopped = false;
   readonly #endings = new Map<string, Set<() => void>>();
 
-  /** `unavailable` of the host: it does not change. */
-  constructor(
-    deps: LoopDeps,
-    state: AgentState,
-    session: () => Session,
-    executors: ExecutorSessions,
-    unavailable: readonly Unavailable[],
-  ) {
+  constructor(deps: LoopDeps, state: AgentState, session: () => Session, executors: ExecutorSessions, host: HostFacts) {
     this.#deps = deps;
-    this.#unavailable = unavailable;
+    this.#host = host;
     this.state = state;
     this.#session = session;
     this.#executors = executors;
@@ -219,6 +224,11 @@ export class AgentLoop {
     return reports;
   }
 
+  /** All that tasks may use, with what is lent. */
+  resources(): Resources {
+    return withRevocable(this.#host.resources, this.state.lending.cpuMillis);
+  }
+
   /** Network modes that work now, and overlay networks that do not. */
   networks(): AgentNetworks {
     return { modes: availableModes(this.state), unavailable: unavailableOverlays(this.state) };
@@ -283,7 +293,7 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, volumes, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, processorMeter, volumes, log } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -298,6 +308,9 @@ export class AgentLoop {
         return;
       case "measure-disks":
         diskMeter?.measure(effect.questions, (found) => this.post({ type: "disks-measured", found }));
+        return;
+      case "measure-processor":
+        processorMeter?.measure(effect.questions, (use) => this.post({ type: "processor-measured", use }));
         return;
       case "find-holders": {
         const { id } = effect;
@@ -357,6 +370,7 @@ export class AgentLoop {
         nets?.remove(effect.spec);
         return;
       case "tell-networks":
+      case "tell-resources":
         this.#sendUpdate();
         return;
       case "spawn":
@@ -471,9 +485,9 @@ export class AgentLoop {
   #sendUpdate(): void {
     const attributes = Object.entries(this.state.config.attributes).map(([name, value]) => ({ name, value }));
     const { modes, unavailable } = this.networks();
-    const networks = { modes, unavailable: [...this.#unavailable, ...unavailable] };
+    const networks = { modes, unavailable: [...this.#host.unavailable, ...unavailable] };
     this.#session().sendUpdate({
-      resources: null,
+      resources: this.resources(),
       attributes: withHostNetworks(attributes, this.state.hostNetworks),
       foreignPorts: [...this.#foreignPorts],
       networks,

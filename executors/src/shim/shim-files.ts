@@ -3,6 +3,9 @@ import { attemptOf, claimName } from "../agent/folders.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../world/proc.ts";
 import type { Account } from "./accounts.ts";
 
+/** What runs on lent processor waits for everybody else: the kernel knows nothing lower. */
+const niceOfLent = 19;
+
 /** What the shim reads: NAME=VALUE fields, each closed by a zero byte. `extra` are the fields of a container. */
 export function shimSpec(
   spec: ProcSpec,
@@ -21,6 +24,7 @@ export function shimSpec(
     `log_files=${spec.logFilesMax}`,
   ];
   fields.push(...extra);
+  if (spec.isLent) fields.push(`nice=${niceOfLent}`);
   if (account)
     fields.push(`uid=${account.uid}`, `gid=${account.gid}`, `groups=${account.groups.join(" ") || account.gid}`);
   if (spec.network) {

@@ -12,18 +12,21 @@ export interface Tree {
   readonly cpuNs: number;
 }
 
-interface Stat {
+export interface Stat {
   readonly parent: number;
   readonly ownTicks: number;
   readonly childTicks: number;
   readonly isDead: boolean;
 }
 
-/**
- * A task's processes: what descends from its main one, and what the shim has taken in. Undefined if the main one is gone.
- * O(processes of the host).
- */
-export async function findTree(pid: number, shimPid: number): Promise<Tree | undefined> {
+/** All processes of the host, and who are whose children. */
+export interface Processes {
+  readonly stats: ReadonlyMap<number, Stat>;
+  readonly children: ReadonlyMap<number, readonly number[]>;
+}
+
+/** O(processes of the host). */
+export async function readProcesses(): Promise<Processes> {
   const stats = new Map<number, Stat>();
   for (const name of await fs.readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -31,13 +34,26 @@ export async function findTree(pid: number, shimPid: number): Promise<Tree | und
     const stat = text === undefined ? undefined : parseStat(text);
     if (stat) stats.set(Number(name), stat);
   }
-  if (!stats.has(pid)) return undefined;
   const children = new Map<number, number[]>();
   for (const [child, { parent }] of stats) {
     const siblings = children.get(parent);
     if (siblings) siblings.push(child);
     else children.set(parent, [child]);
   }
+  return { stats, children };
+}
+
+/** The processes of one task by themselves. O(processes of the host). */
+export async function findTree(pid: number, shimPid: number): Promise<Tree | undefined> {
+  return treeOf(await readProcesses(), pid, shimPid);
+}
+
+/**
+ * A task's processes: what descends from its main one, and what the shim has taken in. Undefined if the main one is gone.
+ * O(processes of the task).
+ */
+export function treeOf({ stats, children }: Processes, pid: number, shimPid: number): Tree | undefined {
+  if (!stats.has(pid)) return undefined;
   const found = new Set<number>();
   const stack = [pid, ...(children.get(shimPid) ?? [])];
   for (let at = stack.pop(); at !== undefined && found.size < treePidsMax; at = stack.pop()) {

@@ -23,6 +23,8 @@ export interface ProcSpec {
   readonly volumes?: readonly TaskVolume[];
   /** Files that are in its local folder before it starts. Absent: none. */
   readonly files?: readonly GivenFile[];
+  /** Its processor is lent: it has the lowest priority there is. */
+  readonly isLent?: boolean;
 }
 
 export interface GivenFile {

@@ -77,6 +77,11 @@ export function containsResources(big: Resources, small: Resources): boolean {
   return missingResource(small, big) === undefined;
 }
 
+/** Whether two amounts are the same in everything. */
+export function sameResources(a: Resources, b: Resources): boolean {
+  return containsResources(a, b) && containsResources(b, a);
+}
+
 export interface Shortage {
   /** For people, for instance "memory". */
   readonly name: string;

@@ -1,21 +1,25 @@
 import {
   addResources,
-  containsResources,
   formatResources,
   isNegativeResources,
   isTerminal,
   noResources,
   type Resources,
+  sameResources,
   subtractResources,
+  withoutRevocable,
 } from "@muster/foundation";
 import type { AgentRecord } from "@muster/proto";
 import { type Checker, type MasterView, type Violation, violation } from "./view.ts";
 
-/** What tasks use, what is offered and what is set aside never exceeds what an agent has, and none is ever negative. */
+/**
+ * What tasks use, what is offered and what is set aside never exceeds what an agent has, and none is ever negative. What
+ * an agent lends it may take back before the tasks that use it have ended.
+ */
 export const noOverCommit: Checker = ({ agents }) =>
   agents.flatMap((agent) => {
     const { total, allocated, offered, setAside } = amountsOf(agent);
-    const free = subtractResources(total, addResources(addResources(allocated, offered), setAside));
+    const free = withoutRevocable(subtractResources(total, addResources(addResources(allocated, offered), setAside)));
     const negative = [allocated, offered, setAside, free].some((amount) => isNegativeResources(amount));
     if (!negative) return [];
     const detail = `total ${formatResources(total)}, allocated ${formatResources(allocated)}, offered ${formatResources(offered)}, set aside ${formatResources(setAside)}`;
@@ -30,7 +34,7 @@ function checkOffered(view: MasterView, agent: AgentRecord): Violation[] {
   const offers = view.offers.filter((offer) => offer.agentId === agent.agentId);
   const sum = offers.reduce((total, offer) => addResources(total, offer.resources ?? noResources), noResources);
   const { offered } = amountsOf(agent);
-  if (isSame(sum, offered)) return [];
+  if (sameResources(sum, offered)) return [];
   const detail = `record says ${formatResources(offered)}, its ${offers.length} offers are ${formatResources(sum)}`;
   return [violation("offered-sum", agent.agentId, detail)];
 }
@@ -40,7 +44,7 @@ function checkAllocated(view: MasterView, agent: AgentRecord): Violation[] {
   const tasks = view.tasks.filter((task) => task.agentId === agent.agentId && !isTerminal(task.status?.state ?? 0));
   const sum = tasks.reduce((total, task) => addResources(total, task.resources ?? noResources), noResources);
   const allocated = { ...amountsOf(agent).allocated, portCount: 0 };
-  if (isSame({ ...sum, portCount: 0 }, allocated)) return [];
+  if (sameResources({ ...sum, portCount: 0 }, allocated)) return [];
   const detail = `record says ${formatResources(allocated)}, its ${tasks.length} tasks use ${formatResources(sum)}`;
   return [violation("allocated-sum", agent.agentId, detail)];
 }
@@ -52,8 +56,4 @@ function amountsOf(agent: AgentRecord): Record<"total" | "allocated" | "offered"
     allocated: agent.allocated ?? noResources,
     offered: agent.offered ?? noResources,
   };
-}
-
-function isSame(left: Resources, right: Resources): boolean {
-  return containsResources(left, right) && containsResources(right, left);
 }

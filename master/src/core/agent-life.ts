@@ -1,4 +1,4 @@
-import { addResources, type MusterError, subtractResources } from "@muster/foundation";
+import { addResources, type MusterError, subtractResources, withoutRevocable } from "@muster/foundation";
 import { type StatusReason, TaskState } from "@muster/proto";
 import { agentKey } from "../registry/records.ts";
 import { type Core, idsOf } from "./core.ts";
@@ -107,7 +107,6 @@ export function countTotal(core: Core, agent: Agent, counted: boolean): void {
   if (agent.counted === counted) return;
   agent.counted = counted;
   allocator.countHeld(usedOf(agent), counted);
-  allocator.setTotal(
-    counted ? addResources(allocator.total, agent.total) : subtractResources(allocator.total, agent.total),
-  );
+  const firm = withoutRevocable(agent.total);
+  allocator.setTotal(counted ? addResources(allocator.total, firm) : subtractResources(allocator.total, firm));
 }

@@ -1,4 +1,13 @@
-import { addResources, invalid, MusterError, resources, subtractResources } from "@muster/foundation";
+import {
+  addResources,
+  invalid,
+  MusterError,
+  type Resources,
+  resources,
+  sameResources,
+  subtractResources,
+  withoutRevocable,
+} from "@muster/foundation";
 import {
   type AgentUpdate,
   type ConnectRequest,
@@ -36,7 +45,7 @@ import { takeOperationResult } from "./set-aside/operations.ts";
 import { setAsideFault, takeSetAside } from "./set-aside/registration.ts";
 import { takeStatus } from "./statuses.ts";
 import { changeStatus, endByMaster, retire } from "./tasks.ts";
-import { registrationFault } from "./validate.ts";
+import { registrationFault, resourcesFault } from "./validate.ts";
 
 /** How long to wait before the store is asked again. */
 const storeRetryMs = 1_000;
@@ -129,10 +138,13 @@ function setAttributes(agent: Agent, attributes: Registration["attributes"]): bo
 /** The cluster's total counts agents that are registered: shares are parts of what can be had. */
 function setTotal(core: Core, agent: Agent, total: Registration["resources"]): void {
   const { allocator } = core.state;
-  if (agent.counted) allocator.setTotal(subtractResources(allocator.total, agent.total));
+  const firmBefore = withoutRevocable(agent.total);
   agent.total = resources(total);
   agent.changeCount++;
-  if (agent.counted) allocator.setTotal(addResources(allocator.total, agent.total));
+  const firm = withoutRevocable(agent.total);
+  // What agents lend changes all the time, and is part of nobody's share.
+  if (agent.counted && !sameResources(firm, firmBefore))
+    allocator.setTotal(addResources(subtractResources(allocator.total, firmBefore), firm));
 }
 
 export function agentStored(core: Core, connection: number, error: MusterError | undefined): void {
@@ -245,6 +257,8 @@ function missTask(core: Core, task: Task): void {
 function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError | undefined {
   if (update.foreignPorts.length > limits.foreignPortsPerAgent)
     return invalid("update.foreign_ports", `must be at most ${limits.foreignPortsPerAgent}`);
+  const amounts = resourcesFault("update.resources", update.resources);
+  if (amounts) return amounts;
   const { networks } = update;
   if (networks !== null) {
     const { modes, unavailable } = networks;
@@ -258,12 +272,20 @@ function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError 
   if (setAttributes(agent, update.attributes)) clearFiltersOn(core, agent);
   agent.foreignPorts = new Set(update.foreignPorts);
   agent.portsTaken = undefined;
-  const shrunk = subtractResources(agent.total, totalBefore);
-  if (shrunk.cpuMillis < 0 || shrunk.memoryMiB < 0 || shrunk.diskMiB < 0 || shrunk.portCount < 0)
-    for (const offer of [...agent.offers]) rescindOffer(core, offer, "the agent has less than before");
+  const change = subtractResources(agent.total, totalBefore);
+  for (const offer of [...agent.offers])
+    if (hasShrunk(change, offer.resources)) rescindOffer(core, offer, "the agent has less than before");
   core.state.dirty.add(agent);
   core.state.changedAgents.add(agent);
   return undefined;
+}
+
+/** Whether there is less of something that an offer has, or of what every task needs. */
+function hasShrunk(change: Resources, offered: Resources): boolean {
+  if (change.cpuMillis < 0 || change.memoryMiB < 0 || change.diskMiB < 0 || change.portCount < 0) return true;
+  for (const name in change.custom)
+    if ((change.custom[name] ?? 0) < 0 && Object.hasOwn(offered.custom, name)) return true;
+  return false;
 }
 
 export function agentSessionClosed(core: Core, connection: number): void {

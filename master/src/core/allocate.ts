@@ -1,6 +1,6 @@
 import { type Resources, subtractResources } from "@muster/foundation";
 import type { Member } from "../allocator/role.ts";
-import { isOwed, reasonAgainst, unboundedReason } from "./allocation-reasons.ts";
+import { isOwed, reasonAgainst, seenBy, unboundedReason } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
 import { demandedOf } from "./demand-shapes.ts";
 import type { Agent } from "./model.ts";
@@ -66,9 +66,10 @@ function offerAgent(core: Core, agent: Agent): void {
     const framework = frameworks.get(chosen.member.frameworkId);
     if (framework === undefined) break;
     const role = chosen.member.role.name;
-    const demanded = demandedOf(framework, agent, role, chosen.amount);
+    const seen = seenBy(framework, chosen.amount);
+    const demanded = demandedOf(framework, agent, role, seen);
     if (demanded === undefined) break;
-    const { amount, parts } = demanded === "all" ? { amount: chosen.amount, parts: undefined } : demanded;
+    const { amount, parts } = demanded === "all" ? { amount: seen, parts: undefined } : demanded;
     makeOffer(core, agent, framework, role, amount, parts);
     if (amount === free) return;
     free = subtractResources(free, amount);
@@ -96,7 +97,8 @@ function offerDivided(core: Core, agent: Agent): void {
       allocator.nextPromised((one) => isOwed(one.role, free) && fits(one)) ?? allocator.next((one) => fits(one));
     const framework = member && frameworks.get(member.frameworkId);
     if (member === undefined || framework === undefined || found === undefined) break;
-    const { amount, shares, volumes } = found as Choosable;
+    const { shares, volumes, ...choosable } = found as Choosable;
+    const amount = seenBy(framework, choosable.amount);
     const role = member.role.name;
     const demanded = demandedOf(framework, agent, role, amount);
     if (demanded === undefined) break;

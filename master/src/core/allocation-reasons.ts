@@ -1,4 +1,4 @@
-import type { Resources } from "@muster/foundation";
+import { type Resources, withoutRevocable } from "@muster/foundation";
 import { cutTo, overlaps } from "../allocator/bound.ts";
 import { owedTo } from "../allocator/quota.ts";
 import type { Member, Role } from "../allocator/role.ts";
@@ -28,12 +28,18 @@ export type NotOffered =
   /** What is free is kept for guarantees of others. */
   | "guarantees";
 
+/** What agents lend is shown to those alone that can cope with its being taken back. */
+export function seenBy(framework: Framework, amount: Resources): Resources {
+  return framework.takesRevocable ? amount : withoutRevocable(amount);
+}
+
 /** The reasons that quota has no part in; undefined if it can be offered. O(filters of the agent + constraints). */
-export function unboundedReason(core: Core, agent: Agent, member: Member, amount: Resources): NotOffered | undefined {
+export function unboundedReason(core: Core, agent: Agent, member: Member, free: Resources): NotOffered | undefined {
   const { state } = core;
   const framework = state.frameworks.get(member.frameworkId);
   if (framework === undefined || framework.state !== "connected") return "framework-away";
   const role = member.role.name;
+  const amount = seenBy(framework, free);
   const demanded = demandedOf(framework, agent, role, amount);
   if (demanded === undefined) return "demand";
   // Who says what shape it wants is offered that, however small.

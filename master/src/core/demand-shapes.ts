@@ -1,4 +1,4 @@
-import { addResources, containsResources, noResources, type Resources, subtractResources } from "@muster/foundation";
+import { addResources, noResources, type Resources, subtractResources } from "@muster/foundation";
 import { customOf } from "../allocator/bound.ts";
 import type { Agent, Constraint, Framework } from "./model.ts";
 
@@ -118,9 +118,4 @@ function times(shape: Resources, count: number): Resources {
     portCount: portCount * count,
     custom,
   };
-}
-
-/** Whether two shapes are the same in everything. */
-export function isSameShape(a: Resources, b: Resources): boolean {
-  return containsResources(a, b) && containsResources(b, a);
 }

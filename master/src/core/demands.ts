@@ -1,15 +1,15 @@
-import { type ErrorKind, isEmptyResources, MusterError, resources } from "@muster/foundation";
+import { type ErrorKind, isEmptyResources, MusterError, resources, sameResources } from "@muster/foundation";
 import type { Demand as DemandCall } from "@muster/proto";
 import { markAllDirty } from "./allocate.ts";
 import type { Core } from "./core.ts";
-import { Demand, isSameShape } from "./demand-shapes.ts";
+import { Demand } from "./demand-shapes.ts";
 import { settleEagerness } from "./framework-life.ts";
 import { limits } from "./limits.ts";
 import type { Framework } from "./model.ts";
 import { clearFilters } from "./offers.ts";
 import { armLook } from "./preemption/arm.ts";
 import { dropHold } from "./preemption/holds.ts";
-import { priorityFault, readConstraints, resourcesFault } from "./validate.ts";
+import { priorityFault, readConstraints, resourcesFault, revocableFault } from "./validate.ts";
 
 /** Takes in what a framework wants. Each is answered for itself: one that is wrong leaves the others. */
 export function takeDemands(core: Core, framework: Framework, calls: readonly DemandCall[]): void {
@@ -41,7 +41,9 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   if (demandId.length > limits.idLength)
     return refuse("invalid", `must have at most ${limits.idLength} characters`, `${field}.demand_id`);
   if (count > limits.demandCount) return refuse("invalid", `must be at most ${limits.demandCount}`, `${field}.count`);
-  const fault = resourcesFault(`${field}.resources`, call.resources);
+  const fault =
+    resourcesFault(`${field}.resources`, call.resources) ??
+    revocableFault(framework, `${field}.resources`, call.resources);
   if (fault) return refuse(fault.kind, fault.message, fault.field ?? field);
   const priority = priorityFault(`${field}.priority`, call.priority);
   if (priority) return refuse(priority.kind, priority.message, priority.field ?? field);
@@ -65,7 +67,7 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
     endHoldsOf(core, framework, before);
     return false;
   }
-  const isSame = before !== undefined && isSameShape(before.shape, shape) && call.constraints.length === 0;
+  const isSame = before !== undefined && sameResources(before.shape, shape) && call.constraints.length === 0;
   if (before !== undefined && isSame && before.constraints.length === 0) {
     const isMore = count > before.count;
     const wasPatient = before.isPatient;

@@ -1,4 +1,4 @@
-import { invalid, MusterError, randomText, resources } from "@muster/foundation";
+import { invalid, MusterError, randomText, resources, revocableCapability } from "@muster/foundation";
 import type { FrameworkInfo, Subscription } from "@muster/proto";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import { markAllDirty } from "./allocate.ts";
@@ -167,6 +167,7 @@ function describeFramework(core: Core, framework: Framework, info: FrameworkInfo
   framework.version = info.version;
   framework.principal = info.principal;
   framework.failoverTimeoutMs = failoverTimeout(info);
+  framework.takesRevocable = info.capabilities.includes(revocableCapability);
   framework.minimumOffer = info.minimumOffer === null ? undefined : resources(info.minimumOffer);
   const constraints = readConstraints("framework.offer_constraints", info.offerConstraints);
   framework.constraints = constraints instanceof MusterError ? [] : constraints;

@@ -30,7 +30,7 @@ import { reservedPart } from "./records.ts";
 import type { ReservedShare, Volume } from "./set-aside/model.ts";
 import { takeFrom, withoutShares } from "./set-aside/shares.ts";
 import { addTask, book } from "./tasks.ts";
-import { groupFault, taskFault } from "./validate.ts";
+import { groupFault, revocableFault, taskFault } from "./validate.ts";
 
 /** Where a launch happens: one framework, one role, one agent, and what is left of the offers. */
 export interface LaunchPlace {
@@ -229,7 +229,7 @@ function findFault(
   const labels = new Set(group.ports.map((port) => port.label));
   for (const [index, task] of group.tasks.entries()) {
     const path = `${field}.tasks[${index}]`;
-    const error = taskFault(path, task, labels);
+    const error = taskFault(path, task, labels) ?? revocableFault(framework, `${path}.resources`, task.resources);
     if (error) return { error, duplicate: false };
     if (framework.tasks.has(task.taskId))
       return { error: invalid(`${path}.task_id`, `${task.taskId} is a task already`), duplicate: true };

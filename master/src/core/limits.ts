@@ -4,6 +4,7 @@ export const limits = {
   rolesPerFramework: 64,
   /** Job types of one framework. */
   jobTypesPerFramework: 64,
+  capabilitiesPerFramework: 32,
   /** Offer constraints of one framework. */
   constraintsPerFramework: 64,
   /** Characters of a regular expression in an offer constraint. */

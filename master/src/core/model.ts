@@ -233,6 +233,8 @@ export class Framework {
   failoverTimeoutMs: number;
   minimumOffer: Resources | undefined = undefined;
   constraints: readonly Constraint[] = [];
+  /** It is offered what agents lend. */
+  takesRevocable = false;
   state: "connected" | "disconnected" | "completed" = "disconnected";
   connection = 0;
   subscribedAt = 0;

@@ -14,7 +14,7 @@ import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
 import { consumedBy } from "./records.ts";
 import type { RoleChange } from "./role-changes.ts";
-import { resourcesFault, roleFault } from "./validate.ts";
+import { firmFault, resourcesFault, roleFault } from "./validate.ts";
 
 /** In thousandths: a thousandth to a thousand times the usual. */
 export const weightMillisMax = 1_000_000;
@@ -35,6 +35,7 @@ export function quotaFault(core: Core, change: QuotaChange): MusterError | undef
   return (
     roleFault("role", change.role) ??
     resourcesFault("guarantee", change.guarantee) ??
+    firmFault("guarantee", change.guarantee) ??
     countFault(core, change.role) ??
     withinLimitFault(change) ??
     treeFault(core, change) ??

@@ -7,6 +7,9 @@ import {
   priorityMax,
   type Resources,
   resources,
+  revocableCapability,
+  revocableCpu,
+  revocableCpuMillis,
 } from "@muster/foundation";
 import type {
   FrameworkInfo,
@@ -78,6 +81,29 @@ export function resourcesFault(field: string, amounts: Resources | null): Muster
   return undefined;
 }
 
+/** What agents lend is taken back at any moment: nothing can be promised of it, and nothing set aside. */
+export function firmFault(field: string, amounts: Resources | null): MusterError | undefined {
+  if (amounts === null || revocableCpuMillis(amounts) === 0) return undefined;
+  return invalid(
+    `${field}.custom["${revocableCpu}"]`,
+    "can't be promised or set aside: agents lend it and take it back",
+  );
+}
+
+/** Only who says that it can cope uses what agents lend, and a task has its processor either so or firmly. */
+export function revocableFault(
+  framework: { readonly takesRevocable: boolean },
+  field: string,
+  amounts: Resources | null,
+): MusterError | undefined {
+  if (amounts === null || revocableCpuMillis(amounts) === 0) return undefined;
+  const path = `${field}.custom["${revocableCpu}"]`;
+  if (!framework.takesRevocable)
+    return invalid(path, `is for frameworks with the capability "${revocableCapability}": agents may take it back`);
+  if (amounts.cpuMillis > 0) return invalid(path, "can't be mixed with firm processor in one task");
+  return undefined;
+}
+
 /** A framework's name is a domain below the cluster's, beside those of its masters, agents and name servers. */
 const reservedNames = /^(leader|master\d*|agents?|slave|ns\d*)$/i;
 
@@ -99,6 +125,10 @@ export function frameworkFault(field: string, info: FrameworkInfo): MusterError 
     return invalid(`${field}.job_types`, `must be at most ${limits.jobTypesPerFramework}`);
   for (const [index, type] of info.jobTypes.entries())
     if (!idForm.test(type)) return invalid(`${field}.job_types[${index}]`, "must be a word");
+  if (info.capabilities.length > limits.capabilitiesPerFramework)
+    return invalid(`${field}.capabilities`, `must be at most ${limits.capabilitiesPerFramework}`);
+  for (const [index, capability] of info.capabilities.entries())
+    if (!idForm.test(capability)) return invalid(`${field}.capabilities[${index}]`, "must be a word");
   if (info.offerConstraints.length > limits.constraintsPerFramework)
     return invalid(`${field}.offer_constraints`, `must be at most ${limits.constraintsPerFramework}`);
   return resourcesFault(`${field}.minimum_offer`, info.minimumOffer) ?? labelsFault(`${field}.labels`, info.labels);

@@ -20,6 +20,8 @@ export const coreConfig: CoreConfig = {
   enforcePorts: "off",
   portWatchMs: 5_000,
   diskWatchMs: 5_000,
+  lentFraction: 0,
+  lendingWatchMs: 15_000,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
   hasVolumes: true,

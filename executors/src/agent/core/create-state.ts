@@ -36,6 +36,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     healthKills: new Map(),
     portWatch: { nextAtMs: 0, isUnderWay: false, told: new Map() },
     diskWatch: { nextAtMs: 0, isUnderWay: false },
+    lending: { nextAtMs: 0, isUnderWay: false, cpuMillis: 0, measuredCount: 0, uses: new Map() },
     endsWaiting: new Map(),
     setAside: { kept: nothingSetAside, wanted: nothingSetAside, pending: new Map(), waiting: [] },
     keyCount: 0,

@@ -6,6 +6,7 @@ import { executorDue, nextOfExecutor } from "./executor-end.ts";
 import { removeGroup } from "./groups.ts";
 import { forgetKills } from "./health-kills.ts";
 import { beginKill, carryOutKill, forceAtMs, forceKill, signalAtMs } from "./kill.ts";
+import { measureProcessor, nextLendingMs } from "./lending.ts";
 import type { AgentState, Group, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
 import { isRestartDue, restartAtMs } from "./restart.ts";
@@ -44,6 +45,7 @@ export function wake(context: Context): void {
   runDueChecks(context);
   findListeners(context);
   measureDisks(context);
+  measureProcessor(context);
   for (const group of state.groups.values()) {
     const end = tombstoneEnd(group);
     if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
@@ -66,7 +68,7 @@ function tombstoneEnd(group: Group): number | undefined {
 
 /** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
-  let next = Math.min(nextListeningMs(state), nextDiskLookMs(state));
+  let next = Math.min(nextListeningMs(state), nextDiskLookMs(state), nextLendingMs(state));
   for (const group of state.groups.values()) {
     for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
     const end = tombstoneEnd(group);

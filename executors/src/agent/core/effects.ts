@@ -7,6 +7,7 @@ import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
+import type { ProcessorQuestion, ProcessorUse } from "../../world/processor-meter.ts";
 import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
 import type { SetAsideOperation, SetAsideState } from "./set-aside/model.ts";
@@ -32,6 +33,7 @@ export type AgentInput =
   | { readonly type: "host-networks"; readonly networks: readonly HostNetwork[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
   | { readonly type: "disks-measured"; readonly found: readonly DiskUse[] }
+  | { readonly type: "processor-measured"; readonly use: ProcessorUse | undefined }
   | { readonly type: "holders-found"; readonly id: string; readonly found: readonly TaskListener[] }
   | { readonly type: "image-progress"; readonly id: string; readonly message: string }
   | { readonly type: "image-ready"; readonly id: string; readonly ready: ImageReady }
@@ -96,6 +98,7 @@ export type AgentEffect =
   | { readonly type: "check-ports"; readonly key: string; readonly questions: readonly PortQuestion[] }
   | { readonly type: "find-listeners"; readonly tasks: readonly HostTask[] }
   | { readonly type: "measure-disks"; readonly questions: readonly DiskQuestion[] }
+  | { readonly type: "measure-processor"; readonly questions: readonly ProcessorQuestion[] }
   | { readonly type: "find-holders"; readonly id: string; readonly tasks: readonly HostTask[] }
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
@@ -111,7 +114,7 @@ export type AgentEffect =
   | { readonly type: "keep-nets"; readonly specs: readonly NetSpec[] }
   | { readonly type: "build-net"; readonly spec: NetSpec }
   | { readonly type: "remove-net"; readonly spec: NetSpec }
-  | { readonly type: "tell-networks" }
+  | { readonly type: "tell-networks" | "tell-resources" }
   | { readonly type: "spawn"; readonly spec: ProcSpec }
   | { readonly type: "adopt"; readonly id: string; readonly bootId: string }
   | { readonly type: "signal"; readonly id: string; readonly signal: string }

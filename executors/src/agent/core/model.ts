@@ -21,6 +21,7 @@ import type { ProcExit, ProcStarted } from "../../world/proc.ts";
 import type { DiskWatch } from "./disk-watch.ts";
 import type { ExecutorLife, ExecutorWish, GroupExecutor, ServedTask } from "./executor-model.ts";
 import type { HealthKills } from "./health-kills.ts";
+import type { Lending } from "./lending.ts";
 import type { FurtherPlace } from "./places.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 import type { RestartWindow } from "./restart.ts";
@@ -60,6 +61,10 @@ export interface CoreConfig {
   readonly portWatchMs: number;
   /** How often it is looked what tasks' files take; undefined: nothing measures it here. */
   readonly diskWatchMs: number | undefined;
+  /** What part of the processor that tasks were given and do not use is lent, 0 to 1; 0: nothing is. */
+  readonly lentFraction: number;
+  /** How often it is measured what tasks use, where something is lent. */
+  readonly lendingWatchMs: number;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
   /** Whether the agent can keep volumes. */
@@ -255,6 +260,7 @@ export interface AgentState {
   readonly healthKills: HealthKills;
   readonly portWatch: PortWatch;
   readonly diskWatch: DiskWatch;
+  readonly lending: Lending;
   /** How tasks have ended that can't be told of yet: it is asked who listens on their ports. */
   readonly endsWaiting: Map<string, ProcExit>;
   keyCount: number;

@@ -1,3 +1,4 @@
+import { revocableCpuMillis } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { findDriver } from "../../drivers/drivers.ts";
 import { findNetwork } from "../../networks/networks.ts";
@@ -18,5 +19,7 @@ export function spawn(context: Context, task: Task): void {
     report(context, task, TaskState.TASK_FAILED, { reason: StatusReason.REASON_UNSUPPORTED, message });
     return;
   }
-  context.effects.push({ type: "spawn", spec: driver.plan(task, context.state.config, network) });
+  const spec = driver.plan(task, context.state.config, network);
+  const isLent = task.info.resources !== null && revocableCpuMillis(task.info.resources) > 0;
+  context.effects.push({ type: "spawn", spec: isLent ? { ...spec, isLent } : spec });
 }

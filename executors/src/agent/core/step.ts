@@ -21,6 +21,7 @@ import {
   netReady,
   portsChecked,
 } from "./launch.ts";
+import { processorMeasured } from "./lending.ts";
 import { memoryKilled } from "./memory.ts";
 import type { AgentState, Now } from "./model.ts";
 import { killAll, killNamed } from "./named-kill.ts";
@@ -78,6 +79,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "listeners-found":
       listenersFound(context, input.found);
+      return;
+    case "processor-measured":
+      processorMeasured(context, input.use);
       return;
     case "disks-measured":
       disksMeasured(context, input.found);

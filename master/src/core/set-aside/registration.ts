@@ -11,7 +11,7 @@ import type { Registration, Reservation as ReservationMessage, Volume as VolumeM
 import type { Core } from "../core.ts";
 import { limits } from "../limits.ts";
 import type { Agent } from "../model.ts";
-import { idFault, labelsFault, resourcesFault, roleFault } from "../validate.ts";
+import { firmFault, idFault, labelsFault, resourcesFault, roleFault } from "../validate.ts";
 import { addReservation, addVolume, ofDisk, removeReservation, removeVolume, resizeVolume } from "./books.ts";
 import type { Reservation } from "./model.ts";
 import { finish, type Operation, takeOperationsOf } from "./operations.ts";
@@ -120,6 +120,7 @@ export function setAsideFault(registration: Registration): MusterError | undefin
       idFault(`${path}.reservation_id`, told.reservationId) ??
       roleFault(`${path}.role`, told.role) ??
       resourcesFault(`${path}.resources`, told.resources) ??
+      firmFault(`${path}.resources`, told.resources) ??
       labelsFault(`${path}.labels`, told.labels);
     if (fault) return fault;
     const amounts = resources(told.resources);

@@ -12,7 +12,7 @@ import {
 import { isWithin } from "../../checkers/role-names.ts";
 import { limits } from "../limits.ts";
 import type { Agent } from "../model.ts";
-import { idFault, labelsFault, resourcesFault, roleFault } from "../validate.ts";
+import { firmFault, idFault, labelsFault, resourcesFault, roleFault } from "../validate.ts";
 import { nearestFirst, ofDisk } from "./books.ts";
 import type { Reservation, ReservedShare, Volume } from "./model.ts";
 import { shareOf } from "./shares.ts";
@@ -100,6 +100,7 @@ function planReserve(
     (wish.reservationId === "" ? undefined : idFault(`${field}.reservation_id`, wish.reservationId)) ??
     roleFault(`${field}.role`, wish.role) ??
     resourcesFault(`${field}.resources`, wish.resources) ??
+    firmFault(`${field}.resources`, wish.resources) ??
     labelsFault(`${field}.labels`, wish.labels);
   if (fault) return fault;
   const resources = copyOf(wish.resources);
