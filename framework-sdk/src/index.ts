@@ -23,6 +23,8 @@ export {
   type Result,
   randomText,
   resources,
+  revocableCapability,
+  revocableCpu,
   seededRandom,
   silentLog,
   subtractResources,

@@ -10,7 +10,7 @@ export type { Diagnostic, RelatedPlace } from "./diagnostics/diagnostic.ts";
 export { renderDiagnostics } from "./diagnostics/render.ts";
 export type { FileReader } from "./evaluate/scope.ts";
 export { formatSource } from "./format/format.ts";
-export { type GroupNeed, groupNeed, knownReference, portRequests, taskDescription } from "./job/asks.ts";
+export { type GroupNeed, groupNeed, knownReference, portRequests, taskAmounts, taskDescription } from "./job/asks.ts";
 export { canonicalJson } from "./job/canonical.ts";
 export { decodeJob } from "./job/decode-job.ts";
 export { type Dependency, dependenciesOf, jobsNeeded } from "./job/dependencies.ts";

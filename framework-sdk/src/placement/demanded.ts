@@ -50,11 +50,15 @@ function shapeOf(need: Need): Resources {
 }
 
 function smaller(a: Resources, b: Resources): Resources {
+  const custom: Record<string, number> = {};
+  for (const name in a.custom)
+    if (Object.hasOwn(b.custom, name)) custom[name] = Math.min(a.custom[name] ?? 0, b.custom[name] ?? 0);
   return resources({
     cpuMillis: Math.min(a.cpuMillis, b.cpuMillis),
     memoryMiB: Math.min(a.memoryMiB, b.memoryMiB),
     diskMiB: Math.min(a.diskMiB, b.diskMiB),
     portCount: Math.min(a.portCount, b.portCount),
+    custom,
   });
 }
 

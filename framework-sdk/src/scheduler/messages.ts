@@ -9,7 +9,7 @@ export function frameworkInfo(description: FrameworkDescription): FrameworkInfo 
     jobTypes: [...(description.jobTypes ?? [])],
     principal: description.principal ?? "",
     labels: { ...description.labels },
-    capabilities: [],
+    capabilities: [...(description.capabilities ?? [])],
     minimumOffer: description.minimumOffer ? resources(description.minimumOffer) : null,
     offerConstraints: [...(description.offerConstraints ?? [])],
     version: description.version ?? "",

@@ -27,6 +27,8 @@ export interface FrameworkDescription {
   /** Who it authenticates as. Default: nobody. */
   readonly principal?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** What it can cope with, for instance `revocableCapability`. Default: nothing. */
+  readonly capabilities?: readonly string[];
   /** Offers smaller than this in every amount are not sent. Default: the master's. */
   readonly minimumOffer?: Resources;
   /** Which agents it can use at all. Default: all. */

@@ -8,6 +8,7 @@ import {
   DemandTeller,
   type JobServer,
   type Runtime,
+  revocableCapability,
   type Scheduler,
   type StateClient,
   type StateWrite,
@@ -142,6 +143,8 @@ class Life {
       name: this.#name,
       roles: state.roles,
       jobTypes: ["batch", "sysbatch"],
+      // A run that must give back what was lent is made up for, like any that was preempted.
+      capabilities: [revocableCapability],
       ...(version ? { version } : {}),
     };
     const scheduler = createScheduler(

@@ -16,6 +16,7 @@ import {
   type Result,
   type Runtime,
   randomText,
+  revocableCapability,
   type Scheduler,
   type StateClient,
   type StateRecord,
@@ -112,6 +113,8 @@ class Framework implements Services {
       name,
       roles,
       jobTypes,
+      // A task that must give back what was lent is started anew, like any that was preempted.
+      capabilities: [revocableCapability],
       ...(config.failoverTimeoutMs === undefined ? {} : { failoverTimeoutMs: config.failoverTimeoutMs }),
       ...(config.version === undefined ? {} : { version: config.version }),
     };

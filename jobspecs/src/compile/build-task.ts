@@ -138,6 +138,7 @@ function buildResources(block: DecodedBlock | undefined, driver: Driver | undefi
       });
   return {
     cpuMillis,
+    ...(block?.bool("revocable") ? { isRevocable: true } : {}),
     ...(cpuMillisMax === undefined ? {} : { cpuMillisMax }),
     memoryMiB,
     ...(memoryMiBMax === undefined ? {} : { memoryMiBMax }),

@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
 import { readdirSync, readFileSync } from "node:fs";
+import { revocableCpu } from "@muster/foundation";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { renderDiagnostics } from "../diagnostics/render.ts";
+import { groupNeed } from "../job/asks.ts";
 import { canonicalJson } from "../job/canonical.ts";
 import { decodeJob } from "../job/decode-job.ts";
 import { interpolate } from "../job/interpolate.ts";
@@ -611,6 +613,16 @@ test("max_parallel = 0 replaces all at once, and memory_max = -1 is no bound; bo
   expect(group?.tasks[0]?.resources.memoryMiBMax).toBe(1_000_000_000);
   const none = compiled(aJob({ task: "resources {\n memory = 64\n memory_max = 0\n }" }));
   expect(none.groups[0]?.tasks[0]?.resources.memoryMiBMax).toBeUndefined();
+});
+
+test("what is revocable takes its processor of what agents lend", () => {
+  const job = compiled(aJob({ task: "resources {\n cpu = 250\n memory = 64\n revocable = true\n }" }));
+  const [group] = decodeJob(canonicalJson(job)).groups;
+  expect(group && groupNeed(job, group).resources).toMatchObject({
+    cpuMillis: 0,
+    memoryMiB: 64,
+    custom: { [revocableCpu]: 250 },
+  });
 });
 
 const batchJob = { job: 'type = "batch"' };

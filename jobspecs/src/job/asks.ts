@@ -1,4 +1,4 @@
-import { type Resources, resources } from "@muster/foundation";
+import { addResources, noResources, type Resources, resources, withRevocable } from "@muster/foundation";
 import { driverConfigJson } from "./driver-config.ts";
 import { dispatchParent } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
@@ -23,14 +23,17 @@ export interface GroupNeed {
   readonly policy?: PlacementPolicy;
 }
 
+/** What one task takes of an agent, without ports: its processor firmly, or of what the agent lends. */
+export function taskAmounts({ resources: { cpuMillis, memoryMiB, diskMiB, isRevocable } }: Task): Resources {
+  return isRevocable === true
+    ? withRevocable(resources({ memoryMiB, diskMiB }), cpuMillis)
+    : resources({ cpuMillis, memoryMiB, diskMiB });
+}
+
 /** Adds up what the tasks of a group ask for. O(tasks, ports and constraints). */
 export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
-  const total = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0 };
-  for (const { resources: amounts } of group.tasks) {
-    total.cpuMillis += amounts.cpuMillis;
-    total.memoryMiB += amounts.memoryMiB;
-    total.diskMiB += amounts.diskMiB;
-  }
+  let total = noResources;
+  for (const task of group.tasks) total = addResources(total, taskAmounts(task));
   // Ports on an address of the group's own take none of the agent's.
   const { network } = group;
   const ports = network.ports.filter((port) => !hasOwnPorts(modeOfPort(network, port)));
@@ -45,7 +48,7 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     ...group.tasks.flatMap((task) => task.constraints),
   ];
   return {
-    resources: resources(total),
+    resources: total,
     dynamicPortCount: ports.length - staticPorts.length,
     staticPorts,
     constraints,

@@ -208,6 +208,7 @@ const readContainer = typed((reader): ContainerConfig => {
 const readResources = typed((reader) => ({
   cpuMillis: reader.integer("cpuMillis", 1, 1_000_000_000),
   memoryMiB: reader.integer("memoryMiB", 1, 1_000_000_000),
+  ...(reader.has("isRevocable") ? { isRevocable: reader.bool("isRevocable") } : {}),
   ...(reader.has("cpuMillisMax") ? { cpuMillisMax: reader.integer("cpuMillisMax", 10, 1_000_000_000) } : {}),
   ...(reader.has("memoryMiBMax") ? { memoryMiBMax: reader.integer("memoryMiBMax", 1, 1_000_000_000) } : {}),
   diskMiB: reader.integer("diskMiB", 0, 1_000_000_000),

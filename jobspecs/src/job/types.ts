@@ -214,6 +214,8 @@ export interface TaskResources {
   readonly cpuMillis: number;
   /** Where the driver limits the processor: never exceeded, even on an idle host. Absent: no bound. At least 10. */
   readonly cpuMillisMax?: number;
+  /** The processor comes out of what agents lend, and the task ends when that is wanted back. Absent: it is firm. */
+  readonly isRevocable?: boolean;
   readonly memoryMiB: number;
   /** Where the driver limits memory: may be used while the host has it. Absent: no more than `memoryMiB`. */
   readonly memoryMiBMax?: number;

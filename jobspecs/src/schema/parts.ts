@@ -208,6 +208,10 @@ const resourcesBlock: BlockSchema = block("What a task is given.", {
     cpu: works("integer", "MHz in Nomad = thousandths of a core here; 100.", { min: 1 }),
     cores: works("integer", "Whole cores, instead of cpu.", { min: 1 }),
     memory: works("integer", "MiB; 300.", { min: 1 }),
+    revocable: works(
+      "bool",
+      "The processor comes out of what agents lend of what their tasks do not use; the task ends when it is wanted back.",
+    ),
     io_max: works(
       "integer",
       "MiB a second that it reads from the agent's disk, and that it writes, at most; of containers.",

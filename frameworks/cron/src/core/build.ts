@@ -4,7 +4,6 @@ import {
   groupNetwork,
   type Need,
   networkConstraints,
-  resources,
   type ServiceEndpoint,
   type TaskInfo,
   type TaskSpec,
@@ -19,6 +18,7 @@ import {
   portRequests,
   type Task,
   type TaskGroup,
+  taskAmounts,
   taskDescription,
   taskLifeOf,
 } from "@muster/jobspecs";
@@ -80,7 +80,7 @@ function taskInfo(
   return {
     taskId: taskIdOf(job.id, run, instance, ordinal),
     name: task.name,
-    resources: resources(task.resources),
+    resources: taskAmounts(task),
     discovery: { endpoints },
     labels: {
       job: job.id.slice(0, 255),

@@ -6,8 +6,6 @@ import {
   type TaskGroup as LaunchGroup,
   type Need,
   networkConstraints,
-  type Resources,
-  resources,
   type ServiceEndpoint,
   type TaskInfo,
   type TaskSpec,
@@ -22,6 +20,7 @@ import {
   type Service,
   type Task,
   type TaskGroup,
+  taskAmounts,
   taskDescription,
   taskLifeOf,
 } from "@muster/jobspecs";
@@ -65,7 +64,7 @@ export function needOf(job: Job, group: TaskGroup): Need {
 function taskInfo(job: Job, group: TaskGroup, task: Task, ordinal: number, taskId: string, ref: InstanceRef): TaskInfo {
   const services = servicesOf(group, task, ordinal);
   const checks = healthChecks(group, ordinal);
-  const amounts: Resources = resources(task.resources);
+  const amounts = taskAmounts(task);
   return {
     taskId,
     name: task.name,
