@@ -96,6 +96,19 @@ test("case 67: nobody eats into a guarantee that is not used; whoever it belongs
   expect(offered(eng).cpuMillis).toBe(8_000);
 });
 
+test("no guarantee is kept by what an operator has taken out of use, nor is that part of anybody's share", async () => {
+  await agents(2);
+  await cluster.call("Operator.SetQuota", { role: "eng", guarantee: cpu(4_000) });
+  await cluster.call("Operator.Deactivate", { agentId: "a-0" });
+  const greedy = await cluster.framework("greedy", { roles: ["greedy"] });
+  await cluster.settle();
+  expect(offered(greedy).cpuMillis).toBe(0);
+  expect(cluster.master.state?.allocator.total.cpuMillis).toBe(4_000);
+  await cluster.call("Operator.Reactivate", { agentId: "a-0" });
+  await cluster.settle();
+  expect(offered(greedy).cpuMillis).toBe(4_000);
+});
+
 test("a guarantee is a part of what the role above is promised, and comes before fair shares", async () => {
   const under = cluster.call("Operator.SetQuota", { role: "eng/ml", guarantee: cpu(4_000), force: true });
   await expect(under).rejects.toMatchObject({ kind: "invalid", field: "guarantee" });

@@ -1,10 +1,11 @@
-import { addResources, type MusterError, subtractResources, withoutRevocable } from "@muster/foundation";
+import type { MusterError } from "@muster/foundation";
 import { type StatusReason, TaskState } from "@muster/proto";
 import { agentKey } from "../registry/records.ts";
+import { countTotal } from "./cluster-total.ts";
 import { type Core, idsOf } from "./core.ts";
 import { forgetCompleted } from "./framework-life.ts";
 import type { Agent, AgentSession, Framework } from "./model.ts";
-import { clearFiltersOn, rescindOffer, usedOf } from "./offers.ts";
+import { clearFiltersOn, rescindOffer } from "./offers.ts";
 import { endDrain } from "./operator/drain.ts";
 import { forgetInverseOffersOn } from "./operator/inverse-offers.ts";
 import { awayFromOverlays, leaveOverlays } from "./overlay/overlays.ts";
@@ -23,7 +24,7 @@ export function closeAgent(core: Core, connection: number): void {
   if (registered) agent.state = "disconnected";
   for (const offer of [...agent.offers]) rescindOffer(core, offer, "agent disconnected");
   dropHolds(core, agent);
-  countTotal(core, agent, false);
+  countTotal(core.state, agent, false);
   core.state.dirty.delete(agent);
   awayFromOverlays(core, agent);
   if (core.state.operations.size > 0) answerOperators(core, agent);
@@ -99,14 +100,4 @@ export function forgetAgent(core: Core, agent: Agent): void {
   core.event({ agentRemoved: agent.id });
   for (const framework of state.frameworks.values())
     core.toFramework(framework, "agentsLost", { agentId: agent.id, gone: true }, 32);
-}
-
-/** Whether its resources are part of the cluster's total. */
-export function countTotal(core: Core, agent: Agent, counted: boolean): void {
-  const { allocator } = core.state;
-  if (agent.counted === counted) return;
-  agent.counted = counted;
-  allocator.countHeld(usedOf(agent), counted);
-  const firm = withoutRevocable(agent.total);
-  allocator.setTotal(counted ? addResources(allocator.total, firm) : subtractResources(allocator.total, firm));
 }

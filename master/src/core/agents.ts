@@ -19,15 +19,8 @@ import {
 } from "@muster/proto";
 import { agentKey, encodeAgent } from "../registry/records.ts";
 import { adoptTask } from "./adopt.ts";
-import {
-  closeAgent,
-  countTotal,
-  endAgentSession,
-  endTasksOf,
-  forgetAgent,
-  forgetIfNew,
-  stopAwaiting,
-} from "./agent-life.ts";
+import { closeAgent, endAgentSession, endTasksOf, forgetAgent, forgetIfNew, stopAwaiting } from "./agent-life.ts";
+import { countTotal } from "./cluster-total.ts";
 import { type Core, idsOf } from "./core.ts";
 import { relayFromExecutor } from "./executors.ts";
 import { forgetCompleted } from "./framework-life.ts";
@@ -38,7 +31,7 @@ import { clearFiltersOn, rescindOffer } from "./offers.ts";
 import { beginDrain, forceDrain } from "./operator/drain.ts";
 import { refuseGone } from "./operator/gone.ts";
 import { recallWindow } from "./operator/maintenance.ts";
-import { setStanding } from "./operator/standing.ts";
+import { setStanding, takesTasks } from "./operator/standing.ts";
 import { joinOverlays } from "./overlay/overlays.ts";
 import { keepLimits } from "./quota-offers.ts";
 import { takeOperationResult } from "./set-aside/operations.ts";
@@ -211,7 +204,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
   for (const task of [...agent.ended]) if (!reported.has(task)) retire(core, task);
   agent.state = "registered";
   agent.registeredAt = core.epochMs;
-  countTotal(core, agent, true);
+  countTotal(state, agent, takesTasks(agent));
   state.dirty.add(agent);
   keepLimits(core, agent);
   stopAwaiting(core, agent);

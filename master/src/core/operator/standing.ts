@@ -1,3 +1,4 @@
+import { countTotal } from "../cluster-total.ts";
 import type { Agent, MasterState } from "../model.ts";
 
 /** What an operator has decided about an agent that is still part of the cluster. */
@@ -36,6 +37,7 @@ export function setStanding(state: MasterState, agentId: string, standing: Stand
   const agent = state.agents.get(agentId);
   if (agent === undefined) return;
   agent.standing = standing;
+  countTotal(state, agent, takesTasks(agent));
   if (standing?.name === "draining") state.draining.add(agent);
   else state.draining.delete(agent);
   state.leaving.add(agent);
