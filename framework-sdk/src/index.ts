@@ -47,6 +47,7 @@ export {
   Health,
   type HealthCheck,
   type HistoryResponse,
+  type InstanceMove,
   type JobInstance,
   type JobRun,
   JobState,
@@ -127,6 +128,7 @@ export {
 } from "./jobs/job-server.ts";
 export { agentRoom } from "./placement/agent-room.ts";
 export { type AttributeConditions, attr, distinctHosts } from "./placement/attr.ts";
+export { spreadsOf } from "./placement/candidates.ts";
 export {
   type ConstraintOperator,
   constraintFault,
@@ -141,8 +143,9 @@ export { isLeavingOffer, maintenanceAheadMs } from "./placement/maintenance.ts";
 export { Matcher, type Placement, type Rejection } from "./placement/matcher.ts";
 export { type PlacementObstacle, sumUpRejections } from "./placement/obstacles.ts";
 export type { Occupant, Occupants } from "./placement/occupancy.ts";
+export { OpenRoom } from "./placement/open-room.ts";
 export type { PortsInPart, StaticPort } from "./placement/ports.ts";
-export type { Affinity, Spread } from "./placement/preferences.ts";
+export { type Affinity, affinityScore, type Spread } from "./placement/preferences.ts";
 export { type AgentTraits, resolveText, traitOf } from "./placement/references.ts";
 export { type NodeRuntime, nodeRuntime } from "./runtime/node-runtime.ts";
 export type { Runtime } from "./runtime/runtime.ts";

@@ -201,6 +201,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "job status": ["shown"],
     "job list": [],
     "job scale": ["shown=1"],
+    "job rebalance": ["--plan"],
     "job stop": ["shown", "--yes"],
     "job history": ["shown"],
     "job deployments": ["shown"],
@@ -281,7 +282,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   while (first.length > 0) await Promise.all(first.splice(0, 6).map(use));
   for (const path of last) await use(path);
   expect(schemas.size).toBe(paths.length);
-});
+}, 600_000);
 
 test("a parameterized job is dispatched with a payload and metadata, and each dispatch is a job to look at", async () => {
   const file = join(cluster.folder, "load.hcl");

@@ -68,3 +68,30 @@ test("a written minimum is kept also while the room for an update is taken by ot
   }
   expect(deployment(lab)).toBe(DeploymentState.DEPLOYMENT_STATE_SUCCESSFUL);
 });
+
+test("a job that came while two of three agents were away is spread over all when they are back, with all healthy throughout", () => {
+  const lab = new Lab({ agents: 3, frameworks: ["services"] }).start();
+  for (const { program } of lab.cluster.agents.slice(1)) program.crash("killed", 120_000);
+  lab.run(20_000);
+  lab.submit(service("web", { count: 3, group: `update {\n min_healthy_time = "2s"\n }\n${checkedPort}` }));
+  lab.until(() => deployment(lab) === DeploymentState.DEPLOYMENT_STATE_SUCCESSFUL, 60_000, 1_000);
+  const agents = () => new Set(lab.alive().map(({ agent }) => agent)).size;
+  expect([agents(), lab.call("Jobs.Rebalance", { name: "web", dryRun: true }).moves]).toEqual([1, []]);
+  lab.run(120_000);
+  const { moves } = lab.call("Jobs.Rebalance", { name: "", dryRun: true });
+  expect(moves.map(({ reason }) => reason)).toEqual([
+    expect.stringMatching(/has 3 instances of the group, .* has 0$/),
+    expect.stringMatching(/has 2 instances of the group, .* has 0$/),
+  ]);
+  lab.run(10_000);
+  expect(agents()).toBe(1);
+  lab.call("Jobs.Rebalance", { name: "web" });
+  expect(lab.call("Jobs.Get", { name: "web" }).job?.message).toContain("2 instances go to other agents");
+  for (let step = 0; step < 120; step++) {
+    lab.run(500);
+    expect(healthy(lab)).toBeGreaterThanOrEqual(3);
+    expect(lab.alive().length).toBeLessThanOrEqual(5);
+  }
+  expect([agents(), lab.alive().length]).toEqual([3, 3]);
+  expect(lab.call("Jobs.Rebalance", { name: "", dryRun: true }).moves).toEqual([]);
+});

@@ -8,7 +8,7 @@ import { Inspector, masterAddress, type Program, SimCluster, type SimClusterOpti
 
 type Unary =
   | "Operator.SetQuota"
-  | `Jobs.${"Run" | "Dispatch" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer"}`;
+  | `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer" | "Dispatch" | "Rebalance"}`;
 
 export interface LabOptions extends Omit<SimClusterOptions, "seed"> {
   readonly seed?: number;

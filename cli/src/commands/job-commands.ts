@@ -171,6 +171,23 @@ const running: readonly CommandSpec[] = [
     load: () => import("./job/scale.ts"),
   },
   {
+    path: "job rebalance",
+    summary: "move instances to agents where they are better distributed, as their job understands it",
+    details:
+      "What a job spreads, prefers, packs or keeps apart is weighed as where instances are placed. A successor starts first, as\nmany at a time as the group's migrate or update block says; one that finds no room within a minute is given up.",
+    arguments: [{ ...nameArgument, name: "[name]", help: `${nameArgument.help}; absent: all service jobs` }],
+    options: [
+      { flags: "--plan", help: "say what would be moved and why, and move nothing" },
+      { flags: "-n, --limit <count>", help: "at most so many moves, the most useful first", default: "100" },
+      yes,
+    ],
+    examples: ["job rebalance --plan", "job rebalance web --yes", "job rebalance -n 10 --yes --json"],
+    capability: "job:scale",
+    exits: callExits,
+    schema: "muster.job.rebalance/1",
+    load: () => import("./job/rebalance.ts"),
+  },
+  {
     path: "job stop",
     summary: "stop a job",
     arguments: [nameArgument],

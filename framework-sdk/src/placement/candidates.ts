@@ -125,7 +125,7 @@ function hasPreferences(need: Need): boolean {
 }
 
 /** What is to be spread, and what is to be balanced where that is possible. */
-function spreadsOf({ spreads = [], constraints }: Need): readonly Spread[] {
+export function spreadsOf({ spreads = [], constraints }: Need): readonly Spread[] {
   if (constraints.every(({ operator }) => operator !== "group_by")) return spreads;
   const balanced = constraints.filter(({ operator }) => operator === "group_by");
   return [...spreads, ...balanced.map(({ attribute }) => ({ attribute, weight: 100, targets: [] }))];

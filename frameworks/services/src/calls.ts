@@ -26,6 +26,7 @@ import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/rep
 import { refuseStuckUpdate } from "./core/update-room.ts";
 import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
 import { DeploymentCalls } from "./deployment-calls.ts";
+import { rebalanceHandler } from "./rebalance-calls.ts";
 
 /** What calls need of the framework that they are made to. */
 export interface CallContext {
@@ -165,6 +166,13 @@ export class JobCalls {
         reply.send({ versions: [entry.current, ...entry.history].map(jobVersion) });
       },
       ...this.deployments.handlers(),
+      ...rebalanceHandler({
+        state,
+        now: () => this.#context.now(),
+        around: () => this.#context.around(),
+        find: (name) => this.#find(name),
+        changed: () => this.#context.changed(),
+      }),
       Watch: (request, reply) => {
         const entry = this.#find(request.name);
         reply.send({ job: this.#status(entry) });

@@ -26,7 +26,8 @@ type ByName =
   | "Jobs.Promote"
   | "Jobs.Deployments"
   | "Jobs.Steer"
-  | "Jobs.Dispatch";
+  | "Jobs.Dispatch"
+  | "Jobs.Rebalance";
 
 /** Relays each call to the framework that takes care of the job. The master keeps nothing about jobs. */
 export function serveJobs(owners: Owners, timeoutMs: number): JobHandlers {
@@ -47,6 +48,7 @@ export function serveJobs(owners: Owners, timeoutMs: number): JobHandlers {
     "Jobs.Deployments": byName("Jobs.Deployments"),
     "Jobs.Steer": byName("Jobs.Steer"),
     "Jobs.Dispatch": byName("Jobs.Dispatch"),
+    "Jobs.Rebalance": relay.rebalance(),
     "Jobs.List": relay.list(),
     "Jobs.Watch": relay.watch(),
     "Jobs.Serve": (outlet) => owners.serve(outlet),
@@ -182,6 +184,20 @@ class JobRelay {
       };
     };
     return handler as unknown as CallHandler<M>;
+  }
+
+  /** Of one job, or, without a name, of all that the framework for services has. */
+  rebalance(): CallHandler<"Jobs.Rebalance"> {
+    const ofOne = this.byName("Jobs.Rebalance");
+    return (request, peer, respond) => {
+      if (request.name !== "") return ofOne(request, peer, respond);
+      const owner = this.#owners.ofType("service");
+      if (owner) return this.#ask(owner, "Jobs.Rebalance", request, peer, respond);
+      const name = this.#owners.away().get("service");
+      const error = name === undefined ? invalid("name", "no framework takes care of service jobs") : undefined;
+      respond({ ok: false, error: error ?? ownerAway("service", name ?? "") });
+      return undefined;
+    };
   }
 
   #nobodyHas(name: string): MusterError {

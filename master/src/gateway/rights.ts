@@ -28,6 +28,7 @@ export const methodRules: Readonly<Record<ServedMethod, MethodRule>> = {
   "Jobs.Deployments": { right: "job:read" },
   "Jobs.Steer": { right: "job:promote" },
   "Jobs.Dispatch": { right: "job:dispatch" },
+  "Jobs.Rebalance": { right: "job:scale" },
   "Jobs.Serve": { right: "framework:register" },
   "Tasks.List": { right: "task:read" },
   "Tasks.Logs": { right: "task:logs" },

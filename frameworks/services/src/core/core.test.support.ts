@@ -198,6 +198,10 @@ export class SmallWorld {
     this.tell(taskId, TaskState.TASK_FAILED, { reason, exitCode: 1, message: "exit code 1" });
   }
 
+  jobNames(): string[] {
+    return [...this.state.jobs.keys()];
+  }
+
   live(name: string): Instance[] {
     return [...this.entry(name).instances.values()].filter(({ isKilling }) => !isKilling);
   }

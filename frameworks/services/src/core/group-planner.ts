@@ -15,12 +15,16 @@ import {
   servingMark,
   slotKeyOf,
 } from "./model.ts";
+import { movesAtOnce } from "./rebalance-pace.ts";
 import { remainingDelayMs } from "./restarts.ts";
 import type { JobPlan } from "./rollout.ts";
 import { slotsOf } from "./slots.ts";
 
 /** A surplus instance that finds no room for so long lets its predecessor go first. */
 export const surgeStuckMs = 5_000;
+
+/** An instance that is to go to another agent, where its successor finds no room for so long, stays. */
+const moveGivenUpMs = 60_000;
 
 interface SlotView {
   readonly slot: Slot;
@@ -85,13 +89,52 @@ export class GroupPlanner {
   #replace(views: readonly SlotView[]): void {
     const waiting = views.filter((view) => view.current === undefined && view.old.length === 0);
     for (const view of waiting) this.#want(view.slot);
+    const staying = this.#move(views, waiting.length);
     // A deployment that is held keeps no agent from being emptied.
     const moving = isHeld(this.#entry.current)
-      ? views.filter(({ old }) => old.some((instance) => this.#isLeaving(instance)))
-      : views;
+      ? staying.filter(({ old }) => old.some((instance) => this.#isLeaving(instance)))
+      : staying;
     const { migrate } = this.#group;
     const updating = migrate ? this.#migrate(moving, waiting.length, migrate) : moving;
     if (updating.some((view) => view.old.length > 0)) this.#update(updating, waiting.length);
+  }
+
+  /**
+   * Instances that somebody wants on other agents go one after another as the job's pace allows, and none of them ends
+   * before its successor has proved itself. A successor that finds no room for long is given up. Gives back the slots as
+   * an update sees them.
+   */
+  #move(views: readonly SlotView[], vacantCount: number): readonly SlotView[] {
+    const moving = new Set(
+      views.filter(
+        ({ old }) =>
+          old.length > 0 &&
+          old.every((one) => one.move !== undefined && isCurrent(this.#entry, one) && !this.#isWantedBack(one)),
+      ),
+    );
+    if (moving.size === 0) return views;
+    const by = this.#group.migrate ?? this.#group.update;
+    const proved = (view: SlotView): boolean => view.current !== undefined && this.#hasProved(view.current, by);
+    let underWay = vacantCount + views.filter((view) => view.current !== undefined && !proved(view)).length;
+    for (const view of moving) {
+      if (view.current !== undefined) {
+        if (proved(view)) this.#plan.kills.push(...view.old);
+        continue;
+      }
+      const [move] = view.old.flatMap((one) => one.move ?? []);
+      if (move === undefined || underWay >= movesAtOnce(this.#group)) continue;
+      underWay++;
+      move.wantedSinceMs ??= this.#now.monotonicMs;
+      const givenUpAtMs = move.wantedSinceMs + moveGivenUpMs;
+      if (this.#now.monotonicMs < givenUpAtMs) {
+        this.#want({ ...view.slot, agentId: move.toAgentId });
+        this.#wakeAt(givenUpAtMs);
+        continue;
+      }
+      for (const one of view.old) one.move = undefined;
+      this.#entry.waiting.delete(slotKeyOf(this.#entry, this.#entry.current, this.#group.name, view.slot.index));
+    }
+    return views.map((view) => (moving.has(view) ? { ...view, current: view.current ?? view.old[0], old: [] } : view));
   }
 
   /**
@@ -187,8 +230,13 @@ export class GroupPlanner {
     return false;
   }
 
-  /** Its agent is wanted back: it is replaced as if its version were an older one. */
+  /** It is replaced as if its version were an older one. */
   #isLeaving(instance: Instance): boolean {
+    return instance.move !== undefined || this.#isWantedBack(instance);
+  }
+
+  /** Its agent is to be left. */
+  #isWantedBack(instance: Instance): boolean {
     const inMs = leavesInMs(this.#agents.get(instance.agentId), this.#now);
     if (inMs === undefined || !this.#state.isReconciled) return false;
     if (inMs > 0) {

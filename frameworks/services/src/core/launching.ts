@@ -165,6 +165,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     agentId,
     agentName,
     isKilling: false,
+    move: undefined,
     endedBy: undefined,
     isEnding: false,
     cameBackLate: false,

@@ -106,6 +106,13 @@ export interface TaskView {
 /** How a task ended. */
 export type TaskEnd = Pick<TaskStatus, "taskId" | "state" | "reason" | "message" | "exitCode" | "signal">;
 
+/** Where an instance is to go. */
+export interface PendingMove {
+  readonly toAgentId: string;
+  /** Since when its successor is wanted, as `monotonicMs`; undefined: it is not its turn yet. */
+  wantedSinceMs: number | undefined;
+}
+
 /** One launch of a group: its tasks start and end together. */
 export interface Instance {
   /** "<epoch>-<n>": never used twice. */
@@ -123,6 +130,8 @@ export interface Instance {
   agentName: string;
   /** It was told to end. */
   isKilling: boolean;
+  /** It is to go to another agent: a successor there first. Not kept over a restart of the framework. */
+  move: PendingMove | undefined;
   /** The end of the first of its tasks that ended by itself: why the instance ends, whatever the others say then. */
   endedBy: TaskEnd | undefined;
   /** What is left of it was told to end, since one of its tasks has ended. */

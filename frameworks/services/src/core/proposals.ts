@@ -194,6 +194,8 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       if (current.templates.get(group) !== before.templates.get(group) || isStopped || group.endsWith(servingMark))
         entry.restarts.delete(key);
     }
+    // Where instances are to be follows from the new version.
+    for (const instance of entry.instances.values()) instance.move = undefined;
     entry.waiting.clear();
     entry.offersSeen = undefined;
     state.restartsChanged.add(name);

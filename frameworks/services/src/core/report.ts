@@ -119,7 +119,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   const { rejections, obstacles, waitCount } = explainWaiting(entry, around);
   const lines: string[] = [];
   if (!state.isReconciled && !entry.isNew) lines.push("waiting to hear of its tasks from all agents");
-  lines.push(...awayMessages(entry), ...keptMessages(entry));
+  lines.push(...awayMessages(entry), ...keptMessages(entry), ...moveMessages(entry));
   lines.push(...orderMessages(state, entry, around));
   if (waitCount > 0) lines.push(waitingMessage(entry, now, waitCount, rejections, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
@@ -150,6 +150,14 @@ function awayMessages({ current, instances }: JobEntry): string[] {
     const who = count === 1 ? "1 instance" : `${count} instances`;
     return [`${who} of group ${name} ${count === 1 ? "is" : "are"} out of reach and not replaced: replace = false`];
   });
+}
+
+function moveMessages({ instances }: JobEntry): string[] {
+  let count = 0;
+  for (const { move, isKilling } of instances.values()) if (move !== undefined && !isKilling) count++;
+  return count === 0
+    ? []
+    : [`${count === 1 ? "1 instance goes" : `${count} instances go`} to other agents: job rebalance`];
 }
 
 /** What comes before the start or after the end of others. */

@@ -142,6 +142,7 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     agentId: status.agentId,
     agentName: "",
     isKilling: status.state === TaskState.TASK_KILLING,
+    move: undefined,
     endedBy: undefined,
     isEnding: false,
     cameBackLate: false,
