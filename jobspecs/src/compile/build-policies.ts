@@ -84,11 +84,14 @@ export function buildMigrate(
   }
   const number = (name: string): number | undefined => group?.number(name) ?? job?.number(name);
   const health = group?.text("health_check") ?? job?.text("health_check");
-  return {
+  const strategy: MigrateStrategy = {
     maxParallel: number("max_parallel") ?? writtenMigrate.maxParallel,
     healthCheck: (health ?? writtenMigrate.healthCheck) as MigrateStrategy["healthCheck"],
     minHealthyTimeMs: number("min_healthy_time") ?? writtenMigrate.minHealthyTimeMs,
+    healthyDeadlineMs: number("healthy_deadline") ?? writtenMigrate.healthyDeadlineMs,
   };
+  refuseLateHealth(group ?? job, strategy);
+  return strategy;
 }
 
 /** Steps of so many, or, beyond Nomad, percentages of the count. */
@@ -116,13 +119,19 @@ function buildMethod(
   return method;
 }
 
+function refuseLateHealth(
+  block: DecodedBlock | undefined,
+  { minHealthyTimeMs, healthyDeadlineMs }: Pick<UpdateStrategy, "minHealthyTimeMs" | "healthyDeadlineMs">,
+): void {
+  if (minHealthyTimeMs < healthyDeadlineMs) return;
+  block?.error("min_healthy_time", {
+    code: "job/update-times",
+    summary: "min_healthy_time must be shorter than healthy_deadline",
+  });
+}
+
 function refuseTimes(block: DecodedBlock | undefined, update: UpdateStrategy): void {
-  if (update.minHealthyTimeMs >= update.healthyDeadlineMs) {
-    block?.error("min_healthy_time", {
-      code: "job/update-times",
-      summary: "min_healthy_time must be shorter than healthy_deadline",
-    });
-  }
+  refuseLateHealth(block, update);
   if (update.progressDeadlineMs > 0 && update.healthyDeadlineMs >= update.progressDeadlineMs) {
     block?.error("healthy_deadline", {
       code: "job/update-times",

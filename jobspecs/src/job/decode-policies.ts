@@ -1,3 +1,4 @@
+import { writtenMigrate } from "./defaults.ts";
 import { Reader } from "./reader.ts";
 import type { Constraint, MigrateStrategy, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./types.ts";
 
@@ -113,6 +114,10 @@ export function decodeMigrate(value: unknown, path: string): MigrateStrategy {
     maxParallel: reader.integer("maxParallel", 0, countMax),
     healthCheck: reader.oneOf("healthCheck", ["checks", "task_states"]),
     minHealthyTimeMs: reader.duration("minHealthyTimeMs"),
+    // Jobs that were taken in before it was kept do not say.
+    healthyDeadlineMs: reader.has("healthyDeadlineMs")
+      ? reader.duration("healthyDeadlineMs")
+      : writtenMigrate.healthyDeadlineMs,
   };
   reader.done();
   return made;

@@ -80,6 +80,7 @@ export const writtenMigrate: MigrateStrategy = {
   maxParallel: 1,
   healthCheck: "checks",
   minHealthyTimeMs: 10 * secondMs,
+  healthyDeadlineMs: 5 * minuteMs,
 };
 
 export const killTimeoutMsDefault = 5 * secondMs;

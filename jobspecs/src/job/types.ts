@@ -490,6 +490,8 @@ export interface MigrateStrategy {
   readonly healthCheck: "checks" | "task_states";
   /** A successor is healthy for this long before its predecessor ends. */
   readonly minHealthyTimeMs: number;
+  /** A successor that is not by then has failed. */
+  readonly healthyDeadlineMs: number;
 }
 
 export const overlaps = ["skip", "allow", "cancel", "buffer_one"] as const;

@@ -75,10 +75,7 @@ export const migrateBlock: BlockSchema = block("How instances leave an agent tha
     }),
     health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
     min_healthy_time: works("duration", "Healthy this long before its predecessor ends; 10s.", { min: 0 }),
-    healthy_deadline: warned(
-      "Not healthy by then: failed.",
-      "a successor that is not healthy holds the drain up until its deadline",
-    ),
+    healthy_deadline: works("duration", "A successor that is not healthy by then has failed; 5m.", { min: 0 }),
   },
 });
 

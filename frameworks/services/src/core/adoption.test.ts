@@ -47,7 +47,7 @@ test("case 49: fifty thousand running instances are taken over after a fail-over
   world.advance(3_000, 1_000);
   expect([world.launched, world.killed]).toEqual([[], []]);
   expect(names.map((name) => world.live(name).length)).toEqual(Array(5).fill(10_000));
-});
+}, 120_000);
 
 test("scaling many times before all tasks are known makes none of them look out of date", () => {
   const world = new SmallWorld(anAgent("a"));

@@ -1,6 +1,6 @@
 import { AgentStanding, DeploymentState, Health } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
-import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
+import { anAgent, checkedPort, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
 import { awaitsPromotion, deploymentOf, describeDeployment } from "./deployments.ts";
 import { jobStatus } from "./report.ts";
 
@@ -103,8 +103,74 @@ test("a canary that never becomes healthy makes the deployment overdue, and what
   const world = inCanaries(1, 'healthy_deadline = "30s"\nprogress_deadline = "60s"');
   world.advance(70_000, 1_000);
   expect(world.entry("web").isOverdue).toBe(true);
-  expect(world.killed).toEqual([]);
+  // The canary has failed at its own deadline, and another was tried.
+  expect(world.killed.length).toBeGreaterThan(0);
+  expect(versions(world).filter((version) => version === 1)).toEqual([1, 1, 1]);
   expect(world.entry("web").current.record.deployment?.status).toBe("failed");
+});
+
+test("an instance of an update that is not healthy in its time has failed, and is tried on another agent", () => {
+  const world = new SmallWorld(anAgent("a"), anAgent("b"));
+  world.run(jobText("web", { count: 1, group: `update {\n healthy_deadline = "30s"\n }` }));
+  world.settle();
+  world.startAll(HEALTH_HEALTHY);
+  world.advance(11_000, 500);
+  const next = (more: string): string =>
+    jobText("web", { count: 1, group: `${checkedPort}\nupdate {\n healthy_deadline = "30s"\n ${more}\n }` });
+  world.run(next(""));
+  world.advance(29_000, 500, () => world.startAll(Health.HEALTH_UNHEALTHY));
+  const [first] = world.live("web").filter(({ version }) => version === 2);
+  world.advance(4_000, 500, () => world.startAll(Health.HEALTH_UNHEALTHY));
+  const [second] = world.live("web").filter(({ version }) => version === 2);
+  expect(second?.id).not.toBe(first?.id);
+  expect(second?.agentId).not.toBe(first?.agentId);
+  const [restarts] = world.entry("web").restarts.values();
+  expect(restarts).toMatchObject({ failureCount: 1, lastEnd: "not healthy within 30 s (healthy_deadline)" });
+  expect(world.entry("web").isOverdue).toBe(false);
+});
+
+test("with a progress deadline of 0 the first instance that fails fails the update", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const text = (task: string): string =>
+    jobText("web", { count: 2, task, group: update(0, 'progress_deadline = "0s"') });
+  world.run(text(""));
+  world.settle();
+  world.startAll();
+  world.advance(3_000, 500);
+  world.run(text('user = "nobody"'));
+  world.advance(1_000, 500);
+  expect(world.entry("web").isOverdue).toBe(false);
+  const fresh = world.live("web").find(({ version }) => version === 2);
+  for (const id of fresh?.tasks.keys() ?? []) world.fail(id);
+  world.settle();
+  expect(world.entry("web").isOverdue).toBe(true);
+  expect(world.entry("web").current.record.deployment).toMatchObject({
+    status: "failed",
+    reason: "an instance has failed",
+  });
+});
+
+test("a version that comes before the first one was healthy has canaries beside the instances that are there, and none where there are none", () => {
+  const world = new SmallWorld(anAgent("a"));
+  world.run(jobText("web", { count: 3, group: update(1) }));
+  world.settle();
+  world.run(changedText(1));
+  world.advance(60_000, 500, () => world.startAll());
+  expect(versions(world)).toEqual([1, 1, 1, 2]);
+  // Another one stands beside the same.
+  world.run(jobText("web", { count: 3, group: update(1), task: 'user = "daemon"' }));
+  world.advance(60_000, 500, () => world.startAll());
+  expect(versions(world)).toEqual([1, 1, 1, 3]);
+  restartFramework(world, "web");
+  expect(world.entry("web").current.record.triesFrom).toBe(1);
+  const empty = new SmallWorld(anAgent("a"));
+  empty.offering = () => false;
+  empty.run(jobText("web", { count: 3, group: update(1) }));
+  empty.settle();
+  empty.run(changedText(1));
+  empty.offering = () => true;
+  empty.advance(10_000, 500, () => empty.startAll());
+  expect(versions(empty)).toEqual([2, 2, 2]);
 });
 
 test("a change of the count alone needs no second promotion, and another new version needs its own", () => {

@@ -27,20 +27,37 @@ export function isHeld({ record }: JobVersionEntry): boolean {
 
 /**
  * The version whose instances serve while the canaries of a group prove themselves: the last that was healthy as a
- * whole. Undefined: none come first, since the group has none, is promoted, or nothing runs that they could be compared
- * with. O(versions).
+ * whole, or else the one that was there when this one came. Undefined: none come first, since the group has none, is
+ * promoted, or nothing runs that they could be compared with. O(versions).
  */
 export function canaryBase(entry: JobEntry, group: TaskGroup): JobVersionEntry | undefined {
   const { record, job, templates } = entry.current;
   if (group.update.canaryCount === 0 || record.stable || record.cause === "revert" || entry.isStopped) return undefined;
   if (job.type !== "service" || deploymentOf(record).promoted.includes(group.name)) return undefined;
-  for (const older of entry.history) {
+  const base = lastStable(entry) ?? (record.triesFrom === undefined ? undefined : versionOf(entry, record.triesFrom));
+  const template = base?.templates.get(group.name);
+  return template === undefined || template === templates.get(group.name) ? undefined : base;
+}
+
+/** Since the job was stopped last. */
+function lastStable({ history }: JobEntry): JobVersionEntry | undefined {
+  for (const older of history) {
     if (older.record.cause === "stop") return undefined;
-    if (!older.record.stable) continue;
-    const template = older.templates.get(group.name);
-    return template === undefined || template === templates.get(group.name) ? undefined : older;
+    if (older.record.stable) return older;
   }
   return undefined;
+}
+
+/**
+ * Of the next version: which one's instances its canaries stand beside if none was healthy as a whole yet. That of which
+ * there are instances, or may be; while canaries of the present one are tried, the one that serves beside them.
+ */
+export function servingBefore(present: JobEntry, isReconciled: boolean): number | undefined {
+  const { record } = present.current;
+  if (present.isStopped || record.cause === "stop") return undefined;
+  const isAnyThere = [...present.instances.values()].some(({ isKilling }) => !isKilling);
+  if (!isAnyThere && (isReconciled || present.isNew)) return undefined;
+  return deploymentOf(record).promoted.length > 0 ? record.version : (record.triesFrom ?? record.version);
 }
 
 /** Whether an instance is as a version wants it. */
@@ -72,7 +89,8 @@ export function noteEnd(entry: JobEntry, isStable: boolean, now: Now): boolean {
     return true;
   }
   if (!entry.isOverdue || present.status !== "running") return false;
-  const reason = "it made no progress for as long as it may take";
+  const isStuck = entry.current.job.groups.every(({ update }) => update.progressDeadlineMs > 0);
+  const reason = isStuck ? "it made no progress for as long as it may take" : "an instance has failed";
   record.deployment = { ...present, status: "failed", reason, endedAt: now.epochMs };
   return true;
 }

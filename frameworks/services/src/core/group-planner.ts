@@ -1,8 +1,9 @@
-import type { ClusterAgent } from "@muster/framework-sdk";
+import { type ClusterAgent, StatusReason, TaskState } from "@muster/framework-sdk";
 import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
 import { startsAfter } from "./dependencies.ts";
 import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
 import { keptOf, replacedAtMs } from "./disconnects.ts";
+import { healthyDeadlineMs } from "./healthy-deadline.ts";
 import { hasOthers, leavesInMs } from "./leaving.ts";
 import {
   type Instance,
@@ -72,6 +73,7 @@ export class GroupPlanner {
     const base = canaryBase(this.#entry, this.#group);
     if (base) this.#tryCanaries(views, base);
     else this.#replace(views);
+    for (const view of views) this.#failLate(view);
     const settled = views.filter((view) => view.old.length === 0 && this.#isSettled(view.current));
     this.#plan.settledCount += settled.length;
     if (settled.length < views.length) this.#plan.isStable = false;
@@ -79,6 +81,31 @@ export class GroupPlanner {
     const keys = new Set(views.map((view) => slotKeyOf(this.#entry, this.#entry.current, name, view.slot.index)));
     for (const key of this.#entry.waiting.keys())
       if ((key.startsWith(`${name}/`) && !keys.has(key)) || this.#isPast(key)) this.#entry.waiting.delete(key);
+  }
+
+  /**
+   * An instance that an update or a migration waits for, and that has not proved itself in its time, has failed: it ends,
+   * and is tried again as after any other failure. Nobody's time runs while people hold the deployment.
+   */
+  #failLate({ current, old }: SlotView): void {
+    if (current === undefined || current.endedBy !== undefined || current.unreachableSinceMs !== undefined) return;
+    const { record } = this.#entry.current;
+    const isMigrating = old.length > 0 && old.every((one) => isCurrent(this.#entry, one));
+    if ((record.stable && !isMigrating) || isHeld(this.#entry.current)) return;
+    const migrate = isMigrating ? this.#group.migrate : undefined;
+    if (this.#hasProved(current, migrate ?? this.#group.update)) return;
+    const deadlineMs = healthyDeadlineMs(this.#group, migrate);
+    const atMs = current.launchedMs + deadlineMs;
+    if (this.#now.monotonicMs < atMs) {
+      this.#wakeAt(atMs);
+      return;
+    }
+    if (this.#plan.kills.includes(current)) return;
+    const [taskId = ""] = current.tasks.keys();
+    const message = `not healthy within ${deadlineMs / 1_000} s (healthy_deadline)`;
+    const reason = StatusReason.REASON_UNHEALTHY;
+    current.endedBy = { taskId, state: TaskState.TASK_FAILED, reason, message, signal: "" };
+    this.#plan.ends.push(current);
   }
 
   /** It waited to serve beside canaries, and is not wanted any more. */

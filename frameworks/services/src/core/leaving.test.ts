@@ -1,6 +1,6 @@
-import { AgentStanding, type ClusterAgent, maintenanceAheadMs, TaskState } from "@muster/framework-sdk";
+import { AgentStanding, type ClusterAgent, Health, maintenanceAheadMs, TaskState } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
-import { anAgent, jobText, SmallWorld } from "./core.test.support.ts";
+import { anAgent, checkedPort, jobText, SmallWorld } from "./core.test.support.ts";
 import { leavingAgents } from "./leaving.ts";
 
 const draining = (agent: ClusterAgent): ClusterAgent => ({
@@ -171,4 +171,25 @@ test("with max_parallel = 0 nothing moves before the drain's deadline, and an up
     world.startAll();
   }
   expect(where(world)).toEqual(["b", "b"]);
+});
+
+test("a successor that is not healthy in the time of the migrate block has failed, and another agent is tried", () => {
+  const world = new SmallWorld(anAgent("a"));
+  const group = `migrate {\n min_healthy_time = "1s"\n healthy_deadline = "20s"\n }\n${checkedPort}`;
+  world.run(jobText("web", { count: 1, group }));
+  world.settle();
+  world.startAll(Health.HEALTH_HEALTHY);
+  world.advance(20_000);
+  world.agents.set("b", anAgent("b"));
+  world.agents.set("c", anAgent("c"));
+  world.agents.set("a", draining(anAgent("a")));
+  const tried = new Set<string>();
+  world.advance(60_000, 500, () => {
+    for (const { agentId } of world.live("web")) tried.add(agentId);
+    for (const [taskId, one] of world.state.byTask)
+      if (one.agentId !== "a" && one.runningSinceMs === undefined)
+        world.tell(taskId, TaskState.TASK_RUNNING, { health: Health.HEALTH_UNHEALTHY });
+  });
+  expect(tried).toEqual(new Set(["a", "b", "c"]));
+  expect(world.live("web").filter(({ agentId }) => agentId === "a")).toHaveLength(1);
 });

@@ -36,6 +36,8 @@ export interface VersionRecord {
   readonly source: string;
   /** All its instances were healthy once. */
   stable: boolean;
+  /** The version whose instances were there when this one came. Absent: there were none, or it is not kept. */
+  readonly triesFrom?: number;
   /** Absent: nobody has said anything of its roll-out yet. */
   deployment?: DeploymentRecord;
 }

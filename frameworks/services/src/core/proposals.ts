@@ -1,6 +1,6 @@
 import { invalid, type JobSubmission, MusterError, type StateWrite } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
-import { deploymentOf, stillPromoted } from "./deployments.ts";
+import { deploymentOf, servingBefore, stillPromoted } from "./deployments.ts";
 import {
   type DeploymentRecord,
   type JobEntry,
@@ -74,7 +74,11 @@ export function proposeVersion(
   const present = state.jobs.get(name);
   const version = (present?.current.record.version ?? 0) + 1;
   const { definition, source, cause } = made;
-  const record: VersionRecord = { version, submittedAt: now.epochMs, cause, definition, source, stable: false };
+  const triesFrom = present && servingBefore(present, state.isReconciled);
+  const record: VersionRecord = {
+    ...{ version, submittedAt: now.epochMs, cause, definition, source, stable: false },
+    ...(triesFrom === undefined ? {} : { triesFrom }),
+  };
   const isStopped = ends.isStopped ?? false;
   const isPurged = ends.isPurged ?? false;
   const forgotten = present && state.isReconciled ? outlived(present) : [];

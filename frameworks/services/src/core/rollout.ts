@@ -74,6 +74,10 @@ function watchProgress(state: ServicesState, entry: JobEntry, plan: JobPlan, now
   const { record, job } = entry.current;
   const deadlines = job.groups.map((group) => group.update.progressDeadlineMs).filter((ms) => ms > 0);
   const isKnown = state.isReconciled || entry.isNew;
+  if (!entry.isStopped && !record.stable && isKnown && hasFailedOnce(entry)) {
+    entry.isOverdue = true;
+    return;
+  }
   if (entry.isStopped || record.stable || plan.isStable) {
     entry.isOverdue = false;
     return;
@@ -90,6 +94,16 @@ function watchProgress(state: ServicesState, entry: JobEntry, plan: JobPlan, now
   const endsAtMs = (entry.progress?.sinceMs ?? 0) + Math.min(...deadlines);
   if (now.monotonicMs >= endsAtMs) entry.isOverdue = true;
   else if (plan.wakeAtMs === undefined || endsAtMs < plan.wakeAtMs) plan.wakeAtMs = endsAtMs;
+}
+
+/** Of a group that has no time to come further in: an instance of the current version has failed. */
+function hasFailedOnce({ current, restarts }: JobEntry): boolean {
+  return current.job.groups.some(({ name, update }) => {
+    if (update.progressDeadlineMs > 0) return false;
+    for (const [key, { failureCount, version }] of restarts)
+      if (key.startsWith(`${name}/`) && version === current.record.version && failureCount > 0) return true;
+    return false;
+  });
 }
 
 /** One of its tasks has ended, also if that was before this process: what is left of it is of no use. */
