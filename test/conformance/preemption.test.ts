@@ -1,5 +1,5 @@
 import { resources } from "@muster/foundation";
-import { type Demand, StatusReason, type TaskInfo, TaskState } from "@muster/proto";
+import { type Claim, type Demand, StatusReason, type TaskInfo, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, type FrameworkSettings } from "./harness.ts";
 
@@ -225,6 +225,31 @@ test("room is made on agents that a demand names, and for one that says so nowhe
   expect(killed(agents[1])).toHaveLength(1);
   await end(agents[1], killed(agents[1])[0] as string);
   expect((await web.offer()).resources).toMatchObject({ cpuMillis: 500, memoryMiB: 256 });
+});
+
+test("who claims says a demand for its agent: the room that is made there is its, and nobody else's claim gets it", async () => {
+  const agent = await cluster.agent("a-1");
+  const ops = await fill(agent, "ops", "ops", () => ({ priority: 10 }));
+  await ops.say({ suppresses: [{ roles: [] }] });
+  await promise("web", 2_000, 1_024);
+  const claimOf = (taskId: string, role: string): Claim => {
+    const task = aTask(taskId, { resources: resources({ cpuMillis: 500, memoryMiB: 256 }), priority: 70 });
+    const operations = [{ operationId: "", launch: { groups: [aGroup([task])] } }];
+    return { claimId: taskId, agentId: "a-1", role, operations, setId: "", sequenceSeen: 0, setSize: 0 };
+  };
+  const web = await idle();
+  await web.say({ claims: [claimOf("web-1", "web")] });
+  expect(web.all("claimResults").map(({ granted }) => granted)).toEqual([false]);
+  await web.say({ demands: [aDemand(1, { priority: 70, agentIds: ["a-1"] })] });
+  await cluster.advance(3_000);
+  const [victim = ""] = killed(agent);
+  await end(agent, victim);
+  const thief = await cluster.framework("thief", { roles: ["thief"], suppressedRoles: ["thief"] });
+  await thief.say({ claims: [claimOf("thief-1", "thief")] });
+  expect(thief.all("claimResults").map(({ granted }) => granted)).toEqual([false]);
+  await web.say({ claims: [claimOf("web-2", "web")] });
+  expect(web.all("claimResults").map(({ granted }) => granted)).toEqual([false, true]);
+  expect(killed(agent)).toEqual([victim]);
 });
 
 test("who never uses what others were ended for is made room for more and more seldom", async () => {
