@@ -3,9 +3,9 @@
 import { createSocket } from "node:dgram";
 import { emptyMessage, grpcTransport } from "@muster/foundation";
 import { createScheduler, nodeRuntime } from "@muster/framework-sdk";
-import { canonicalJson, compileJob } from "@muster/jobspecs";
 import { Health, TaskState, WatchKind } from "@muster/proto";
 import { clusterFolder, median, pause, quantile, startCluster } from "./dev-cluster.mjs";
+import { sleepers } from "./job.mjs";
 
 const portOffset = 2_500;
 const runCount = Number(process.env.MUSTER_BENCH_RUNS ?? 100);
@@ -64,7 +64,7 @@ async function jobsToRunning(address) {
   try {
     for (let index = 0; index < runCount; index++) {
       const name = `bench-${index}`;
-      const job = submission(name);
+      const job = sleepers({ name });
       const running = new Promise((done, failed) => {
         heard = (taskId, state) => {
           if (!taskId.startsWith(`${name}.`)) return;
@@ -89,36 +89,6 @@ async function jobsToRunning(address) {
     transport.close();
   }
   return measured;
-}
-
-function submission(name) {
-  const text = `job "${name}" {
-    type = "service"
-    group "g" {
-      task "t" {
-        driver = "process"
-        config {
-          command = "sleep"
-          args = ["600"]
-        }
-        resources {
-          cpu = 10
-          memory = 16
-        }
-      }
-    }
-  }`;
-  const { job, diagnostics } = compileJob({ file: "bench.hcl", text });
-  if (!job) throw new Error(JSON.stringify(diagnostics));
-  return {
-    ...emptyMessage("JobSubmission"),
-    name,
-    type: job.type,
-    role: job.role,
-    priority: job.priority,
-    definition: Buffer.from(canonicalJson(job)),
-    source: text,
-  };
 }
 
 /**

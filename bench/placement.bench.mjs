@@ -2,6 +2,7 @@
 // How long a framework thinks about where instances go: one job with spread and affinity on many agents, the matrix that
 // Nomad's scheduler is measured by, and a plan of the whole.
 import { performance } from "node:perf_hooks";
+import { compiled } from "./job.mjs";
 
 const rackText = "${meta.rack}";
 const diskText = "${meta.disk}";
@@ -58,7 +59,7 @@ function times(rounds, act) {
 async function planMs(sdk) {
   const { planRun } = await import("../frameworks/services/dist/core/plan.js");
   const { versionEntry } = await import("../frameworks/services/dist/core/versions.js");
-  const { compileJob, canonicalJson } = await import("../jobspecs/dist/index.js");
+  const { canonicalJson } = await import("../jobspecs/dist/index.js");
   const agents = new Map(
     roomsOf(5_000, 50, sdk).map(({ agentId, attributes, total }) => [
       agentId,
@@ -67,6 +68,7 @@ async function planMs(sdk) {
         name: agentId,
         ip: "10.0.0.1",
         state: sdk.AgentState.AGENT_STATE_REGISTERED,
+        standing: sdk.AgentStanding.AGENT_STANDING_ACTIVE,
         total,
         allocated: sdk.resources({}),
         offered: sdk.resources({}),
@@ -96,8 +98,7 @@ async function planMs(sdk) {
     }
   }
 }`;
-  const { job, diagnostics } = compileJob({ file: "web.hcl", text });
-  if (!job) throw new Error(JSON.stringify(diagnostics));
+  const job = compiled(text);
   const record = {
     version: 1,
     submittedAt: 0,

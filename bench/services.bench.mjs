@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pause, root } from "./dev-cluster.mjs";
+import { sleepers } from "./job.mjs";
 import { ask, cpuSeconds, freePort, memoryMiB, reachable } from "./processes.mjs";
 
 const jobCount = Number(process.env.MUSTER_BENCH_JOBS ?? 10_000);
@@ -47,8 +48,7 @@ export async function run(log) {
     while ((await call("Operator.ListFrameworks", emptyMessage("ListFrameworksRequest"))).frameworks.length === 0)
       await pause(50);
     await pause(1_000);
-    const submit = async (options) =>
-      call("Jobs.Run", { ...emptyMessage("RunRequest"), job: await submission(options, emptyMessage) });
+    const submit = async (options) => call("Jobs.Run", { ...emptyMessage("RunRequest"), job: sleepers(options) });
     const cluster = { agents, services, call, submit, emptyMessage, log };
     return [...(await measureUpdate(cluster)), ...(await measureMany(cluster))];
   } finally {
@@ -77,7 +77,7 @@ async function measureUpdate({ agents, services, call, submit, emptyMessage, log
   const placedMs = performance.now() - beganMs;
   const cpuBefore = cpuSeconds(services.pid);
   beganMs = performance.now();
-  await submit({ ...job, word: "new" });
+  await submit({ ...job, seconds: 1_001 });
   await until(2);
   const seconds = (performance.now() - beganMs) / 1_000;
   const cpu = cpuSeconds(services.pid) - cpuBefore;
@@ -120,41 +120,4 @@ async function measureMany({ agents, services, submit, log }) {
     { label: "its memory (resident)", value: memoryMiB(services.pid), unit: "MiB", peer: "bar 1,024 MiB" },
     { label: "idle, of one core", value: (idle / (idleMs / 1_000)) * 100, unit: "%", peer: "bar 2 %" },
   ];
-}
-
-async function submission({ name, count, maxParallel, word = "old" }, emptyMessage) {
-  const { canonicalJson, compileJob } = await import("@muster/jobspecs");
-  const source = `job "${name}" {
-  group "g" {
-    count = ${count}
-    update {
-      max_parallel     = ${maxParallel}
-      min_healthy_time = "0s"
-    }
-    task "t" {
-      driver = "process"
-      config {
-        command = "sleep"
-        args    = ["1000", "${word}"]
-      }
-      resources {
-        cpu    = 10
-        memory = 32
-        disk   = 0
-      }
-    }
-  }
-}
-`;
-  const { job, diagnostics } = compileJob({ file: `${name}.hcl`, text: source });
-  if (!job) throw new Error(JSON.stringify(diagnostics));
-  return {
-    ...emptyMessage("JobSubmission"),
-    name,
-    type: job.type,
-    role: job.role,
-    priority: job.priority,
-    definition: Buffer.from(canonicalJson(job)),
-    source,
-  };
 }
