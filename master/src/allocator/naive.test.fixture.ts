@@ -1,4 +1,4 @@
-import { addResources, noResources, type Resources, resources } from "@muster/foundation";
+import { addResources, noResources, type Resources, resources, subtractResources } from "@muster/foundation";
 import { type Bound, noBound } from "./bound.ts";
 import { dominantShare } from "./share.ts";
 
@@ -6,8 +6,23 @@ import { dominantShare } from "./share.ts";
 export interface NaiveMember {
   readonly id: string;
   readonly role: string;
+  /** Uses and is offered, but for what of it is reserved. */
   held: Resources;
   isEager: boolean;
+}
+
+/** What is set aside for a role and those below it, out of what nobody reserved or out of another reservation. */
+export interface NaiveReservation {
+  readonly role: string;
+  readonly amount: Resources;
+  readonly refined: NaiveReservation | undefined;
+}
+
+/** What a member uses, or is offered, of a reservation. */
+export interface NaiveUse {
+  readonly member: NaiveMember;
+  readonly reservation: NaiveReservation;
+  readonly amount: Resources;
 }
 
 export interface NaiveQuota {
@@ -20,6 +35,8 @@ type Scalar = "cpuMillis" | "memoryMiB" | "diskMiB" | "portCount";
 /** The rules of sharing out, read from lists each time anew: nothing is kept, nothing is clever. */
 export class NaiveAllocator {
   readonly members: NaiveMember[] = [];
+  readonly reservations: NaiveReservation[] = [];
+  readonly uses: NaiveUse[] = [];
   readonly weights = new Map<string, number>();
   readonly quotas = new Map<string, NaiveQuota>();
   total: Resources = noResources;
@@ -33,10 +50,37 @@ export class NaiveAllocator {
     return member;
   }
 
+  /**
+   * What a role and all below it hold: what its members have that is not reserved, all that is set aside for it or below,
+   * used or not, and what of reservations of roles above is used. What is held already is not counted again.
+   */
   held(role: string): Resources {
-    return this.members
-      .filter((one) => one.role === role || one.role.startsWith(`${role}/`))
-      .reduce((sum, one) => addResources(sum, one.held), noResources);
+    const own = this.members.filter((one) => isWithin(one.role, role)).map(({ held }) => held);
+    const reserved = this.reservations
+      .filter((one) => isWithin(one.role, role) && !(one.refined && isWithin(one.refined.role, role)))
+      .map(({ amount }) => amount);
+    const used = this.uses
+      .filter(({ member, reservation }) => isWithin(member.role, role) && !isWithin(reservation.role, role))
+      .map(({ amount }) => amount);
+    return sumOf([...own, ...reserved, ...used]);
+  }
+
+  /** Reserved or not. */
+  heldBy(member: NaiveMember): Resources {
+    return sumOf([member.held, ...this.uses.filter((use) => use.member === member).map(({ amount }) => amount)]);
+  }
+
+  /** What nobody has: neither reserved nor used. */
+  get available(): Resources {
+    const reserved = this.reservations.filter(({ refined }) => refined === undefined).map(({ amount }) => amount);
+    return subtractResources(this.total, sumOf([...this.members.map(({ held }) => held), ...reserved]));
+  }
+
+  /** What of a reservation is neither used nor refined. */
+  idle(reservation: NaiveReservation): Resources {
+    const used = this.uses.filter((use) => use.reservation === reservation).map(({ amount }) => amount);
+    const refined = this.reservations.filter((one) => one.refined === reservation).map(({ amount }) => amount);
+    return subtractResources(reservation.amount, sumOf([...used, ...refined]));
   }
 
   /** Everybody that wants offers and may have more, in the order in which they are asked. */
@@ -47,9 +91,7 @@ export class NaiveAllocator {
   #order(role: string): NaiveMember[] {
     const below = this.#below(role);
     const own = this.members.filter((one) => one.role === role && one.isEager);
-    const ownHeld = this.members
-      .filter((one) => one.role === role)
-      .reduce((sum, one) => addResources(sum, one.held), noResources);
+    const ownHeld = sumOf(this.members.filter((one) => one.role === role).map((one) => this.heldBy(one)));
     const entries = below.map((name) => ({
       name,
       share: (dominantShare(this.held(name), this.total) * 1_000) / (this.weights.get(name) ?? 1_000),
@@ -59,7 +101,7 @@ export class NaiveAllocator {
       name: `${role}/.`,
       share: dominantShare(ownHeld, this.total),
       members: own
-        .map((one) => ({ name: one.id, share: dominantShare(one.held, this.total), one }))
+        .map((one) => ({ name: one.id, share: dominantShare(this.heldBy(one), this.total), one }))
         .sort(byShare)
         .map(({ one }) => one),
     });
@@ -75,7 +117,9 @@ export class NaiveAllocator {
     return [...new Set(names)];
   }
 
+  /** What is set aside for it is offered to it all the same. */
   #isSpent(role: string): boolean {
+    if (this.reservations.some((one) => isWithin(one.role, role))) return false;
     const limit = this.quotas.get(role)?.limit ?? noBound;
     const held = this.held(role);
     return held.cpuMillis >= limit.cpuMillis || held.memoryMiB >= limit.memoryMiB;
@@ -85,7 +129,7 @@ export class NaiveAllocator {
   need(name: Scalar, moreTo = "", more = 0): number {
     const needOf = (role: string): number => {
       const below = this.#levelOf(role).reduce((sum, child) => sum + needOf(child), 0);
-      const extra = role !== "" && (moreTo === role || moreTo.startsWith(`${role}/`)) ? more : 0;
+      const extra = role !== "" && isWithin(moreTo, role) ? more : 0;
       const guarantee = this.quotas.get(role)?.guarantee[name] ?? 0;
       return Math.max(0, role === "" ? 0 : guarantee - this.held(role)[name] - extra, below);
     };
@@ -115,6 +159,14 @@ export class NaiveAllocator {
     if (this.need(name) === 0) return true;
     return Math.max(0, needThen - (available[name] - more)) <= shortNow;
   }
+}
+
+export function isWithin(role: string, above: string): boolean {
+  return role === above || role.startsWith(`${above}/`);
+}
+
+export function sumOf(amounts: readonly Resources[]): Resources {
+  return amounts.reduce(addResources, noResources);
 }
 
 function byShare(a: { share: number; name: string }, b: { share: number; name: string }): number {
