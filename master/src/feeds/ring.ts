@@ -15,15 +15,14 @@ export const ringEventsMax = 131_072;
  * offers; who reads late is told their newest figures at once.
  */
 export class EventRing {
-  readonly #subjects: (Task | EventSubject | undefined)[];
-  readonly #statuses: (TaskStatus | undefined)[];
+  /** Both grow up to the capacity, and are written over from then on. */
+  readonly #subjects: (Task | EventSubject)[] = [];
+  readonly #statuses: (TaskStatus | undefined)[] = [];
   readonly #capacity: number;
   #last = 0;
 
   constructor(capacity = ringEventsMax) {
     this.#capacity = capacity;
-    this.#subjects = new Array<Task | EventSubject | undefined>(capacity).fill(undefined);
-    this.#statuses = new Array<TaskStatus | undefined>(capacity).fill(undefined);
   }
 
   /** The number of the newest event; 0 if there has been none. */
@@ -55,7 +54,7 @@ export class EventRing {
     if (!(subject instanceof Task)) return { sequence, ...subject };
     return {
       sequence,
-      task: taskRecord(subject, this.#statuses[sequence % this.#capacity] ?? subject.stagingStatus()),
+      task: taskRecord(subject, this.#statuses[this.#placeOf(sequence)] ?? subject.stagingStatus()),
     };
   }
 
@@ -96,13 +95,17 @@ export class EventRing {
   }
 
   #put(subject: Task | EventSubject, status: TaskStatus | undefined): void {
-    const place = ++this.#last % this.#capacity;
+    const place = this.#placeOf(++this.#last);
     this.#subjects[place] = subject;
     this.#statuses[place] = status;
   }
 
   #subjectAt(sequence: number): Task | EventSubject | undefined {
     if (sequence < this.first || sequence > this.#last) return undefined;
-    return this.#subjects[sequence % this.#capacity];
+    return this.#subjects[this.#placeOf(sequence)];
+  }
+
+  #placeOf(sequence: number): number {
+    return (sequence - 1) % this.#capacity;
   }
 }

@@ -13,12 +13,14 @@ export const recordBytesMax = 4 * 1024 * 1024;
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
 
 export function encodeRecord(value: unknown): Buffer {
-  const payload = Buffer.from(JSON.stringify(value));
-  const bytes = Buffer.alloc(headerBytes + payload.length);
+  const payload = JSON.stringify(value);
+  const length = Buffer.byteLength(payload);
+  const bytes = Buffer.allocUnsafe(headerBytes + length);
   bytes.writeUInt32LE(magic, 0);
   bytes.writeUInt16LE(version, 4);
-  bytes.writeUInt32LE(payload.length, 8);
-  payload.copy(bytes, headerBytes);
+  bytes.writeUInt16LE(0, 6);
+  bytes.writeUInt32LE(length, 8);
+  bytes.write(payload, headerBytes);
   bytes.writeUInt32LE(checksum(bytes), crcOffset);
   return bytes;
 }

@@ -19,12 +19,16 @@ export const tombstoneMs = 60 * 60 * 1_000;
 /** Ended and acknowledged groups that are remembered; the oldest go first. */
 export const tombstonesMax = 1_000;
 
-/** Does everything whose time has come. O(tasks). */
+/** Does everything whose time has come. O(groups + tasks of those that are open). */
 export function wake(context: Context): void {
   const { state, now } = context;
   let tombstones = 0;
   forgetKills(state.healthKills, now.monotonicMs);
   for (const group of state.groups.values()) {
+    if (tombstoneEnd(group) !== undefined) {
+      tombstones++;
+      continue;
+    }
     for (const task of group.tasks) {
       resendHead(context, task);
       if (task.phase === "ended") continue;
@@ -40,7 +44,6 @@ export function wake(context: Context): void {
       if (isRestartDue(task, now.monotonicMs)) spawn(context, task);
     }
     if (state.awaySinceMs !== undefined) endAway(context, group);
-    if (tombstoneEnd(group) !== undefined) tombstones++;
   }
   runDueChecks(context);
   findListeners(context);
@@ -55,24 +58,29 @@ export function wake(context: Context): void {
   }
 }
 
-/** When a group may be forgotten, in milliseconds since the epoch; undefined while something of it is open. */
+/**
+ * When a group may be forgotten, in milliseconds since the epoch; undefined while something of it is open. O(1) once it is
+ * known: nothing of the group changes any more.
+ */
 function tombstoneEnd(group: Group): number | undefined {
+  if (group.forgetAt !== undefined) return group.forgetAt;
   if (group.net.name === "removing") return undefined;
   let end = 0;
   for (const task of group.tasks) {
     if (task.phase !== "ended" || task.acknowledgedAt === undefined) return undefined;
     end = Math.max(end, task.acknowledgedAt + tombstoneMs);
   }
+  if (group.net.name === "host" || group.net.name === "gone") group.forgetAt = end;
   return end;
 }
 
-/** The monotonic time of the next thing to do; undefined: nothing is planned. O(tasks), called once a tick. */
+/** The monotonic time of the next thing to do; undefined: nothing is planned. O(groups + open tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
   let next = Math.min(nextListeningMs(state), nextDiskLookMs(state), nextLendingMs(state));
   for (const group of state.groups.values()) {
-    for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
     const end = tombstoneEnd(group);
     if (end !== undefined) next = Math.min(next, now.monotonicMs + end - now.epochMs);
+    else for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
   }
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }

@@ -212,6 +212,8 @@ export interface Group {
   readonly damaged: boolean;
   /** Ports and address are given back. */
   released: boolean;
+  /** When it may be forgotten, in milliseconds since the epoch; absent until nothing of it is open. */
+  forgetAt?: number;
 }
 
 /** An overlay network on this host: its addresses for groups, or why there are none. */

@@ -83,7 +83,7 @@ export function taskEnvironment(
   environment["MUSTER_AGENT_ID"] = config.agentId;
   environment["MUSTER_TASK_ID"] = info.taskId;
   if (group.executor?.isSelf) Object.assign(environment, executorEnvironment(task, config, folders, inside));
-  return { ...environment, ...spec.environment };
+  return Object.assign(environment, spec.environment);
 }
 
 /** What a custom executor needs to attach to its agent. */

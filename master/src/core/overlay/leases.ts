@@ -31,6 +31,8 @@ export interface Lease {
   durable: boolean;
   /** Counts its changes, so that an older write does not vouch for a newer one. */
   changes: number;
+  /** Which subnets its number stands for: worked out at first use, for it stays the same. */
+  subnets?: { readonly subnet: string; readonly subnet6: string };
 }
 
 export function createLeases(count: number): Leases {

@@ -173,7 +173,7 @@ function setTimer(core: Core, overlay: Overlay): void {
 /** What was given back needs no answer: it is written again until the store has it. */
 function store(core: Core, overlay: Overlay, lease: Lease): void {
   const { name } = overlay.settings;
-  const { subnet } = subnetsAt(overlay.settings, lease.index);
+  const { subnet } = subnetsOf(overlay, lease);
   const { index, agentId, underlay, releasedAt, changes } = lease;
   const underlayIps = { underlayIp: underlay.ip, underlayIp6: underlay.ip6 };
   core.state.overlaysDigest = undefined;
@@ -211,10 +211,16 @@ function networkOf(settings: OverlaySettings): OverlayNetwork {
   return { ...settings };
 }
 
-function subnetOf({ settings }: Overlay, lease: Lease): OverlaySubnet {
-  const { agentId, index, underlay } = lease;
+function subnetOf(overlay: Overlay, lease: Lease): OverlaySubnet {
+  const { agentId, underlay } = lease;
   const ips = { underlayIp: underlay.ip, underlayIp6: underlay.ip6 };
-  return { network: settings.name, agentId, ...subnetsAt(settings, index), ...ips };
+  return { network: overlay.settings.name, agentId, ...subnetsOf(overlay, lease), ...ips };
+}
+
+/** Agents are told of all subnets, one by one: to work one out each time costs more than all else of that. */
+function subnetsOf({ settings }: Overlay, lease: Lease): { readonly subnet: string; readonly subnet6: string } {
+  lease.subnets ??= subnetsAt(settings, lease.index);
+  return lease.subnets;
 }
 
 /** What operators see. */
