@@ -57,6 +57,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
+/** Runs a compiled example as its author would. */
+function example(name: string, ...args: readonly string[]) {
+  const env = { PATH: process.env["PATH"], MUSTER_ADDR: cluster.masterAddress };
+  return run(process.execPath, [join("out", `${name}.js`), ...args], { cwd: place, env, timeout: 30_000 });
+}
+
 test("an author's folder holds the SDK, proto and foundation, and nothing of the master", () => {
   const { packages } = JSON.parse(readFileSync(join(place, "package-lock.json"), "utf8")) as {
     packages: Record<string, { link?: boolean }>;
@@ -106,11 +112,7 @@ test("the example is short, type-checks against the tarballs, and runs a command
   const proofs = join(folder, "proofs");
   mkdirSync(proofs);
   const command = ["sh", "-c", `echo ran > ${proofs}/$MUSTER_AGENT_ID`];
-  const { stdout } = await run(process.execPath, [join("out", "on-every-agent.js"), ...command], {
-    cwd: place,
-    env: { PATH: process.env["PATH"], MUSTER_ADDR: cluster.masterAddress },
-    timeout: 30_000,
-  });
+  const { stdout } = await example("on-every-agent", ...command);
   for (const { name } of ready.agents) expect(stdout).toContain(`${name}: TASK_FINISHED, exit code 0`);
   expect(readdirSync(proofs).sort()).toEqual(ready.agents.map(({ id }) => id).sort());
   expect(ready.agents).toHaveLength(agentCount);
@@ -118,11 +120,7 @@ test("the example is short, type-checks against the tarballs, and runs a command
 
 test("a command that fails somewhere makes the example fail, and says where", async () => {
   const command = ["sh", "-c", 'test "$MUSTER_AGENT_ID" = "$0" || exit 3', ready.agents[0]?.id ?? ""];
-  const failed = await run(process.execPath, [join("out", "on-every-agent.js"), ...command], {
-    cwd: place,
-    env: { PATH: process.env["PATH"], MUSTER_ADDR: cluster.masterAddress },
-    timeout: 30_000,
-  }).then(
+  const failed = await example("on-every-agent", ...command).then(
     () => undefined,
     (error: { code: number; stdout: string }) => error,
   );
@@ -131,13 +129,23 @@ test("a command that fails somewhere makes the example fail, and says where", as
 });
 
 test("the example with an executor of its own has every word said, all in one process per agent", async () => {
-  const { stdout } = await run(process.execPath, [join("out", "words.js"), "many", "words", "one", "process"], {
-    cwd: place,
-    env: { PATH: process.env["PATH"], MUSTER_ADDR: cluster.masterAddress },
-    timeout: 30_000,
-  });
+  const { stdout } = await example("words", "many", "words", "one", "process");
   expect(stdout.trim().split("\n").at(-1)).toBe("many words one process");
   const processes = new Set([...stdout.matchAll(/words from process (\d+)/g)].map(([, pid]) => pid));
   expect(processes.size).toBeGreaterThanOrEqual(1);
   expect(processes.size).toBeLessThanOrEqual(agentCount);
+});
+
+test("the example of a gang has its workers started together, and says how each has ended", async () => {
+  const meetings = join(folder, "meetings");
+  mkdirSync(meetings);
+  // Nobody leaves before all four are there.
+  const script = `touch "${meetings}/$MUSTER_TASK_ID"; until [ "$(ls ${meetings} | wc -l)" = 4 ]; do sleep 0.1; done`;
+  const { stdout } = await example("gang", "4", "sh", "-c", script);
+  expect(stdout.match(/^worker\S* on agent-[12]: TASK_FINISHED, exit code 0$/gm)).toHaveLength(4);
+  const failed = await example("gang", "2", "sh", "-c", "exit 3").catch(
+    (error: { code: number; stdout: string }) => error,
+  );
+  expect(failed).toMatchObject({ code: 1 });
+  expect(failed.stdout.match(/TASK_FAILED, exit code 3/g)).toHaveLength(2);
 });
