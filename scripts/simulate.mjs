@@ -1,6 +1,6 @@
 // Runs seeds of the simulation for a while: `npm run simulate -- --minutes 10`. One process per core, each with its own
 // seeds; `--workers N` for fewer. `--seed N` runs one seed and tells what went wrong in it; `--first N` says with which
-// seed to begin; `--workload small` takes seeds of the small workload.
+// seed to begin; `--workload small` and `--workload deployments` take seeds of the other workloads.
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,7 @@ const { values } = parseArgs({
 const workloads = {
   first: { module: "/test/simulation/run-seed.ts", run: "runSeed" },
   small: { module: "/test/simulation/small/run-small.ts", run: "runSmall" },
+  deployments: { module: "/test/simulation/deployments/run-deployments.ts", run: "runDeployments" },
 };
 const workload = workloads[values.workload];
 if (workload === undefined) {

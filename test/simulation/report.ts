@@ -1,7 +1,7 @@
 import type { DatedViolation } from "@muster/testing";
 
-/** "first": ten minutes of a cluster with much to do. "small": a few agents and a minute of chaos, for many seeds. */
-export type WorkloadName = "first" | "small";
+/** "first": ten minutes of a cluster with much to do. "small": a few agents and a minute of chaos, for many seeds. "deployments": new versions all the while. */
+export type WorkloadName = "first" | "small" | "deployments";
 
 export interface SeedReport {
   /** Which workload it is a seed of. */
