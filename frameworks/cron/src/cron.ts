@@ -15,6 +15,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import type { CronState, Effect, Write } from "./core/model.ts";
+import { waitsOf } from "./core/place.ts";
 import { readRecords } from "./core/records.ts";
 import { createState, type Input, nextWakeAt, step } from "./core/step.ts";
 import { Calls } from "./service/calls.ts";
@@ -84,6 +85,9 @@ class Life {
   #teller: DemandTeller | undefined;
   #cancelWake: Cancel | undefined;
   #isOver = false;
+  #isTellDue = false;
+  /** Roles that ask anew for what they have refused. */
+  readonly #toRevive = new Set<string>();
 
   constructor(runtime: Runtime, config: CronConfig, restart: () => void) {
     this.#runtime = runtime;
@@ -191,7 +195,7 @@ class Life {
     // A refused call changes nothing, and its caller is told by what is thrown here.
     for (const effect of step(state, input, clock.epochMs())) this.#do(effect);
     this.#cancelWake?.();
-    const wakeAt = nextWakeAt(state, clock.epochMs());
+    const wakeAt = nextWakeAt(state);
     if (wakeAt === undefined || this.#isOver) return;
     const delayMs = Math.min(Math.max(1, wakeAt - clock.epochMs()), lookMsMax);
     this.#cancelWake = clock.after(delayMs, () => this.#post({ type: "tick" }));
@@ -218,10 +222,11 @@ class Life {
         this.#scheduler?.changeRoles(effect.roles);
         return;
       case "revive":
-        this.#scheduler?.revive(effect.roles);
+        for (const role of effect.roles) this.#toRevive.add(role);
+        this.#tellSoon();
         return;
       case "demand":
-        this.#teller?.tell(this.#state?.roles ?? [], effect.waiting, () => this.#calls?.rooms() ?? []);
+        this.#tellSoon();
         return;
       case "reply":
         this.#calls?.answered(effect);
@@ -233,6 +238,20 @@ class Life {
         this.#runtime.log[effect.level]({ ...effect.fields }, effect.message);
         return;
     }
+  }
+
+  /** Once for all that happens at one moment: what waits is told whole. */
+  #tellSoon(): void {
+    if (this.#isTellDue) return;
+    this.#isTellDue = true;
+    this.#runtime.clock.after(0, () => {
+      this.#isTellDue = false;
+      const state = this.#state;
+      if (this.#isOver || !state) return;
+      this.#teller?.tell(state.roles, waitsOf(state), () => this.#calls?.rooms() ?? []);
+      if (this.#toRevive.size > 0) this.#scheduler?.revive([...this.#toRevive]);
+      this.#toRevive.clear();
+    });
   }
 
   /** The scheduler takes an acknowledgement only after the update's handler has returned. */

@@ -42,8 +42,8 @@ export function dispatch(turn: Turn, callId: number, request: DispatchRequest): 
   const known = request.token === "" ? undefined : [...children].find(hasToken(request.token));
   if (known) {
     const answer = { type: "dispatched", name: known.id, created: false } as const;
-    afterSave(known, { type: "reply", callId, answer });
-    touch(known);
+    afterSave(turn, known, { type: "reply", callId, answer });
+    touch(turn, known);
     return;
   }
   let activeCount = 0;
@@ -56,9 +56,9 @@ export function dispatch(turn: Turn, callId: number, request: DispatchRequest): 
   children.add(child);
   turn.state.children.set(parent.id, children);
   turn.state.jobs.set(child.id, child);
-  touch(child);
+  touch(turn, child);
   addRun(turn, child, "once", "v1", turn.nowMs, 0);
-  afterSave(child, { type: "reply", callId, answer: { type: "dispatched", name: child.id, created: true } });
+  afterSave(turn, child, { type: "reply", callId, answer: { type: "dispatched", name: child.id, created: true } });
 }
 
 /** The job that a dispatch made, if it did. */
@@ -94,7 +94,7 @@ export function trimChildren(turn: Turn, parentId: string): void {
   const excess = [...ended.filter(isGood).slice(keptOfEach), ...ended.filter((one) => !isGood(one)).slice(keptOfEach)];
   for (const child of excess) {
     child.isPurged = true;
-    touch(child);
+    touch(turn, child);
   }
 }
 

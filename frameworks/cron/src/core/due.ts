@@ -24,7 +24,7 @@ export function takeTargets(turn: Turn, entry: JobEntry): void {
   entry.counts.missed += count - 1 - due.length;
   for (const missedAt of due) addIdleRun(turn, entry, "missed", missedAt, "nobody could run it at its time");
   takeTarget(turn, entry, latest, timetable.startMs(latest));
-  touch(entry);
+  touch(turn, entry);
 }
 
 /** Lists what was due while the schedule was paused, and leaves it at that. */

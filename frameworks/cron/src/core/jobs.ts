@@ -15,7 +15,7 @@ export function endJob(turn: Turn, entry: JobEntry, isPurged: boolean, reason: s
   entry.isStopped = true;
   entry.isPurged ||= isPurged;
   entry.isDefinitionDirty = true;
-  touch(entry);
+  touch(turn, entry);
   return endRuns(turn, entry, reason);
 }
 

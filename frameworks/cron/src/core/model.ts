@@ -1,5 +1,6 @@
-import type { Need, Random, TaskState, TaskStatus, Waits } from "@muster/framework-sdk";
+import type { Need, Random, TaskState, TaskStatus } from "@muster/framework-sdk";
 import type { Job, TaskGroup } from "@muster/jobspecs";
+import type { LookQueue } from "./look-queue.ts";
 import type { Timetable } from "./schedule/timetable.ts";
 
 /** Why a run is: its time came, somebody asked for it, or its job was handed in without a schedule. */
@@ -182,8 +183,10 @@ export interface CronState {
   isAnew: boolean;
   /** What groups of jobs need, as far as it was asked for. */
   readonly needs: WeakMap<TaskGroup, Need>;
-  /** Waiting instances for which offers were asked. */
-  considered: ReadonlySet<Instance>;
+  /** Of each job what waits for an offer, as far as it may be launched now. Jobs of which nothing waits are not there. */
+  readonly waiting: Map<JobEntry, readonly Candidate[]>;
+  /** When jobs are to be looked at next. */
+  readonly looks: LookQueue;
   /** Roles that are subscribed for. */
   roles: readonly string[];
 }
@@ -197,11 +200,18 @@ export type Effect =
   | { readonly type: "acknowledge"; readonly status: TaskStatus }
   | { readonly type: "roles"; readonly roles: readonly string[] }
   | { readonly type: "revive"; readonly roles: readonly string[] }
-  /** Everything that waits for an agent. */
-  | { readonly type: "demand"; readonly waiting: readonly Waits[] }
+  /** What waits for an agent is not as it was, see `waitsOf`: to be told once for all that happens at one moment. */
+  | { readonly type: "demand" }
   | { readonly type: "reply"; readonly callId: number; readonly answer: Answer }
   | { readonly type: "changed"; readonly jobId: string }
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly fields: object; readonly message: string };
+
+/** An instance that could be launched now. */
+export interface Candidate {
+  readonly entry: JobEntry;
+  readonly run: Run;
+  readonly instance: Instance;
+}
 
 export type LaunchGroup = import("@muster/framework-sdk").TaskGroup;
 

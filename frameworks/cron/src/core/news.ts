@@ -2,8 +2,8 @@ import { isTerminal, StatusReason, TaskState, type TaskStatus, taskStateName } f
 import { restartOf, restartsInPlace } from "@muster/jobspecs";
 import { groupOf } from "./build.ts";
 import { awaitedMs } from "./disconnects.ts";
-import { hasEnded, isOver, type TaskPlace, type TaskProgress } from "./model.ts";
-import { endInstance, failAttempt, hasStarted, loseLaunch, moveInstance } from "./runs.ts";
+import { hasEnded, isOver, type JobEntry, type TaskPlace, type TaskProgress } from "./model.ts";
+import { activeRuns, endInstance, failAttempt, hasStarted, loseLaunch, moveInstance } from "./runs.ts";
 import { afterSave, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
 
 /** Ends of a task that somebody wanted. Every other end without success is a failure, and tried again. */
@@ -44,7 +44,7 @@ export function takeStatus(turn: Turn, status: TaskStatus): void {
   const { entry } = place;
   if (isTerminal(status.state) || status.state === TaskState.TASK_UNKNOWN) takeEnd(turn, place, status);
   else takeProgress(turn, place, status);
-  afterSave(entry, { type: "acknowledge", status });
+  afterSave(turn, entry, { type: "acknowledge", status });
 }
 
 /** Everything that lives has been told: what is still in question was never launched, or has been lost. */
@@ -54,6 +54,7 @@ export function settleQuestions(turn: Turn): void {
       for (const instance of [...run.instances]) {
         if (!instance.inQuestion || hasEnded(run) || isOver(instance)) continue;
         instance.inQuestion = false;
+        turn.looked.add(entry);
         // A retry that is still waiting for its time was certainly not launched.
         if (instance.phase === "waiting" && instance.notBefore > turn.nowMs && run.ending === undefined) continue;
         if (hasStarted(instance)) failAttempt(turn, entry, run, instance, "lost while nobody was looking");
@@ -61,13 +62,14 @@ export function settleQuestions(turn: Turn): void {
       }
 }
 
-/** Gives up what has been on silent agents for too long. */
-export function giveUpUnreachable(turn: Turn): void {
-  for (const { entry, run, instance, ordinal } of [...turn.state.tasks.values()]) {
-    if (ordinal > 0 || instance.unreachableAt === 0) continue;
-    if (turn.nowMs - instance.unreachableAt < awaitedMs(groupOf(jobOf(entry, run), instance))) continue;
-    failAttempt(turn, entry, run, instance, `agent ${instance.agentName || instance.agentId} does not answer`);
-  }
+/** Gives up what of a job has been on silent agents for too long. */
+export function giveUpUnreachable(turn: Turn, entry: JobEntry): void {
+  for (const run of activeRuns(entry))
+    for (const instance of [...run.instances]) {
+      if (instance.unreachableAt === 0 || hasEnded(run) || isOver(instance)) continue;
+      if (turn.nowMs - instance.unreachableAt < awaitedMs(groupOf(jobOf(entry, run), instance))) continue;
+      failAttempt(turn, entry, run, instance, `agent ${instance.agentName || instance.agentId} does not answer`);
+    }
 }
 
 function takeProgress(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, status: TaskStatus): void {
@@ -88,7 +90,7 @@ function takeProgress(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, 
     instance.lostLaunches = 0;
     if (run.startedAt === 0) run.startedAt = status.at || turn.nowMs;
   }
-  touch(entry);
+  touch(turn, entry);
   if (run.ending !== undefined)
     for (const taskId of taskIdsOf(entry, run, instance)) turn.effects.push({ type: "kill", taskId });
 }
@@ -110,7 +112,7 @@ function takeEnd(turn: Turn, { entry, run, instance, ordinal }: TaskPlace, statu
   task.isUsedUp = policy !== undefined && inPlaceReasons.has(status.reason) && restartsInPlace(policy);
   task.userKill = status.state === TaskState.TASK_KILLED && wantedReasons.has(status.reason);
   task.isPreempted = status.state === TaskState.TASK_KILLED && status.reason === StatusReason.REASON_PREEMPTED;
-  touch(entry);
+  touch(turn, entry);
   if (!instance.tasks.every(({ state }) => isTerminal(state) || state === TaskState.TASK_UNKNOWN)) return;
   const bad = instance.tasks.find((one) => !isGood(one));
   if (!bad) {

@@ -1,53 +1,54 @@
 import { isLeavingOffer, Matcher, type Need, type Offer, roomOf, type Waits } from "@muster/framework-sdk";
 import type { Job } from "@muster/jobspecs";
 import { groupOf, launchGroup, needOf } from "./build.ts";
-import type { CronState, Instance, JobEntry, LaunchGroup, Run } from "./model.ts";
+import type { Candidate, CronState, Instance, JobEntry, LaunchGroup } from "./model.ts";
 import { activeRuns } from "./runs.ts";
 import { jobOf, type Turn } from "./turn.ts";
 
-/** An instance that could be launched now. */
-export interface Candidate {
-  readonly entry: JobEntry;
-  readonly run: Run;
-  readonly instance: Instance;
-}
-
-/** Instances that want an offer, by role; the more important first, then those that were due first. */
-export function candidates(state: CronState, nowMs: number): Map<string, Candidate[]> {
-  const byRole = new Map<string, Candidate[]>();
-  for (const entry of state.jobs.values()) {
-    const { overlap } = entry.current.job.schedule ?? {};
-    const isSerial = overlap === "cancel" || overlap === "buffer_one";
-    for (const [place, run] of activeRuns(entry).entries()) {
-      if (run.ending !== undefined || (isSerial && place > 0)) continue;
-      for (const instance of run.instances) {
-        if (instance.phase !== "waiting" || instance.inQuestion || instance.notBefore > nowMs) continue;
-        // Not launched before its record is durable: else it could be launched twice.
-        if (instance.recordedAt > entry.savedRevision) continue;
-        const { role } = jobOf(entry, run);
-        const ofRole = byRole.get(role);
-        if (ofRole) ofRole.push({ entry, run, instance });
-        else byRole.set(role, [{ entry, run, instance }]);
-      }
+/** Instances of a job that want an offer now. */
+function candidatesOf(entry: JobEntry, nowMs: number): Candidate[] {
+  const { overlap } = entry.current.job.schedule ?? {};
+  const isSerial = overlap === "cancel" || overlap === "buffer_one";
+  const found: Candidate[] = [];
+  for (const [place, run] of activeRuns(entry).entries()) {
+    if (run.ending !== undefined || (isSerial && place > 0)) continue;
+    for (const instance of run.instances) {
+      if (instance.phase !== "waiting" || instance.inQuestion || instance.notBefore > nowMs) continue;
+      // Not launched before its record is durable: else it could be launched twice.
+      if (instance.recordedAt > entry.savedRevision) continue;
+      found.push({ entry, run, instance });
     }
   }
-  for (const ofRole of byRole.values())
+  return found;
+}
+
+/** What wants an offer, by role; the more important first, then what was due first. O(waiting log waiting). */
+function byRole({ waiting }: CronState): Map<string, Candidate[]> {
+  const roles = new Map<string, Candidate[]>();
+  for (const candidates of waiting.values())
+    for (const candidate of candidates) {
+      const { role } = jobOf(candidate.entry, candidate.run);
+      const ofRole = roles.get(role);
+      if (ofRole) ofRole.push(candidate);
+      else roles.set(role, [candidate]);
+    }
+  for (const ofRole of roles.values())
     ofRole.sort(
       (a, b) => b.entry.current.job.priority - a.entry.current.job.priority || a.run.plannedAt - b.run.plannedAt,
     );
-  return byRole;
+  return roles;
 }
 
 /** Launches on offers what fits, and returns the rest. */
 export function placeOn(turn: Turn, offers: readonly Offer[]): void {
-  const waiting = candidates(turn.state, turn.nowMs);
-  const byRole = new Map<string, Offer[]>();
+  const waiting = byRole(turn.state);
+  const offered = new Map<string, Offer[]>();
   for (const offer of offers) {
-    const ofRole = byRole.get(offer.role);
+    const ofRole = offered.get(offer.role);
     if (ofRole) ofRole.push(offer);
-    else byRole.set(offer.role, [offer]);
+    else offered.set(offer.role, [offer]);
   }
-  for (const [role, ofRole] of byRole) placeRole(turn, ofRole, waiting.get(role) ?? []);
+  for (const [role, ofRole] of offered) placeRole(turn, ofRole, waiting.get(role) ?? []);
 }
 
 function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candidate[]): void {
@@ -72,6 +73,7 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
     if (onAgent) onAgent.push(launch);
     else launches.set(instance.agentId, [launch]);
     turn.effects.push({ type: "changed", jobId: entry.id });
+    turn.looked.add(entry);
   }
   const unused: string[] = [];
   for (const offer of offers) {
@@ -82,35 +84,37 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
   if (unused.length > 0) turn.effects.push({ type: "decline", offerIds: unused });
 }
 
-/** Says what waits if that has changed or time has passed, and asks anew for what was refused when there is more. */
+/** Says that what waits has changed, or that time has passed, and asks anew for what was refused when there is more. */
 export function adjustDemand(turn: Turn, hasTimePassed: boolean): void {
   const { state } = turn;
-  if (!state.isOpen) return;
-  const waiting = candidates(state, turn.nowMs);
-  const considered = new Set<Instance>();
-  const revive: string[] = [];
-  for (const [role, ofRole] of waiting) {
+  const revive = new Set<string>();
+  let isSame = true;
+  for (const entry of turn.looked) {
+    const before = state.waiting.get(entry) ?? [];
+    const after = state.jobs.get(entry.id) === entry ? candidatesOf(entry, turn.nowMs) : [];
+    const known = new Set(before.map(({ instance }) => instance));
     // What waits anew has not been considered for what was declined.
-    if (ofRole.some(({ instance }) => !state.considered.has(instance))) revive.push(role);
-    for (const { instance } of ofRole) considered.add(instance);
+    for (const { run, instance } of after) if (!known.delete(instance)) revive.add(jobOf(entry, run).role);
+    if (known.size > 0) isSame = false;
+    if (after.length > 0) state.waiting.set(entry, after);
+    else state.waiting.delete(entry);
   }
-  const isSame = revive.length === 0 && considered.size === state.considered.size;
-  state.considered = considered;
-  if (!isSame || state.isAnew || (hasTimePassed && considered.size > 0))
-    turn.effects.push({
-      type: "demand",
-      waiting: [...waiting].flatMap(([role, ofRole]) => waitsOf(state, role, ofRole)),
-    });
+  if (!state.isOpen) return;
+  if (revive.size > 0 || !isSame || state.isAnew || (hasTimePassed && state.waiting.size > 0))
+    turn.effects.push({ type: "demand" });
   state.isAnew = false;
-  if (revive.length > 0) turn.effects.push({ type: "revive", roles: revive });
+  if (revive.size > 0) turn.effects.push({ type: "revive", roles: [...revive] });
 }
 
-function waitsOf(state: CronState, role: string, waiting: readonly Candidate[]): Waits[] {
-  return waiting.map(({ entry, run, instance }) => {
-    const job = jobOf(entry, run);
-    const key = `${job.id}/${run.version}/${instance.groupIndex}`;
-    return { role, key, need: knownNeed(state, job, instance), priority: job.priority };
-  });
+/** Everything that waits for an agent. O(waiting log waiting). */
+export function waitsOf(state: CronState): Waits[] {
+  return [...byRole(state)].flatMap(([role, waiting]) =>
+    waiting.map(({ entry, run, instance }) => {
+      const job = jobOf(entry, run);
+      const key = `${job.id}/${run.version}/${instance.groupIndex}`;
+      return { role, key, need: knownNeed(state, job, instance), priority: job.priority };
+    }),
+  );
 }
 
 /** Worked out once for each group of a version: it is asked for whenever something changes. */

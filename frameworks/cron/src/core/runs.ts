@@ -26,7 +26,7 @@ export function addRun(
       run.instances.push(newInstance(groupIndex, index, group.tasks.length));
   entry.runs.push(run);
   entry.activeRuns = [...entry.activeRuns, run];
-  touch(entry);
+  touch(turn, entry);
   for (const instance of run.instances) {
     instance.recordedAt = entry.revision;
     expectTasks(turn, entry, run, instance);
@@ -90,7 +90,7 @@ export function stopRun(turn: Turn, entry: JobEntry, run: Run, ending: "killed" 
       instance.phase = "killed";
     }
   }
-  touch(entry);
+  touch(turn, entry);
   closeIfOver(turn, entry, run);
   return taskCount;
 }
@@ -105,7 +105,7 @@ export function endInstance(
 ): void {
   forgetTasks(turn, entry, run, instance);
   instance.phase = phase;
-  touch(entry);
+  touch(turn, entry);
   if (phase === "succeeded") closeIfOver(turn, entry, run);
   else stopRun(turn, entry, run, phase, instance.reason);
 }
@@ -181,7 +181,7 @@ function relaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, not
   instance.agentId = "";
   instance.agentName = "";
   instance.tasks = newTasks(instance.tasks.length);
-  touch(entry);
+  touch(turn, entry);
   instance.recordedAt = entry.revision;
   expectTasks(turn, entry, run, instance);
 }
@@ -211,7 +211,7 @@ export function endRun(turn: Turn, entry: JobEntry, run: Run, phase: Run["phase"
   // What is kept of an ended run is one line.
   const telling = run.instances.find((instance) => instance.phase === phase) ?? run.instances[0];
   run.instances = telling ? [telling] : [];
-  touch(entry);
+  touch(turn, entry);
   trim(entry, (kept) => kept.phase === "succeeded");
   trim(entry, (kept) => kept.phase === "failed" || kept.phase === "killed");
   trim(entry, (kept) => kept.phase === "skipped" || kept.phase === "missed");

@@ -561,3 +561,29 @@ test("a stopped job runs nothing until it is handed in again", () => {
   world.run(2 * minuteMs);
   expect(world.launches.length).toBeGreaterThan(1);
 });
+
+test("a step looks at the jobs that have changed or are due, however many there are", () => {
+  const world = startedWorld();
+  for (let number = 0; number < 200; number++)
+    world.submit(aJob(`idle-${number}`, every("R/2027-01-01T00:00:00Z/P1D")));
+  world.submit(aJob("beat", every("R/2026-06-01T00:01:00Z/PT1M")));
+  const looked = new Set<string>();
+  for (const entry of world.state?.jobs.values() ?? []) {
+    let { activeRuns } = entry;
+    // Whoever looks at a job asks what of it is under way.
+    Object.defineProperty(entry, "activeRuns", {
+      get: () => {
+        looked.add(entry.id);
+        return activeRuns;
+      },
+      set: (runs: typeof activeRuns) => {
+        activeRuns = runs;
+      },
+    });
+  }
+  world.run(10 * minuteMs);
+  expect(world.launches).toHaveLength(10);
+  world.force("beat");
+  world.offer();
+  expect([...looked]).toEqual(["beat"]);
+});

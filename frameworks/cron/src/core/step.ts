@@ -9,13 +9,14 @@ import {
   trimChildren,
 } from "./dispatch.ts";
 import { missDeadlines, nextLookAt, takeTargets } from "./due.ts";
+import { LookQueue } from "./look-queue.ts";
 import type { CronState, Effect, JobEntry } from "./model.ts";
 import { giveUpUnreachable, settleQuestions, takeStatus } from "./news.ts";
 import { adjustDemand, placeOn } from "./place.ts";
 import { removalOf, writesOf } from "./records.ts";
 import { activeRuns } from "./runs.ts";
 import { force, type Submission, stop, submit } from "./submit.ts";
-import { expectTasks, type Turn } from "./turn.ts";
+import { expectTasks, newTurn, type Turn } from "./turn.ts";
 
 /** What happens to the framework. */
 export type Input =
@@ -43,57 +44,66 @@ export function createState(entries: readonly JobEntry[], roles: readonly string
     isOpen: false,
     isAnew: true,
     needs: new WeakMap(),
-    considered: new Set(),
+    waiting: new Map(),
+    looks: new LookQueue(),
     roles,
   };
-  const turn: Turn = { state, nowMs: 0, effects: [] };
+  const turn = newTurn(state, 0);
   for (const entry of entries) registerChild(state, entry);
   for (const entry of entries)
     for (const run of activeRuns(entry))
       for (const instance of run.instances) if (instance.inQuestion) expectTasks(turn, entry, run, instance);
-  state.roles = rolesOf(state, roles);
+  state.roles = rolesOf(roles, entries);
   return state;
 }
 
 /**
  * One transition. Changes the state and says what is to be done. Throws MusterError for a call that can't be done,
- * before anything has changed. O(jobs + tasks of active runs).
+ * before anything has changed. O(what has changed or is due, with its runs, × log jobs), plus what waits for offers where
+ * offers come; O(jobs) only when a session opens and when all tasks have been told.
  */
 export function step(state: CronState, input: Input, nowMs: number): Effect[] {
-  const turn: Turn = { state, nowMs, effects: [] };
-  const revisions = new Map([...state.jobs.values()].map((entry) => [entry.id, entry.revision]));
+  const turn = newTurn(state, nowMs);
   handle(turn, input);
-  for (const entry of state.jobs.values()) {
+  // Without a session nothing can be recorded, and so nothing is due.
+  if (state.isOpen) for (const entry of state.looks.takeDue(nowMs)) turn.looked.add(entry);
+  for (const entry of turn.looked) {
     if (state.isOpen) takeTargets(turn, entry);
     missDeadlines(turn, entry);
+    giveUpUnreachable(turn, entry);
   }
-  giveUpUnreachable(turn);
   adjustRoles(turn);
-  const parentIds = new Set<string>();
-  for (const entry of state.jobs.values()) {
-    const parentId = parentIdOf(entry);
-    const isOver = entry.revision !== revisions.get(entry.id) && activeRuns(entry).length === 0;
-    if (parentId !== undefined && isOver) parentIds.add(parentId);
-  }
-  for (const parentId of parentIds) trimChildren(turn, parentId);
-  for (const entry of [...state.jobs.values()]) {
-    if (entry.revision !== revisions.get(entry.id)) turn.effects.push({ type: "changed", jobId: entry.id });
+  trimDispatches(turn);
+  for (const entry of turn.looked) {
+    if (turn.changed.has(entry)) turn.effects.push({ type: "changed", jobId: entry.id });
     save(turn, entry);
   }
+  planLooks(turn);
   adjustDemand(turn, input.type === "tick");
   return turn.effects;
 }
 
-/** When `tick` is wanted, ms since the epoch; undefined: not until something else happens. */
-export function nextWakeAt(state: CronState, nowMs: number): number | undefined {
-  // Without a session nothing can be recorded, and so nothing is due.
-  if (!state.isOpen) return undefined;
-  let earliest: number | undefined;
-  for (const entry of state.jobs.values()) {
-    const at = nextLookAt(entry, nowMs);
-    if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
+/** Of parameterized jobs a dispatch of which has ended. */
+function trimDispatches(turn: Turn): void {
+  const parentIds = new Set<string>();
+  for (const entry of turn.changed) {
+    const parentId = parentIdOf(entry);
+    if (parentId !== undefined && activeRuns(entry).length === 0) parentIds.add(parentId);
   }
-  return earliest;
+  for (const parentId of parentIds) trimChildren(turn, parentId);
+}
+
+function planLooks({ state, looked, nowMs }: Turn): void {
+  for (const entry of looked) {
+    const isThere = state.jobs.get(entry.id) === entry;
+    state.looks.set(entry, isThere ? nextLookAt(entry, nowMs) : undefined);
+  }
+}
+
+/** When `tick` is wanted, ms since the epoch; undefined: not until something else happens. */
+export function nextWakeAt(state: CronState): number | undefined {
+  // Without a session nothing can be recorded, and so nothing is due.
+  return state.isOpen ? state.looks.nextMs : undefined;
 }
 
 function handle(turn: Turn, input: Input): void {
@@ -102,7 +112,8 @@ function handle(turn: Turn, input: Input): void {
     case "opened":
       state.isOpen = true;
       // Whatever was asked of an earlier session may not have arrived.
-      state.considered = new Set();
+      state.waiting.clear();
+      for (const entry of state.jobs.values()) turn.looked.add(entry);
       endOrphans(turn);
       return;
     case "closed":
@@ -156,6 +167,7 @@ function saved(turn: Turn, jobId: string, versions: readonly number[]): void {
   if (!entry || entry.savingRevision === undefined) return;
   entry.savedRevision = entry.savingRevision;
   entry.savingRevision = undefined;
+  turn.looked.add(entry);
   release(turn, entry);
   if (entry.isGone) {
     turn.state.jobs.delete(jobId);
@@ -174,19 +186,18 @@ function release(turn: Turn, entry: JobEntry): void {
   }
 }
 
-function adjustRoles(turn: Turn): void {
-  const { state } = turn;
-  const roles = rolesOf(state, state.roles);
+function adjustRoles({ state, changed, effects }: Turn): void {
+  const roles = rolesOf(state.roles, changed);
   if (roles.length === state.roles.length) return;
   // A new role is offered for at once, until something else is said.
   state.isAnew = true;
   state.roles = roles;
-  turn.effects.push({ type: "roles", roles });
+  effects.push({ type: "roles", roles });
 }
 
 /** Roles are only added: one that nobody needs any more is quiet, and costs nothing. */
-function rolesOf(state: CronState, known: readonly string[]): readonly string[] {
+function rolesOf(known: readonly string[], entries: Iterable<JobEntry>): readonly string[] {
   const roles = new Set(known);
-  for (const entry of state.jobs.values()) for (const { job } of entry.versions.values()) roles.add(job.role);
+  for (const entry of entries) for (const { job } of entry.versions.values()) roles.add(job.role);
   return roles.size === known.length ? known : [...roles];
 }

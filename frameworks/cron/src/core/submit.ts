@@ -32,7 +32,7 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
   const definition = canonicalJson(job);
   if (known && !known.isStopped && known.current.definition === definition) {
     resume(turn, known);
-    afterSave(known, {
+    afterSave(turn, known, {
       type: "reply",
       callId,
       answer: { type: "submitted", version: known.current.version, changed: false },
@@ -55,12 +55,12 @@ export function submit(turn: Turn, callId: number, { job, source, checkVersion }
   taken.timetable = timetable;
   taken.cursorAt = Math.max(taken.cursorAt, turn.nowMs - 1);
   taken.nextAt = timetable?.next(taken.cursorAt);
-  touch(taken);
+  touch(turn, taken);
   if (!job.schedule && !job.parameterized) runOnce(turn, taken);
   else if (!job.schedule) endRuns(turn, taken, `replaced by version ${number}, which runs when it is dispatched`);
   forgetVersions(taken);
   const answer = { type: "submitted", version: number, changed: true } as const;
-  afterSave(taken, { type: "reply", callId, answer });
+  afterSave(turn, taken, { type: "reply", callId, answer });
 }
 
 /** What was due while the schedule was paused or disabled is listed as skipped, and not made up for. */
@@ -72,7 +72,7 @@ function resume(turn: Turn, entry: JobEntry): void {
   entry.isPaused = false;
   entry.failuresInRow = 0;
   entry.nextAt = entry.timetable?.next(entry.cursorAt);
-  touch(entry);
+  touch(turn, entry);
 }
 
 /** Why nothing is due. */
@@ -84,7 +84,7 @@ export function pausedReason({ failuresInRow }: JobEntry): string {
 export function stop(turn: Turn, callId: number, jobId: string, isPurged: boolean): void {
   const entry = presentJob(turn, jobId);
   const taskCount = endJob(turn, entry, isPurged, "the job was stopped") + endChildren(turn, jobId, isPurged);
-  afterSave(entry, { type: "reply", callId, answer: { type: "stopped", taskCount } });
+  afterSave(turn, entry, { type: "reply", callId, answer: { type: "stopped", taskCount } });
 }
 
 /** Runs a job now, whatever its schedule. Obeys overlap. Throws `not-found`, `wrong-state`. */
@@ -98,7 +98,7 @@ export function force(turn: Turn, callId: number, jobId: string): void {
     throw new MusterError("wrong-state", `run ${runId(jobId, other)} has not ended, and runs must not overlap`);
   entry.manualCount += 1;
   const run = addRun(turn, entry, "manual", `m${entry.manualCount}`, turn.nowMs, 0);
-  afterSave(entry, { type: "reply", callId, answer: { type: "forced", runId: runId(jobId, run) } });
+  afterSave(turn, entry, { type: "reply", callId, answer: { type: "forced", runId: runId(jobId, run) } });
 }
 
 function checkPresent(jobId: string, entry: JobEntry | undefined, checkVersion: number | undefined): void {

@@ -7,16 +7,27 @@ export interface Turn {
   readonly state: CronState;
   readonly nowMs: number;
   readonly effects: Effect[];
+  /** Jobs that are not as they were. */
+  readonly changed: Set<JobEntry>;
+  /** Jobs to look at before the step ends: those that have changed, and those whose time has come. */
+  readonly looked: Set<JobEntry>;
+}
+
+export function newTurn(state: CronState, nowMs: number): Turn {
+  return { state, nowMs, effects: [], changed: new Set(), looked: new Set() };
 }
 
 /** A job has changed: it has to be saved, and whoever watches it told. */
-export function touch(entry: JobEntry): void {
+export function touch(turn: Turn, entry: JobEntry): void {
   entry.revision += 1;
+  turn.changed.add(entry);
+  turn.looked.add(entry);
 }
 
 /** Lets an effect happen as soon as all that is true of a job now is durable. */
-export function afterSave(entry: JobEntry, effect: Effect): void {
+export function afterSave(turn: Turn, entry: JobEntry, effect: Effect): void {
   entry.gates.push({ revision: entry.revision, effect });
+  turn.looked.add(entry);
 }
 
 /** The job as a run's version has it. */

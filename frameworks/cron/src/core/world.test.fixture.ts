@@ -115,7 +115,7 @@ export class CoreWorld {
       if (!this.#isSorted) this.#events.sort((a, b) => b.atMs - a.atMs || b.order - a.order);
       this.#isSorted = true;
       const next = this.#events.at(-1);
-      const wakeAt = this.state ? nextWakeAt(this.state, this.nowMs) : undefined;
+      const wakeAt = this.state ? nextWakeAt(this.state) : undefined;
       const wakes = wakeAt !== undefined && (!next || wakeAt < next.atMs);
       const atMs = wakes ? Math.max(wakeAt, this.nowMs) : next?.atMs;
       if (atMs === undefined || atMs > untilMs) break;
