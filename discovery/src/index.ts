@@ -1,3 +1,4 @@
+export { checksLabel, panicLabel, publishNotReadyLabel, ttlLabel } from "@muster/foundation";
 export {
   type Asker,
   createDiscovery,
@@ -7,5 +8,4 @@ export {
   type DiscoveryStatus,
 } from "./discovery.ts";
 export { type HttpServer, type HttpServerOptions, serveHttp } from "./http/serve-http.ts";
-export { checksLabel, panicLabel, publishNotReadyLabel, ttlLabel } from "./names/standing.ts";
 export { type DnsServer, type DnsServerOptions, serveDns } from "./server/serve-dns.ts";

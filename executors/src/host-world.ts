@@ -16,6 +16,7 @@ import { nodeProber } from "./health/node-prober.ts";
 import { type RegistrySettings, registryDefaults } from "./images/skopeo.ts";
 import { skopeoImages } from "./images/skopeo-images.ts";
 import { nodeLogReader } from "./logs/node-log-reader.ts";
+import { type MaterialsSettings, nodeMaterials } from "./materials/node-materials.ts";
 import { bridgeBuilder } from "./networks/bridge/builder.ts";
 import { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 import { bridgeChain } from "./networks/cni/bridge-chain.ts";
@@ -63,9 +64,13 @@ export interface HostWorldOptions {
   readonly hostNetworks?: readonly HostNetworkRule[];
   /** What artifacts may come from, and take. Default: `artifactDefaults`. */
   readonly artifacts?: ArtifactSettings;
+  /** Secrets that tasks may be given. Default: none. */
+  readonly materials?: MaterialsSettings;
   /** What makes containers, as the fingerprint has found it. Absent: tasks can have none. */
   readonly containers?: ContainerHost | undefined;
 }
+
+const noSecrets: MaterialsSettings = { secretsFolder: "", secretVariables: {} };
 
 /** The real disk, processes and ports: what an agent needs beside clock, chance, transport and log. */
 export function hostWorld({
@@ -82,6 +87,7 @@ export function hostWorld({
   resolverFiles = resolverFilesOfHost,
   hostNetworks = [],
   artifacts = artifactDefaults,
+  materials = noSecrets,
   containers: host,
 }: HostWorldOptions): Pick<
   AgentDeps,
@@ -99,6 +105,7 @@ export function hostWorld({
   | "images"
   | "artifacts"
   | "volumes"
+  | "materials"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   const owner = ownerOf(dataFolder);
@@ -121,6 +128,7 @@ export function hostWorld({
     processorMeter: nodeProcessorMeter(),
     volumes: new NodeVolumes(dataFolder, log),
     artifacts: new NodeArtifacts({ dataFolder, clock, log, settings: artifacts }),
+    materials: nodeMaterials(dataFolder, materials),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),
     ...(images ? { images } : {}),
   };

@@ -9,6 +9,7 @@ export type { ContainerHost } from "./containers/container-host.ts";
 export { executorSocketPath, serveExecutors } from "./executor-socket.ts";
 export { type HostWorldOptions, hostWorld } from "./host-world.ts";
 export { type RegistrySettings, registryDefaults } from "./images/skopeo.ts";
+export type { MaterialsSettings } from "./materials/node-materials.ts";
 export { type BridgeSettings, bridgeDefaults } from "./networks/bridge/settings.ts";
 export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/subnets.ts";
@@ -18,6 +19,7 @@ export type { Artifacts, ArtifactsEvents, ArtifactsWish } from "./world/artifact
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostNetwork, HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
 export type { ImageConfig, ImageEvents, ImageReady, Images, ImageWish } from "./world/images.ts";
+export type { MadeFile, Materials, MaterialsFound, MaterialsWish, SecretWish, TaskPlace } from "./world/materials.ts";
 export type { NetEvents, NetReady, NetSpec, Nets, OverlayNews } from "./world/nets.ts";
 export type {
   GrpcTarget,

@@ -107,6 +107,7 @@ export {
   memoryStoreData,
   type StoreFault,
 } from "./store/memory.ts";
+export { addressOfEndpoint } from "./tasks/endpoints.ts";
 export {
   type PriorityClass,
   preemptionDistance,
@@ -115,6 +116,14 @@ export {
   priorityDefault,
   priorityMax,
 } from "./tasks/priority.ts";
+export {
+  checksLabel,
+  panicLabel,
+  publishNotReadyLabel,
+  type Standing,
+  standingOf,
+  ttlLabel,
+} from "./tasks/standing.ts";
 export { isTerminal, taskStateName } from "./tasks/states.ts";
 export { needText, type ServiceInstance, type TemplateData, type TemplateNeed } from "./templates/data.ts";
 export { missingText, type Rendered, type RenderOptions, renderTemplate } from "./templates/evaluate.ts";

@@ -106,6 +106,7 @@ export {
   networkConstraints,
 } from "./framework/network.ts";
 export { type FrameworkRun, type RunOptions, runFramework } from "./framework/run.ts";
+export { type SecretSettings, type TemplateSettings, taskFiles } from "./framework/task-files.ts";
 export {
   backoff,
   type Command,

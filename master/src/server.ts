@@ -9,6 +9,7 @@ import {
   type Store,
   type Transport,
 } from "@muster/foundation";
+import { Catalog } from "./catalog/catalog.ts";
 import type { MasterConfig } from "./config.ts";
 import { beginReign } from "./core/begin.ts";
 import { serveAgents } from "./gateway/agents.ts";
@@ -56,6 +57,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   const sessions = new Sessions();
   const metrics = masterMetrics(deps.metrics);
   let loop: Loop | undefined;
+  let catalog: Catalog | undefined;
   let resign: Cancel = () => {};
   let over: MusterError | undefined;
   let leadingSince = 0;
@@ -63,6 +65,8 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
     if (loop === undefined) throw new MusterError("unavailable", "the master does not lead yet");
     return loop;
   };
+  const catalogOf = ({ core, watchers }: Loop): Catalog =>
+    new Catalog({ state: core.state, watchers, store, clock, log });
   const owners = new Owners(() => serving().core.state, clock);
   const refusal = (): MusterError | undefined => {
     if (over) return over;
@@ -70,6 +74,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   };
   const end = (error: MusterError): void => {
     over = error;
+    catalog?.end(error);
     loop?.watchers.end(error);
     loop?.stop();
     sessions.endAll(error);
@@ -89,6 +94,10 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
     ...serveTasks(serving, transport, config.relayTimeoutMs),
     ...serveState(store),
     ...serveOperator(serving, config, clock, () => leadingSince),
+    "Catalog.Follow": (outlet) => {
+      catalog ??= catalogOf(serving());
+      return catalog.open(outlet);
+    },
     "Watch.Events": (request, outlet) => serving().watchers.open(request, outlet),
   };
   const reign = (epoch: number): void => {

@@ -6,6 +6,7 @@ export const protoDirectory: string = fileURLToPath(new URL("../", import.meta.u
 /** Every file of the contract, relative to `protoDirectory`. */
 export const protoFiles: readonly string[] = [
   "agents",
+  "catalog",
   "executors",
   "jobs",
   "operator",

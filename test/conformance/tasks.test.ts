@@ -36,7 +36,7 @@ test("case 32: an invalid task is an error that names its cause, while its neigh
     [aTask("ports", { resources: resources({ cpuMillis: 1, portCount: 1 }) }), "port_count: must be 0"],
     [
       aTask("endpoint", {
-        discovery: { endpoints: [{ name: "web", portLabel: "http", protocol: "", tags: [] }] },
+        discovery: { endpoints: [{ name: "web", portLabel: "http", protocol: "", tags: [], meta: {} }] },
       }),
       '"http" is no port of the group',
     ],

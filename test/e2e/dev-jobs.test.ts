@@ -185,6 +185,7 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
   await cluster.muster("job", "run", "--detach", write("huge", { script: "true", memory: 900_000_000 }));
   const reserved = await cluster.muster("reservation", "create", "agent-1", "eng", "cpu=0.1,disk=10", "--json");
   const { id: reservation } = JSON.parse(reserved.stdout).data as { id: string };
+  for (const path of ["app/size", "app/gone"]) await cluster.muster("key", "set", path, "1");
   await cluster.muster("volume", "create", "agent-1", "v", "--size", "1", "--role", "eng");
   const file = "shown.hcl";
   const { instances } = await cluster.job("shown");
@@ -238,6 +239,10 @@ test("case 26: every command prints JSON with --json, of its own schema, whether
     "volume create": ["agent-1", "w", "--size", "1", "--role", "eng", "--dry-run"],
     "volume delete": ["agent-1", "v", "--yes"],
     "volume resize": ["agent-1", "v", "--size", "2"],
+    "key set": ["app/color", "blue"],
+    "key list": [],
+    "key get": ["app/size"],
+    "key delete": ["app/gone", "--yes"],
     "task list": [],
     "task status": [task],
     "task logs": [task],

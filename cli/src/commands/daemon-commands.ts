@@ -105,6 +105,8 @@ export const daemonCommands: readonly CommandSpec[] = [
         flags: "--reservations <list>",
         help: 'resources set aside for roles, with commas in between, as "eng cpu=2 memory=2048"',
       },
+      { flags: "--secrets-dir <folder>", help: "files that tasks may be given as secrets, below it by their roles" },
+      { flags: "--secret-env <names>", help: "variables of the agent that tasks may be given, with commas in between" },
       { flags: "--shutdown-grace-ms <ms>", help: "tasks get at most so long to end when the agent stops" },
     ],
     [

@@ -2,6 +2,7 @@ import type { CommandSpec } from "../command.ts";
 import { clusterCommands } from "./cluster-commands.ts";
 import { daemonCommands } from "./daemon-commands.ts";
 import { jobCommands } from "./job-commands.ts";
+import { keyCommands } from "./key-commands.ts";
 import { operatorCommands } from "./operator-commands.ts";
 import { reservationCommands } from "./reservation-commands.ts";
 import { roleCommands } from "./role-commands.ts";
@@ -18,6 +19,7 @@ export const nouns: readonly (readonly [string, string, boolean?])[] = [
   ["role", "who shares the cluster, and how much of it"],
   ["reservation", "what agents set aside for roles"],
   ["volume", "folders of agents that outlive tasks"],
+  ["key", "texts that templates of jobs ask for"],
   ["task", "tasks of all frameworks"],
   ["daemon", "run one component of a cluster in the foreground", true],
 ];
@@ -30,5 +32,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...operatorCommands,
   ...roleCommands,
   ...reservationCommands,
+  ...keyCommands,
   ...daemonCommands,
 ];

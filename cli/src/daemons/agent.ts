@@ -90,6 +90,10 @@ export const run: CommandModule["run"] = (invocation) => {
           hasImages: host.drivers.includes("oci"),
           ...(host.drivers.includes("docker") ? { engineSocket } : {}),
           registries,
+          materials: {
+            secretsFolder: settings.secretsDir === "" ? "" : resolve(settings.secretsDir),
+            secretVariables: variablesOf(settings.secretEnv, invocation.environment),
+          },
         }),
         failed: (error) => lifecycle.fail(error),
       },
@@ -177,6 +181,16 @@ function fingerprint(options: Parameters<typeof fingerprintHost>[0], log: Log): 
       resolveHost(found);
     });
   });
+}
+
+/** Variables that the operator has named, as far as they are set. */
+function variablesOf(names: string, environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const name of names.split(",").map((one) => one.trim())) {
+    const value = environment[name];
+    if (name !== "" && value !== undefined) given[name] = value;
+  }
+  return given;
 }
 
 /** Tasks see our PATH, so that `command = "node"` works, and the name of the cluster's folder; nothing else of ours. */

@@ -73,6 +73,8 @@ export const schemas = {
     artifactParallelMax: integerOption(4, "tasks whose artifacts are fetched at once", { min: 1, max: 256 }),
     artifactCacheMiB: integerOption(2_048, "downloads with a checksum that are kept for the next task", { min: 0 }),
     reservations: listOption([], "resources set aside for roles from the beginning: ROLE AMOUNT=NUMBER ..."),
+    secretsDir: textOption("", "folder of files that tasks may be given as secrets: ROLE/PATH; none if empty"),
+    secretEnv: textOption("", "variables of the agent that tasks may be given as secrets, with commas in between"),
     shutdownGraceMs: integerOption(5_000, "tasks get at most so long to end when the agent stops", { min: 0 }),
     logLevel,
   },

@@ -1,5 +1,5 @@
+import { panicLabel, type Standing, standingOf, ttlLabel } from "@muster/foundation";
 import type { TaskRecord } from "@muster/proto";
-import { panicLabel, type Standing, standingOf, ttlLabel } from "../names/standing.ts";
 import { type NamedTask, type NameRecords, taskNames } from "../names/task-names.ts";
 
 const ttlSecondsDefault = 5;

@@ -14,6 +14,7 @@ import type { Disk, DiskWrite } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostPorts } from "../world/host-ports.ts";
 import type { Images } from "../world/images.ts";
+import type { Materials } from "../world/materials.ts";
 import type { Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc } from "../world/proc.ts";
@@ -54,6 +55,8 @@ export interface AgentDeps {
   readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
+  /** Absent: no task can have templates or secrets. */
+  readonly materials?: Materials;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Absent: Tasks.Logs answers "unsupported". */
@@ -225,7 +228,7 @@ class RunningAgent implements Agent {
       reuseAfterMs: config.portReuseAfterMs,
     };
     const state = createState(this.#coreConfig(agentId), range, this.#deps.random.stream("ports"), loaded.epochSeen);
-    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors, config.host);
+    const loop = new AgentLoop(this.#deps, state, () => this.#session, this.#executors, config.host, config.masters);
     this.#loop = loop;
     this.#deps.proc.start(loop.procEvents, new Set(loaded.groups.map(({ key }) => key)));
     this.#deps.nets?.start(loop.netEvents);
@@ -279,6 +282,7 @@ class RunningAgent implements Agent {
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
       hasVolumes: this.#deps.volumes !== undefined,
+      hasMaterials: this.#deps.materials !== undefined,
     };
   }
 

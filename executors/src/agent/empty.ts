@@ -35,5 +35,7 @@ export function emptySpec(): TaskSpec {
     volumeMounts: [],
     dispatchPayload: null,
     artifacts: [],
+    templates: [],
+    secrets: [],
   };
 }

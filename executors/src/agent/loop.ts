@@ -5,6 +5,7 @@ import {
   type Metrics,
   type Random,
   type Resources,
+  type Transport,
   withRevocable,
 } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport } from "@muster/proto";
@@ -13,11 +14,13 @@ import type { Disk } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
 import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
 import type { ImageEvents, Images } from "../world/images.ts";
+import type { Materials } from "../world/materials.ts";
 import type { NetEvents, Nets } from "../world/nets.ts";
 import type { Prober } from "../world/prober.ts";
 import type { Proc, ProcEvents } from "../world/proc.ts";
 import type { ProcessorMeter } from "../world/processor-meter.ts";
 import type { Volumes } from "../world/volumes.ts";
+import { CatalogSession } from "./catalog-session.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
 import type { HostFacts } from "./config.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
@@ -48,6 +51,7 @@ export const foreignPortsMax = 4_096;
 export interface LoopDeps {
   readonly clock: Clock;
   readonly random: Random;
+  readonly transport: Transport;
   readonly disk: Disk;
   readonly proc: Proc;
   readonly hostPorts: HostPorts;
@@ -65,6 +69,8 @@ export interface LoopDeps {
   readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
+  /** Absent: no task can have templates or secrets. */
+  readonly materials?: Materials;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
   readonly metrics?: Metrics;
 }
@@ -80,6 +86,7 @@ export class AgentLoop {
   readonly #metrics: AgentMetrics;
   readonly #session: () => Session;
   readonly #executors: ExecutorSessions;
+  readonly #catalog: CatalogSession;
   readonly #host: HostFacts;
   #tick: Cancel | undefined;
   #wake: Cancel | undefined;
@@ -93,15 +100,30 @@ export class AgentLoop {
   /** Launches that wait for the free space to be known. */
   #launches: AgentInput[] = [];
   #afterTick: (() => void) | undefined;
+  /** What is followed has changed in this tick. */
+  #isCatalogStale = false;
   #isStopped = false;
   readonly #endings = new Map<string, Set<() => void>>();
 
-  constructor(deps: LoopDeps, state: AgentState, session: () => Session, executors: ExecutorSessions, host: HostFacts) {
+  constructor(
+    deps: LoopDeps,
+    state: AgentState,
+    session: () => Session,
+    executors: ExecutorSessions,
+    host: HostFacts,
+    masters: readonly string[],
+  ) {
     this.#deps = deps;
     this.#host = host;
     this.state = state;
     this.#session = session;
     this.#executors = executors;
+    this.#catalog = new CatalogSession(
+      { ...deps, random: deps.random.stream("catalog") },
+      masters,
+      () => state.epochSeen,
+      (isInDoubt, entries) => this.post({ type: "catalog", isInDoubt, entries }),
+    );
     this.#metrics = agentMetrics(deps.metrics);
     this.#writer = new CheckpointWriter(deps, state, {
       settled: (purpose, failure) =>
@@ -250,6 +272,7 @@ export class AgentLoop {
     this.#tick?.();
     this.#wake?.();
     this.#portScan?.();
+    this.#catalog.stop();
     this.#afterTick = undefined;
     this.#isStopped = true;
     this.#writer.whenIdle(done);
@@ -262,6 +285,7 @@ export class AgentLoop {
       this.#writer.flush();
       this.#session().flush();
       this.#executors.flush();
+      this.#followCatalog();
       this.#planWake();
       this.#metrics.observe(this.state);
       this.#afterTick?.();
@@ -293,7 +317,8 @@ export class AgentLoop {
   }
 
   #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, processorMeter, volumes, log } = this.#deps;
+    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, processorMeter, volumes, materials, log } =
+      this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -338,6 +363,31 @@ export class AgentLoop {
       }
       case "send-operation-result":
         this.#session().sendOperationResult(effect.result);
+        return;
+      case "read-materials": {
+        const { id } = effect.wish;
+        materials?.read(effect.wish, (found) => this.post({ type: "materials-read", id, found }));
+        return;
+      }
+      case "refuse-materials": {
+        const { id, problem } = effect;
+        this.#deps.clock.after(0, () => this.post({ type: "materials-read", id, found: { ok: false, problem } }));
+        return;
+      }
+      case "make-file": {
+        const { index, file } = effect;
+        materials?.write(file, (problem) => this.post({ type: "file-made", id: file.id, index, problem }));
+        return;
+      }
+      case "run-script": {
+        const { id, index } = effect;
+        prober.probe(effect.target, effect.timeoutMs, (result) =>
+          this.post({ type: "script-ended", id, index, result }),
+        );
+        return;
+      }
+      case "follow-catalog":
+        this.#isCatalogStale = true;
         return;
       case "forget":
         this.#writer.forget(effect.group);
@@ -424,6 +474,12 @@ export class AgentLoop {
   #withoutImages(id: string): void {
     const message = "this agent can't prepare images any more";
     this.#deps.clock.after(0, () => this.post({ type: "image-failed", id, message }));
+  }
+
+  #followCatalog(): void {
+    if (!this.#isCatalogStale) return;
+    this.#isCatalogStale = false;
+    this.#catalog.want([...this.state.catalog.wanted.values()].map(({ need }) => need));
   }
 
   /** One timer for everything that has a time. */

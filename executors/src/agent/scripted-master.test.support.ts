@@ -8,6 +8,9 @@ import {
   silentLog,
 } from "@muster/foundation";
 import type {
+  CatalogEntry,
+  CatalogFollowResponse,
+  CatalogSubject,
   ConnectRequest,
   ConnectResponse,
   ExecutorInfo,
@@ -46,6 +49,8 @@ export class ScriptedMaster {
   readonly statuses: TaskStatus[] = [];
   readonly reports: TaskReport[] = [];
   readonly requests: ConnectRequest[] = [];
+  /** What the agent follows in the catalog; undefined: it has no stream there. */
+  followed: readonly CatalogSubject[] | undefined;
   acknowledges = true;
   epoch = 1;
   address = "";
@@ -53,6 +58,7 @@ export class ScriptedMaster {
   registrations = 0;
   #server: GrpcServer | undefined;
   #outlet: Outlet<ConnectResponse> | undefined;
+  #catalog: Outlet<CatalogFollowResponse> | undefined;
   #sequence = 0;
   #watchers = new Set<() => void>();
 
@@ -68,6 +74,22 @@ export class ScriptedMaster {
               drained: () => {},
               closed: () => {
                 if (this.#outlet === outlet) this.#outlet = undefined;
+              },
+            };
+          },
+          "Catalog.Follow": (outlet) => {
+            this.#catalog = outlet;
+            return {
+              receive: ({ subjects }) => {
+                this.followed = subjects;
+                this.#look();
+              },
+              drained: () => {},
+              closed: () => {
+                if (this.#catalog !== outlet) return;
+                this.#catalog = undefined;
+                this.followed = undefined;
+                this.#look();
               },
             };
           },
@@ -145,6 +167,12 @@ export class ScriptedMaster {
     });
   }
 
+  /** Tells what stands under names of the catalog. */
+  tell(entries: readonly (Partial<CatalogEntry> & { readonly subject: CatalogSubject })[], inDoubt = false): void {
+    const whole = entries.map((entry) => ({ instances: [], services: [], keys: [], refusal: "", ...entry }));
+    this.#catalog?.send({ epoch: this.epoch, inDoubt, entries: whole });
+  }
+
   kill(taskId: string, graceMs?: number): void {
     const kill = { ...emptyMessage("KillTask"), frameworkId: "framework-1", taskId };
     this.say({ kills: [graceMs === undefined ? kill : { ...kill, graceMs }] });
@@ -192,6 +220,10 @@ export class ScriptedMaster {
       this.statuses.push(status);
       if (this.acknowledges) this.acknowledge(status);
     }
+    this.#look();
+  }
+
+  #look(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
 }

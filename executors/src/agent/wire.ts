@@ -26,6 +26,7 @@ import { problemOfTaskNetworks } from "./core/task-networks.ts";
 import { emptySpec } from "./empty.ts";
 import { copyArtifact, problemOfArtifacts } from "./wire-artifacts.ts";
 import { copyFurther, moreNetworksMax, problemOfNetworks } from "./wire-networks.ts";
+import { copySecret, copyTemplate, problemOfTemplates } from "./wire-templates.ts";
 
 /** Bytes of a task's description. */
 export const specBytesMax = 256 * 1024;
@@ -168,11 +169,12 @@ function infoFromWire(task: TaskInfo): TaskInfo {
     name: task.name,
     resources: resources(task.resources),
     discovery: task.discovery && {
-      endpoints: task.discovery.endpoints.map(({ name, portLabel, protocol, tags }) => ({
+      endpoints: task.discovery.endpoints.map(({ name, portLabel, protocol, tags, meta }) => ({
         name,
         portLabel,
         protocol,
         tags: [...tags],
+        meta: { ...meta },
       })),
     },
     labels: { ...task.labels },
@@ -226,6 +228,8 @@ function copySpec(spec: TaskSpec): TaskSpec {
     },
     artifacts: spec.artifacts.map(copyArtifact),
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
+    templates: spec.templates.map(copyTemplate),
+    secrets: spec.secrets.map(copySecret),
     ...(spec.stopAfterAwayMs === undefined ? {} : { stopAfterAwayMs: spec.stopAfterAwayMs }),
     ...(spec.cpuMillisMax === undefined ? {} : { cpuMillisMax: spec.cpuMillisMax }),
     ...(spec.ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax: spec.ioMiBPerSecondMax }),
@@ -297,5 +301,5 @@ function problemOfSpec(spec: TaskSpec): string {
     return `spec.restart_policy.mode: ${spec.restartPolicy.mode} is no mode`;
   const signal = spec.killPolicy?.signal ?? "";
   if (signal !== "" && !/^SIG[A-Z0-9]+$/.test(signal)) return `spec.kill_policy.signal: "${signal}" is no signal`;
-  return "";
+  return problemOfTemplates(spec);
 }

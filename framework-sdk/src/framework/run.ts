@@ -330,6 +330,7 @@ class Runner<S> implements FrameworkRun<S> {
       portLabel,
       protocol: "tcp",
       tags: [],
+      meta: {},
     }));
     return {
       launchId: `launch-${number}`,

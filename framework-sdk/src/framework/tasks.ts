@@ -2,6 +2,7 @@ import { codecOf, type Resources, resources } from "@muster/foundation";
 import { CheckAction, type ExecutorInfo, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
 import type { PlacementConstraint } from "../placement/constraints.ts";
 import { taskLife } from "./life.ts";
+import { taskFiles } from "./task-files.ts";
 
 /** A program to run. */
 export interface Command {
@@ -161,6 +162,7 @@ function commandSpec(run: Command): TaskSpec {
     volumeMounts: [],
     dispatchPayload: null,
     artifacts: [],
+    ...taskFiles(),
     ...taskLife(),
   };
 }

@@ -17,7 +17,9 @@ import { buildDispatchPayload } from "./build-parameterized.ts";
 import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildPreferences } from "./build-preferences.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
+import { buildTaskFiles, checkSecretReferences } from "./build-task-files.ts";
 import type { DecodedBlock } from "./decoded.ts";
+import { signalNamed } from "./signals.ts";
 
 export interface TaskContext {
   readonly type: JobType;
@@ -42,7 +44,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
   if (!config && driver) block.error(undefined, { code: "job/no-config", summary: "the task has no config block" });
   const user = block.text("user");
   const restart = block.first("restart");
-  return {
+  const task: Task = {
     name: block.label,
     driver: driver ?? "process",
     config: buildConfig(config, driver),
@@ -54,7 +56,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     services: buildServices(block, context.services),
     ...(restart ? { restart: buildRestart(restart, context.type) } : {}),
     killTimeoutMs: block.number("kill_timeout") ?? killTimeoutMsDefault,
-    killSignal: buildSignal(block),
+    killSignal: signalNamed(block, "kill_signal", "SIGTERM"),
     shutdownDelayMs: block.number("shutdown_delay") ?? 0,
     logs: buildLogs(block.first("logs")),
     meta: { ...context.meta, ...block.textMap("meta") },
@@ -63,7 +65,10 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     ...buildTaskNetwork(block),
     ...buildLifecycle(block),
     ...buildDispatchPayload(block),
+    ...buildTaskFiles(block, driver),
   };
+  checkSecretReferences(block, task);
+  return task;
 }
 
 function buildTaskNetwork(block: DecodedBlock): Pick<Task, "network"> {
@@ -145,24 +150,6 @@ function buildResources(block: DecodedBlock | undefined, driver: Driver | undefi
     diskMiB: block?.number("disk") ?? 0,
     ...(ioMiBPerSecondMax === undefined ? {} : { ioMiBPerSecondMax }),
   };
-}
-
-const signals =
-  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP TTIN TTOU WINCH"
-    .split(" ")
-    .map((name) => `SIG${name}`);
-
-function buildSignal(block: DecodedBlock): string {
-  const written = block.text("kill_signal") ?? "SIGTERM";
-  const name = written.startsWith("SIG") ? written : `SIG${written}`;
-  if (!signals.includes(name)) {
-    block.error("kill_signal", {
-      code: "job/bad-signal",
-      summary: `no signal "${written}"`,
-      hint: didYouMean(name, signals),
-    });
-  }
-  return name;
 }
 
 function buildLogs(block: DecodedBlock | undefined): TaskLogs {

@@ -106,6 +106,30 @@ export class DecodedBlock {
     this.#report.error(source, span, remark);
   }
 
+  /**
+   * An error in a part of a text of many lines, at its place where the text stands as it is, as in a heredoc: indentation that
+   * was taken off is found again. Else at the attribute.
+   */
+  errorInLines(name: string, text: string, part: Span, remark: Remark): void {
+    const whole = this.place(name);
+    const source = this.#sourceOf(name);
+    const written = source.text.slice(whole.start, whole.end);
+    if (!written.startsWith("<<")) {
+      this.errorWithin(name, text, part, remark);
+      return;
+    }
+    const begin = text.lastIndexOf("\n", part.start - 1) + 1;
+    const lineNumber = text.slice(0, begin).split("\n").length;
+    const line = text.slice(begin).split("\n", 1)[0] ?? "";
+    // The line of the marker comes first.
+    const lines = written.split("\n");
+    const offset = lines.slice(0, lineNumber).reduce((sum, one) => sum + one.length + 1, 0);
+    const column = lines[lineNumber]?.indexOf(line) ?? -1;
+    const start = whole.start + offset + column + part.start - begin;
+    const end = start + Math.max(1, Math.min(part.end, begin + line.length) - part.start);
+    this.#report.error(source, line === "" || column < 0 ? whole : { start, end }, remark);
+  }
+
   warning(name: string | undefined, remark: Remark): void {
     this.#report.warning(this.#sourceOf(name), name === undefined ? this.span : this.place(name), remark);
   }

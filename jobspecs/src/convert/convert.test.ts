@@ -108,7 +108,23 @@ const nomadJob = {
           },
           KillTimeout: 5_500_000_000,
           LogConfig: { MaxFiles: 3, MaxFileSizeMB: 5, Disabled: false },
-          Templates: [{ EmbeddedTmpl: "x", DestPath: "local/x" }],
+          Templates: [
+            {
+              EmbeddedTmpl: '{{ env "A" }}',
+              SourcePath: "",
+              DestPath: "local/x",
+              ChangeMode: "signal",
+              ChangeSignal: "SIGHUP",
+              Splay: 5_000_000_000,
+              Perms: "0600",
+              Uid: -1,
+              LeftDelim: "{{",
+              RightDelim: "}}",
+              Envvars: false,
+              ErrMissingKey: true,
+              Wait: { Min: 1_000_000_000, Max: 2_000_000_000 },
+            },
+          ],
           Leader: false,
           Novelty: 7,
         },
@@ -147,10 +163,22 @@ test("a job of Nomad's API becomes a job file that means the same, with a list o
     logs: { fileCount: 3, fileSizeMiB: 5 },
     resources: { cpuMillis: 250, memoryMiB: 128 },
   });
+  expect(group?.tasks[0]?.templates).toEqual([
+    {
+      text: '{{ env "A" }}',
+      destination: "local/x",
+      change: "signal",
+      signal: "SIGHUP",
+      splayMs: 5_000,
+      mode: 0o600,
+      delimiters: { left: "{{", right: "}}" },
+      settle: { minMs: 1_000, maxMs: 2_000 },
+      failsOnMissingKey: true,
+    },
+  ]);
   expect(group?.tasks[0]?.config.args).toEqual(["-g", "daemon off;", "${NOMAD_PORT_http}", "${OTHER} %{x}"]);
   expect(made?.losses.map(({ path }) => path)).toEqual([
     "TaskGroups[0].Services[0].Connect",
-    "TaskGroups[0].Tasks[0].Templates",
     "TaskGroups[0].Tasks[0].Novelty",
   ]);
 });

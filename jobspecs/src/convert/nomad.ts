@@ -80,6 +80,15 @@ const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     GRPCService: "grpc_service",
     GRPCUseTLS: "grpc_use_tls",
   },
+  template: {
+    EmbeddedTmpl: "data",
+    SourcePath: "source",
+    DestPath: "destination",
+    LeftDelim: "left_delimiter",
+    RightDelim: "right_delimiter",
+    Envvars: "env",
+    ErrMissingKey: "error_on_missing_key",
+  },
   network: { DNS: "dns", CNI: "cni", MBits: "mbits", CIDR: "cidr", IP: "ip" },
   port: { Label: "", Value: "static" },
 };

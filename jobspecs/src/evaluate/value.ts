@@ -167,9 +167,9 @@ export function isRuntimeRoot(name: string): boolean {
   return runtimeRoots.has(name) || name.startsWith("NOMAD_") || name.startsWith("MUSTER_");
 }
 
-const runtimeRoots = new Set(["node", "attr", "meta", "env", "device"]);
+const runtimeRoots = new Set(["node", "attr", "meta", "env", "device", "secret"]);
 
-const reference = /^(?:(?:node|attr|meta|device)\.|env\[|(?:NOMAD|MUSTER)_)/;
+const reference = /^(?:(?:node|attr|meta|device|secret)\.|env\[|(?:NOMAD|MUSTER)_)/;
 
 /** The same at a place of a text; blanks before it do not count, as `interpolate` takes them off. */
 const referenceAhead = new RegExp(`\\s*(?:${reference.source.slice(1)})`, "y");

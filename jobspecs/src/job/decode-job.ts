@@ -8,6 +8,7 @@ import { decodeDispatchPayload, decodeParameterized, dispatchProblem } from "./p
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
+import { decodeTaskFiles } from "./task-files.ts";
 import { problemOfTaskNetwork } from "./task-networks.ts";
 import {
   type ContainerConfig,
@@ -273,5 +274,6 @@ const readTask = (network: Network) =>
       ...(reader.has("network") ? { network: readTaskNetwork(reader.raw("network"), reader.at("network")) } : {}),
       ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),
       ...decodeDispatchPayload(reader),
+      ...decodeTaskFiles(reader),
     };
   });

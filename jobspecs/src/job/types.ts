@@ -10,6 +10,7 @@ import type { Dependency } from "./dependencies.ts";
 import type { DisconnectStrategy } from "./disconnects.ts";
 import type { DispatchPayload, Parameterized } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
+import type { TaskFiles } from "./task-files.ts";
 
 /** Version of the shape below; a decoder refuses others. */
 export const jobSchema = 1;
@@ -94,7 +95,7 @@ export function hasImage(driver: Driver): boolean {
   return driver === "oci" || driver === "docker";
 }
 
-export interface Task {
+export interface Task extends TaskFiles {
   readonly name: string;
   /** `raw_exec` of a Nomad file arrives as "process". */
   readonly driver: Driver;

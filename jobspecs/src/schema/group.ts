@@ -95,6 +95,6 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     volume: refusedBlock("Host or CSI volume.", later, volumeParts),
     consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
-    secret: refusedBlock("Secrets from providers.", later, secretParts),
+    secret: refusedBlock("Secrets by reference.", "write it in each task that knows it", secretParts),
   },
 });

@@ -12,46 +12,6 @@ const constraintLike = {
   value: works("text", "Right side."),
 };
 
-export const templateParts: BlockParts = {
-  repeats: true,
-  attributes: {
-    data: works("string", "The template's text; or source."),
-    source: works("string", "A file that holds it."),
-    destination: works("string", "Where the result goes, below the task's folder.", { required: true }),
-    change_mode: works("string", "restart (default), signal, script or noop.", {
-      oneOf: ["restart", "signal", "script", "noop"],
-    }),
-    change_signal: works("string", "Of mode signal; SIGHUP."),
-    once: works("bool", "Rendered at the start alone; false."),
-    splay: works("duration", "A change is told up to so much later; 5s.", { min: 0 }),
-    perms: works("string", "Mode of the file; 0644."),
-    uid: works("integer", "Owner."),
-    gid: works("integer", "Group."),
-    left_delimiter: works("string", "{{"),
-    right_delimiter: works("string", "}}"),
-    env: works("bool", "The result holds names and values for the environment; false."),
-    error_on_missing_key: works("bool", "false."),
-    vault_grace: works("duration", "Old; without effect."),
-  },
-  blocks: {
-    change_script: {
-      attributes: {
-        command: works("string", "Program of mode script.", { required: true }),
-        args: works("strings", "Its arguments."),
-        timeout: works("duration", "5s.", { min: 0 }),
-        fail_on_error: works("bool", "Its failure ends the task; false."),
-        run_on_first_render: works("bool", "false."),
-      },
-    },
-    wait: {
-      attributes: {
-        min: works("duration", "A change is waited for so long.", { min: 0 }),
-        max: works("duration", "At most.", { min: 0 }),
-      },
-    },
-  },
-};
-
 export const volumeParts: BlockParts = {
   labels: 1,
   repeats: true,

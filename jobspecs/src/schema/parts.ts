@@ -20,9 +20,7 @@ import {
   identityParts,
   numaParts,
   scheduleParts,
-  secretParts,
   taskScalingParts,
-  templateParts,
   vaultParts,
   volumeMountParts,
   weightsParts,
@@ -30,6 +28,7 @@ import {
 import { dispatchPayloadBlock } from "./parameterized.ts";
 import { affinityBlock, constraintBlock } from "./placement.ts";
 import { oldNetworkBlock } from "./port.ts";
+import { secretBlock, templateBlock } from "./task-files.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";
@@ -64,7 +63,7 @@ export const restartBlock: BlockSchema = block("Starts after a failure, on the s
     interval: works("duration", "30m (service, system), 24h (batch).", { min: 0 }),
     delay: works("duration", "Before each restart; 15s.", { min: 0 }),
     mode: works("string", "fail (default): give up; delay: wait for the next interval.", { oneOf: ["fail", "delay"] }),
-    render_templates: warned("Render templates anew.", "templates are not available in this release"),
+    render_templates: warned("Render templates anew.", "templates are kept in step all the time"),
   },
 });
 
@@ -284,11 +283,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     constraint: constraintBlock,
     restart: restartBlock,
     logs: logsBlock,
-    template: refusedBlock(
-      "Files made from templates.",
-      `${later}; heredocs in args or env can carry text`,
-      templateParts,
-    ),
+    template: templateBlock,
     artifact: artifactBlock,
     volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
     lifecycle: lifecycleBlock,
@@ -299,7 +294,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     action: warnedBlock("Commands to run in the task.", "use muster job exec", actionParts),
     schedule: refusedBlock("Pauses by time.", later, scheduleParts),
     identity: warnedBlock("Workload identity.", "no tokens are given to tasks in this release", identityParts),
-    secret: refusedBlock("Secrets from providers.", later, secretParts),
+    secret: secretBlock,
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
     consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
     csi_plugin: refusedBlock("Storage plugin.", later, csiPluginParts),

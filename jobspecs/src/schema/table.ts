@@ -79,7 +79,7 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
     multiregion: refusedBlock("One job in several regions.", "Muster has one region per cluster", multiregionParts),
     ui: warnedBlock("Description and links.", "not shown in this release", uiParts),
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
-    secret: refusedBlock("Secrets from providers.", later, secretParts),
+    secret: refusedBlock("Secrets by reference.", "write it in each task that knows it", secretParts),
     consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
   },
 });

@@ -106,6 +106,8 @@ export function revocableFault(
 
 /** A framework's name is a domain below the cluster's, beside those of its masters, agents and name servers. */
 const reservedNames = /^(leader|master\d*|agents?|slave|ns\d*)$/i;
+/** Whose entries in State are those of people: the keys of templates. */
+export const keysOwner = "keys";
 
 export function frameworkFault(field: string, info: FrameworkInfo): MusterError | undefined {
   if (info.name === "") return invalid(`${field}.name`, "must not be empty");
@@ -113,6 +115,8 @@ export function frameworkFault(field: string, info: FrameworkInfo): MusterError 
     return invalid(`${field}.name`, "must be letters, digits, dots, dashes and underscores, a letter or digit first");
   if (reservedNames.test(info.name))
     return invalid(`${field}.name`, `"${info.name}" is a name of the cluster's own in DNS; choose another`);
+  if (info.name === keysOwner)
+    return invalid(`${field}.name`, `"${keysOwner}" owns the keys of templates; choose another`);
   if (info.roles.length === 0) return invalid(`${field}.roles`, "must name at least one role");
   if (info.roles.length > limits.rolesPerFramework)
     return invalid(`${field}.roles`, `must be at most ${limits.rolesPerFramework}`);
@@ -235,12 +239,13 @@ export function taskFault(field: string, task: TaskInfo, portLabels: ReadonlySet
   const endpoints = task.discovery?.endpoints ?? [];
   if (endpoints.length > limits.endpointsPerTask)
     return invalid(`${field}.discovery.endpoints`, `must be at most ${limits.endpointsPerTask}`);
-  for (const [index, endpoint] of endpoints.entries())
+  for (const [index, endpoint] of endpoints.entries()) {
+    const place = `${field}.discovery.endpoints[${index}]`;
     if (endpoint.portLabel !== "" && !portLabels.has(endpoint.portLabel))
-      return invalid(
-        `${field}.discovery.endpoints[${index}].port_label`,
-        `"${endpoint.portLabel}" is no port of the group`,
-      );
+      return invalid(`${place}.port_label`, `"${endpoint.portLabel}" is no port of the group`);
+    const fault = labelsFault(`${place}.meta`, endpoint.meta);
+    if (fault) return fault;
+  }
   return labelsFault(`${field}.labels`, task.labels);
 }
 

@@ -12,6 +12,7 @@ export interface MethodRule {
 export const methodRules: Readonly<Record<ServedMethod, MethodRule>> = {
   "Scheduling.Subscribe": { right: "framework:register" },
   "Agents.Connect": { right: "agent:connect" },
+  "Catalog.Follow": { right: "agent:connect" },
   "Jobs.Validate": { right: "job:plan" },
   "Jobs.Plan": { right: "job:plan" },
   "Jobs.Run": { right: "job:submit" },

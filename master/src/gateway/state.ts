@@ -22,7 +22,7 @@ export function serveState(store: Store): StateHandlers {
       const fault = frameworkFault(framework) ?? keyFault("key", key);
       if (fault) respond({ ok: false, error: fault });
       else
-        store.get(storeKey(framework, key), (result) => {
+        store.get(stateKey(framework, key), (result) => {
           if (!result.ok) respond(result);
           else if (result.value) respond({ ok: true, value: { entry: entryOf(framework, result.value) } });
           else respond({ ok: false, error: new MusterError("not-found", `no entry ${key}`) });
@@ -48,12 +48,13 @@ export function serveState(store: Store): StateHandlers {
   };
 }
 
-function storeKey(framework: string, key: string): string {
+/** Where an entry stands in the master's own store. */
+export function stateKey(framework: string, key: string): string {
   return `state/${framework}/${key}`;
 }
 
 function entryOf(framework: string, { key, value, version }: StoreEntry): StateEntry {
-  return { key: key.slice(storeKey(framework, "").length), value: Buffer.from(value), version };
+  return { key: key.slice(stateKey(framework, "").length), value: Buffer.from(value), version };
 }
 
 function bytesOf(text: string): number {
@@ -82,7 +83,7 @@ function listEntries(
   let bytes = 0;
   const next = (from: string | undefined): void => {
     const options = from === undefined ? { limit: pageSize } : { after: from, limit: pageSize };
-    store.list(storeKey(framework, prefix), options, (page) => {
+    store.list(stateKey(framework, prefix), options, (page) => {
       if (!page.ok) return respond(page);
       for (const entry of page.value) {
         if (entries.length >= limit || (entries.length > 0 && bytes + entry.value.length > listBytesMax))
@@ -94,7 +95,7 @@ function listEntries(
       next(page.value[page.value.length - 1]?.key);
     });
   };
-  next(after === "" ? undefined : storeKey(framework, after));
+  next(after === "" ? undefined : stateKey(framework, after));
 }
 
 function transactFault({ framework, changes }: StateTransactRequest): MusterError | undefined {
@@ -133,7 +134,7 @@ function transact(
   const puts: { key: string; value: Uint8Array }[] = [];
   const deletes: string[] = [];
   for (const change of changes) {
-    const key = storeKey(framework, change.key);
+    const key = stateKey(framework, change.key);
     if (change.version !== undefined) compares.push({ key, version: change.version });
     const kind = kindOf(change);
     if (kind === "put") puts.push({ key, value: Uint8Array.from(change.put ?? []) });
@@ -144,7 +145,7 @@ function transact(
     const outcome = result.value;
     if (!outcome.committed) {
       const conflict = outcome.conflicts[0];
-      const index = changes.findIndex(({ key }) => storeKey(framework, key) === conflict?.key);
+      const index = changes.findIndex(({ key }) => stateKey(framework, key) === conflict?.key);
       const message = `changes[${index}].version: entry ${changes[index]?.key} is at version ${conflict?.version}, not ${changes[index]?.version}`;
       return respond({ ok: false, error: new MusterError("stale", message, { field: `changes[${index}].version` }) });
     }

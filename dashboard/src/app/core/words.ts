@@ -91,6 +91,11 @@ const reasonWords: readonly string[] = [
   "an earlier step failed",
   "",
   "artifact not to be had",
+  "",
+  "",
+  "",
+  "a file of it changed",
+  "a file of it could not be made",
 ];
 
 export const taskWord = (state: number): Word => taskWords[state] ?? unknown;

@@ -25,4 +25,5 @@ export const coreConfig: CoreConfig = {
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
   hasVolumes: true,
+  hasMaterials: true,
 };

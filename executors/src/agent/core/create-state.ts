@@ -39,6 +39,7 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     lending: { nextAtMs: 0, isUnderWay: false, cpuMillis: 0, measuredCount: 0, uses: new Map() },
     endsWaiting: new Map(),
     setAside: { kept: nothingSetAside, wanted: nothingSetAside, pending: new Map(), waiting: [] },
+    catalog: { wanted: new Map(), known: new Map() },
     keyCount: 0,
     disk: { totalBytes: 0, freeBytes: 0 },
   };

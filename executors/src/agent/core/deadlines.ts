@@ -12,6 +12,7 @@ import { findListeners, nextListeningMs } from "./port-watch.ts";
 import { isRestartDue, restartAtMs } from "./restart.ts";
 import { spawn } from "./spawn.ts";
 import { type Context, resendHead } from "./status.ts";
+import { nextOfTemplates, templatesDue } from "./templates/due.ts";
 import { advance } from "./turns.ts";
 
 /** An ended launch is remembered for so long after its last acknowledgement, so that a late copy starts nothing. */
@@ -41,6 +42,7 @@ export function wake(context: Context): void {
         beginKill(context, task, { reason, message: "it ran for its maximum time", graceMsMax: 0 });
         advance(context, group);
       }
+      templatesDue(context, task);
       if (isRestartDue(task, now.monotonicMs)) spawn(context, task);
     }
     if (state.awaySinceMs !== undefined) endAway(context, group);
@@ -92,7 +94,7 @@ function nextOfTask(state: AgentState, task: Task, now: Now): number {
   if (task.phase === "ended") return next;
   if (task.endsAt !== undefined && !task.kill) next = Math.min(next, now.monotonicMs + task.endsAt - now.epochMs);
   if (task.executor) next = Math.min(next, nextOfExecutor(task));
-  next = Math.min(next, awayEndMs(state, task) ?? next);
+  next = Math.min(next, awayEndMs(state, task) ?? next, nextOfTemplates(task) ?? next);
   next = Math.min(next, forceAtMs(task) ?? next, signalAtMs(task) ?? next, restartAtMs(task) ?? next);
   if (task.phase !== "running") return next;
   for (const [index, { nextAtMs = next }] of task.checks.entries())

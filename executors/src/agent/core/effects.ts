@@ -4,6 +4,7 @@ import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { ImageReady, ImageWish } from "../../world/images.ts";
+import type { MadeFile, MaterialsFound, MaterialsWish } from "../../world/materials.ts";
 import type { NetReady, NetSpec, OverlayState } from "../../world/nets.ts";
 import type { ProbeResult, ProbeTarget } from "../../world/prober.ts";
 import type { ProcExit, ProcSpec, ProcStarted } from "../../world/proc.ts";
@@ -11,6 +12,7 @@ import type { ProcessorQuestion, ProcessorUse } from "../../world/processor-mete
 import type { Attachment, ExecutorOrder, ExecutorRefusal } from "./executor-model.ts";
 import type { FoundGroup, Group, LaunchRequest } from "./model.ts";
 import type { SetAsideOperation, SetAsideState } from "./set-aside/model.ts";
+import type { CatalogNews } from "./templates/model.ts";
 
 /** What a commit was for; comes back when it is durable, or is not. */
 export type Purpose =
@@ -50,6 +52,10 @@ export type AgentInput =
   | { readonly type: "durable"; readonly purpose: Purpose }
   | { readonly type: "not-durable"; readonly purpose: Purpose; readonly failure: DiskFailure }
   | { readonly type: "space"; readonly space: DiskSpace }
+  | { readonly type: "materials-read"; readonly id: string; readonly found: MaterialsFound }
+  | { readonly type: "file-made"; readonly id: string; readonly index: number; readonly problem: string | undefined }
+  | { readonly type: "script-ended"; readonly id: string; readonly index: number; readonly result: ProbeResult }
+  | { readonly type: "catalog"; readonly isInDoubt: boolean; readonly entries: readonly CatalogNews[] }
   | { readonly type: "started"; readonly id: string; readonly started: ProcStarted }
   | { readonly type: "memory-killed"; readonly id: string; readonly kills: number }
   | { readonly type: "start-failed"; readonly id: string; readonly message: string }
@@ -103,6 +109,18 @@ export type AgentEffect =
   | { readonly type: "persist-intent"; readonly key: string; readonly purpose: Purpose }
   | { readonly type: "persist-state"; readonly id: string; readonly purpose: Purpose | undefined }
   | { readonly type: "persist-set-aside"; readonly purpose: Purpose | undefined }
+  | { readonly type: "read-materials"; readonly wish: MaterialsWish }
+  | { readonly type: "refuse-materials"; readonly id: string; readonly problem: string }
+  | { readonly type: "make-file"; readonly index: number; readonly file: MadeFile }
+  | {
+      readonly type: "run-script";
+      readonly id: string;
+      readonly index: number;
+      readonly target: ProbeTarget;
+      readonly timeoutMs: number;
+    }
+  /** What is followed in the catalog has changed. */
+  | { readonly type: "follow-catalog" }
   | { readonly type: "make-volume" | "remove-volume"; readonly volumeId: string; readonly operationId: string }
   | { readonly type: "send-operation-result"; readonly result: AgentOperationResult }
   | { readonly type: "forget"; readonly group: Group }

@@ -8,6 +8,7 @@ import { firstChecks } from "./first-checks.ts";
 import type { AgentState, Group, LaunchRequest, Task } from "./model.ts";
 import { pairKey } from "./model.ts";
 import type { Context } from "./status.ts";
+import { newTemplates } from "./templates/create.ts";
 
 /** Characters of what an executor proves itself with. */
 const tokenLength = 32;
@@ -78,6 +79,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
     nextTry: undefined,
     image: { name: "none" },
     artifacts: "none",
+    templates: newTemplates(spec),
     memoryKills: 0,
     sequence: 0,
     queue: [],

@@ -7,6 +7,7 @@ const faults: ReadonlySet<StatusReason> = new Set([
   StatusReason.REASON_PORT_NOT_ALLOCATED,
   StatusReason.REASON_EXECUTOR_TIMEOUT,
   StatusReason.REASON_DISK_LIMIT,
+  StatusReason.REASON_TEMPLATE_FAILED,
 ]);
 
 /** Whether a task that was ended for this reason has failed. */

@@ -33,6 +33,11 @@ export function beginKill(context: Context, task: Task, wish: KillWish): void {
   const graceMs = wish.graceMsMax === undefined ? own : Math.min(own, wish.graceMsMax);
   const delayMs = shutdownDelayMs(task, wish, graceMs);
   if (task.kill) {
+    // What was to begin anew is to end instead.
+    if (task.kill.reason === StatusReason.REASON_TEMPLATE_CHANGED && wish.reason !== task.kill.reason) {
+      task.kill.reason = wish.reason;
+      task.kill.message = wish.message;
+    }
     shorten(context, task, graceMs, delayMs);
     return;
   }

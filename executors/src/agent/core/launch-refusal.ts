@@ -55,6 +55,11 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
     const message = `volume ${volumeId} is used by launch ${user.launchId}`;
     return dropped(StatusReason.REASON_VOLUME_UNAVAILABLE, message);
   }
+  const served = isServed(group) ? group.tasks.findIndex(({ templates }) => templates) : -1;
+  if (served >= 0) {
+    const message = "templates, secrets: what is given to a custom executor has none; leave them out";
+    return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message, culprit: served };
+  }
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;
   for (const { mode } of placesOf(group)) {
@@ -84,6 +89,8 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
     if (!driver) return { ...unsupported(`driver ${spec.driver} is not available on this agent`), culprit };
     const wrong = driver.validate(spec, config);
     if (wrong !== undefined) return { state: stateOf(wrong.reason), ...wrong, culprit };
+    if (task.templates && !config.hasMaterials)
+      return { ...unsupported("this agent can make no files from templates and read no secrets"), culprit };
     const check = unsupportedCheck(task);
     if (check !== undefined) return { ...check, culprit };
   }

@@ -26,6 +26,7 @@ import type { FurtherPlace } from "./places.ts";
 import type { PortEnforcement, PortWatch } from "./port-watch.ts";
 import type { RestartWindow } from "./restart.ts";
 import type { SetAside } from "./set-aside/model.ts";
+import type { CatalogState, TaskTemplates } from "./templates/model.ts";
 
 /** The two times of one moment: one for durations, one for people and other machines. */
 export interface Now {
@@ -69,6 +70,8 @@ export interface CoreConfig {
   readonly diskFreeFractionMin: number;
   /** Whether the agent can keep volumes. */
   readonly hasVolumes: boolean;
+  /** Whether it can make files from templates, and read secrets. */
+  readonly hasMaterials: boolean;
 }
 
 /** A status on its way to the framework. */
@@ -81,8 +84,8 @@ export interface QueuedStatus {
 }
 
 export interface Kill {
-  readonly reason: StatusReason;
-  readonly message: string;
+  reason: StatusReason;
+  message: string;
   /** From the news of it to the first signal, in milliseconds. */
   delayMs: number;
   /** When the first signal is due, monotonic and in milliseconds since the epoch; undefined: nobody was told of it yet. */
@@ -140,6 +143,8 @@ export interface Task {
   nextTry: { readonly atMs: number; readonly at: number } | undefined;
   image: TaskImage;
   artifacts: TaskArtifacts;
+  /** Absent: it has neither files to be made nor secrets. */
+  readonly templates: TaskTemplates | undefined;
   /** So many of its processes were ended for want of memory when that was reported last. */
   memoryKills: number;
   /** Count of statuses made. */
@@ -268,6 +273,8 @@ export interface AgentState {
   keyCount: number;
   /** What is set aside for roles, and the agent's volumes. */
   readonly setAside: SetAside;
+  /** What tasks' files are made of, as the master tells it. */
+  readonly catalog: CatalogState;
   /** Where the disk stood when it was looked at last. */
   disk: { totalBytes: number; freeBytes: number };
 }
@@ -332,6 +339,8 @@ export interface StateRecord {
   readonly attempt?: number;
   readonly restartWindow?: RestartWindow | null;
   readonly nextTryAt?: number | null;
+  /** Digests of the files that its process knows of. Absent: it has none. */
+  readonly templates?: readonly string[];
   /** Absent in records of agents that did not count them. */
   readonly memoryKills?: number;
   /** Its artifacts are in its folders. Absent: they are not, or it has none. */

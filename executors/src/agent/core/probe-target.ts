@@ -1,4 +1,4 @@
-import { type HealthCheck, StatusReason, TaskState } from "@muster/proto";
+import { type HealthCheck, type ScriptProbe, StatusReason, TaskState } from "@muster/proto";
 import { findNetwork } from "../../networks/networks.ts";
 import type { ProbePlace, ProbeTarget, ProbeTls } from "../../world/prober.ts";
 import { taskEnvironment } from "../environment/environment.ts";
@@ -48,22 +48,8 @@ export function needsHelper({ script, loopbackPort }: HealthCheck): boolean {
 
 /** Whom and what a check asks, with what only the agent knows filled in. Undefined: there is nothing to ask yet. */
 export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig): ProbeTarget | undefined {
-  const { group, started } = task;
   const { http, grpc, script } = check;
-  if (script) {
-    const network = findNetwork(group.networkMode);
-    if (!started || !network) return undefined;
-    const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
-    return {
-      type: "script",
-      id: procId(task),
-      pid: started.pid,
-      startTicks: started.startTicks,
-      command: interpolate(script.command),
-      arguments: script.arguments.map(interpolate),
-      environment,
-    };
-  }
+  if (script) return scriptTarget(task, script, config);
   const place = placeOf(task, check);
   if (!place) return undefined;
   if (grpc) return { type: "grpc", ...place, service: grpc.service, ...(grpc.tls ? { tls: tlsOf(grpc) } : {}) };
@@ -77,6 +63,27 @@ export function probeTarget(task: Task, check: HealthCheck, config: CoreConfig):
     headers: Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, fill(value)])),
     body: fill(http.body),
     ...(http.scheme === "https" ? { tls: tlsOf(http) } : {}),
+  };
+}
+
+/** A command beside a task. Undefined: it does not run. */
+export function scriptTarget(
+  task: Task,
+  script: Pick<ScriptProbe, "command" | "arguments">,
+  config: CoreConfig,
+): ProbeTarget | undefined {
+  const { group, started } = task;
+  const network = findNetwork(group.networkMode);
+  if (!started || !network) return undefined;
+  const { environment, interpolate } = createInterpolation(taskEnvironment(task, config, network), task, config);
+  return {
+    type: "script",
+    id: procId(task),
+    pid: started.pid,
+    startTicks: started.startTicks,
+    command: interpolate(script.command),
+    arguments: script.arguments.map(interpolate),
+    environment,
   };
 }
 

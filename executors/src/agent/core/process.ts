@@ -12,6 +12,7 @@ import { modesText } from "./places.ts";
 import { asksForHolders, conflictText } from "./port-conflict.ts";
 import { startAgain } from "./restart.ts";
 import { type Context, type News, report } from "./status.ts";
+import { resumeTemplates } from "./templates/begin.ts";
 import { advance } from "./turns.ts";
 
 /** The command's program runs. */
@@ -33,6 +34,7 @@ export function started(context: Context, id: string, facts: ProcStarted): void 
   if (!isAdopted && !task.kill) report(context, task, TaskState.TASK_RUNNING, { at: facts.at });
   if (task.executor) awaitAttachment(context, task, isAdopted);
   startChecks(context, task, isAdopted);
+  resumeTemplates(context, task);
   carryOutKill(context, task);
   advance(context, task.group);
 }

@@ -157,6 +157,10 @@ function applyState({ now }: Context, task: Task, record: StateRecord | undefine
   task.attempt = record.attempt ?? 0;
   task.restartWindow = record.restartWindow ?? undefined;
   if (typeof record.nextTryAt === "number") task.nextTry = nextTry(task, record.nextTryAt, now);
+  for (const [index, digest] of (record.templates ?? []).entries()) {
+    const part = task.templates?.parts[index];
+    if (part) part.applied = digest;
+  }
   task.memoryKills = record.memoryKills ?? 0;
   if (record.hasArtifacts) task.artifacts = "ready";
   task.sequence = record.sequence;
@@ -192,6 +196,7 @@ export function stateRecord(task: Task): StateRecord {
     attempt: task.attempt,
     restartWindow: task.restartWindow ?? null,
     nextTryAt: task.nextTry?.at ?? null,
+    ...(task.templates ? { templates: task.templates.parts.map(({ applied }) => applied) } : {}),
     memoryKills: task.memoryKills,
     ...(task.artifacts === "ready" ? { hasArtifacts: true } : {}),
     sequence: task.sequence,

@@ -24,11 +24,15 @@ const restartableReasons: ReadonlySet<StatusReason> = new Set([
  * The next attempt begins at its time, and not before the plan is durable: what has no record must not run.
  */
 export function startAgain(context: Context, task: Task, taskState: TaskState, news: News): boolean | News {
-  const policy = task.spec.restartPolicy;
-  if (!policy || !isRestartable(task, policy, taskState, news)) return false;
   const { now } = context;
-  const plan = planRestart(policy, task.restartWindow, now.epochMs);
-  if (!plan) return { ...news, message: `${news.message || "success"}; ${usedUpText(policy)}` };
+  const isForFiles = isWantedAnew(task);
+  const policy = task.spec.restartPolicy;
+  if (!isForFiles && (!policy || !isRestartable(task, policy, taskState, news))) return false;
+  const plan =
+    isForFiles || !policy
+      ? { delayMs: 0, window: task.restartWindow }
+      : planRestart(policy, task.restartWindow, now.epochMs);
+  if (!plan) return { ...news, message: `${news.message || "success"}; ${policy ? usedUpText(policy) : ""}` };
   task.attempt++;
   task.phase = "restarting";
   task.restartWindow = plan.window;
@@ -61,13 +65,24 @@ export function restartDelayMsMax({ delayMs, intervalMs }: RestartPolicy): numbe
   return Math.max(delayMs, intervalMs);
 }
 
+/** It was ended to begin with new files: that is no failure, and counts for none. */
+function isWantedAnew({ kill, group }: Task): boolean {
+  return kill?.reason === StatusReason.REASON_TEMPLATE_CHANGED && !group.damaged && !group.tasks.some(endsForGood);
+}
+
+/** It is being ended, and not to be started again. */
+function endsForGood({ kill }: Task): boolean {
+  if (!kill) return false;
+  return kill.reason !== StatusReason.REASON_UNHEALTHY && kill.reason !== StatusReason.REASON_TEMPLATE_CHANGED;
+}
+
 function isRestartable(task: Task, policy: RestartPolicy, taskState: TaskState, news: News): boolean {
   // An executor is started by its framework alone, and what is given to it is its own affair.
   if (policy.attempts === 0 || task.group.damaged || task.group.executor) return false;
   if (!restartableReasons.has(news.reason ?? StatusReason.STATUS_REASON_UNSPECIFIED)) return false;
   if (taskState === TaskState.TASK_FINISHED && !policy.afterSuccess) return false;
   // A group that is on its way to its end has no use for another attempt.
-  return !task.group.tasks.some(({ kill }) => kill && kill.reason !== StatusReason.REASON_UNHEALTHY);
+  return !task.group.tasks.some(endsForGood);
 }
 
 /** When the next start is, and what counts then; undefined: there is none. Pure. */

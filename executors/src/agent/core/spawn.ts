@@ -6,11 +6,12 @@ import { awaitsArtifacts } from "./artifacts-wish.ts";
 import { awaitsImage } from "./image-wish.ts";
 import type { Task } from "./model.ts";
 import { type Context, report } from "./status.ts";
+import { awaitsTemplates } from "./templates/begin.ts";
 
 /** Starts a task; doing it again after a crash is harmless, since a shim starts only if it is the first. */
 export function spawn(context: Context, task: Task): void {
   if (task.phase !== "preparing" && task.phase !== "restarting") return;
-  if (awaitsImage(context, task) || awaitsArtifacts(context, task)) return;
+  if (awaitsImage(context, task) || awaitsArtifacts(context, task) || awaitsTemplates(context, task)) return;
   task.phase = "starting";
   const driver = findDriver(task.spec.driver);
   const network = findNetwork(task.group.networkMode);

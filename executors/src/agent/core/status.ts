@@ -4,6 +4,7 @@ import type { AgentEffect } from "./effects.ts";
 import type { AgentState, Now, Task } from "./model.ts";
 import { ownIps } from "./net.ts";
 import { addressesOf } from "./places.ts";
+import { forgetNeeds } from "./templates/wanted.ts";
 
 /** Statuses of one task that wait for acknowledgement. Beyond, changes of health and restarts in the middle are left out. */
 export const statusesPerTaskMax = 64;
@@ -43,6 +44,7 @@ export function report(context: Context, task: Task, taskState: TaskState, news:
     if (task.executor) context.state.executorsEnded.push(task);
     releaseImage(context, task);
     releaseArtifacts(context, task);
+    forgetNeeds(context, task);
   }
   const isVolatile = task.group.phase === "refused";
   if (task.queue.length >= statusesPerTaskMax) dropPassing(task);

@@ -38,6 +38,9 @@ import {
   volumeRemoved,
 } from "./set-aside/operations.ts";
 import { acknowledge, type Context, markDurable, resendDelayMsFirst, sendHead } from "./status.ts";
+import { catalogTold } from "./templates/catalog.ts";
+import { scriptEnded } from "./templates/change.ts";
+import { fileMade, materialsRead } from "./templates/render.ts";
 
 /** One step of an agent: changes the state, which it owns, and gives what is to be done, in order. */
 export function step(state: AgentState, input: AgentInput, now: Now): readonly AgentEffect[] {
@@ -88,6 +91,18 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "holders-found":
       holdersFound(context, input.id, input.found);
+      return;
+    case "materials-read":
+      materialsRead(context, input.id, input.found);
+      return;
+    case "file-made":
+      fileMade(context, input.id, input.index, input.problem);
+      return;
+    case "script-ended":
+      scriptEnded(context, input.id, input.index, input.result);
+      return;
+    case "catalog":
+      catalogTold(context, input.isInDoubt, input.entries);
       return;
     case "image-progress":
       imageProgress(context, input.id, input.message);

@@ -1,4 +1,5 @@
 import type { CoreConfig, Task } from "../core/model.ts";
+import { secretValue } from "../core/templates/secrets.ts";
 
 /** Bytes that a value may grow to by interpolation. */
 export const interpolatedLengthMax = 128 * 1024;
@@ -12,20 +13,49 @@ export interface Interpolation {
 const reference = /\$\{([^${}]{1,256})\}/g;
 
 /**
- * Fills in what only the agent knows: `${NOMAD_x}`, `${MUSTER_x}`, `${env["X"]}`, `${node.x}`, `${attr.x}`, `${meta.x}`.
+ * Fills in what only the agent knows: `${NOMAD_x}`, `${MUSTER_x}`, `${env["X"]}`, `${node.x}`, `${attr.x}`, `${meta.x}`,
+ * and in the environment alone `${secret.x.y}`: arguments are seen by everybody on the host.
  * A reference to something unknown stays as it is written. Values are looked through once: what came from a value is
- * never a reference again, so nothing grows without end.
+ * never a reference again, so nothing grows without end. What templates say of the environment wins, as it is.
  */
 export function createInterpolation(raw: Record<string, string>, task: Task, config: CoreConfig): Interpolation {
-  const replace = (text: string, environment: Readonly<Record<string, string>>): string =>
-    text.includes("${")
-      ? text
-          .replace(reference, (whole, name: string) => lookUp(name.trim(), environment, task, config) ?? whole)
-          .slice(0, interpolatedLengthMax)
-      : text;
   const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(raw)) environment[name] = replace(value, raw);
-  return { environment, interpolate: (text) => replace(text, environment) };
+  for (const [name, value] of Object.entries(raw))
+    environment[name] = replaced(value, (inside) => secretOf(inside, task) ?? lookUp(inside, raw, task, config));
+  Object.assign(environment, task.templates?.environment);
+  return { environment, interpolate: (text) => interpolated(text, environment, task, config) };
+}
+
+/** A text with its references filled in from a finished environment. O(length). */
+export function interpolated(
+  text: string,
+  environment: Readonly<Record<string, string>>,
+  task: Task,
+  config: CoreConfig,
+): string {
+  return replaced(text, (inside) => lookUp(inside, environment, task, config));
+}
+
+/** References to secrets in a text: name and key of each. */
+export function secretsIn(text: string): { readonly name: string; readonly key: string }[] {
+  return [...text.matchAll(reference)].flatMap(([, inside = ""]) => secretReference(inside.trim()) ?? []);
+}
+
+function replaced(text: string, find: (inside: string) => string | undefined): string {
+  if (!text.includes("${")) return text;
+  return text
+    .replace(reference, (whole, inside: string) => find(inside.trim()) ?? whole)
+    .slice(0, interpolatedLengthMax);
+}
+
+function secretReference(inside: string): { readonly name: string; readonly key: string } | undefined {
+  const [, name, key = "value"] = /^secret\.([A-Za-z0-9_-]+)(?:\.([^.]+))?$/.exec(inside) ?? [];
+  return name === undefined ? undefined : { name, key };
+}
+
+function secretOf(inside: string, task: Task): string | undefined {
+  const wanted = secretReference(inside);
+  return wanted && secretValue(task, wanted.name, wanted.key);
 }
 
 function lookUp(

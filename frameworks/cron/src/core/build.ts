@@ -7,6 +7,7 @@ import {
   type ServiceEndpoint,
   type TaskInfo,
   type TaskSpec,
+  taskFiles,
   taskLife,
 } from "@muster/framework-sdk";
 import {
@@ -73,10 +74,11 @@ function taskInfo(
     portLabel: portLabelOf(service, group),
     protocol: "tcp",
     tags: service.tags.map(fill),
+    meta: { ...service.meta },
   }));
   // A run is found by its job's name while it runs, a dispatch by that of the parameterized job.
   const name = dispatchParent(job.id) ?? job.id;
-  if (endpoints.length === 0) endpoints.push({ name, portLabel: "", protocol: "", tags: [] });
+  if (endpoints.length === 0) endpoints.push({ name, portLabel: "", protocol: "", tags: [], meta: {} });
   return {
     taskId: taskIdOf(job.id, run, instance, ordinal),
     name: task.name,
@@ -100,6 +102,7 @@ function taskInfo(
       ...(group.disconnect?.stopOnClientAfterMs === undefined
         ? {}
         : { stopAfterAwayMs: group.disconnect.stopOnClientAfterMs }),
+      ...taskFiles(task),
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
     priority: job.priority,

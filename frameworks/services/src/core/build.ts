@@ -9,6 +9,7 @@ import {
   type ServiceEndpoint,
   type TaskInfo,
   type TaskSpec,
+  taskFiles,
   taskLife,
 } from "@muster/framework-sdk";
 import {
@@ -121,6 +122,7 @@ function endpoints(
     portLabel: servicePortLabel(service, group) ?? "",
     protocol: "tcp",
     tags: service.tags.map(fill),
+    meta: { ...service.meta },
   }));
   if (made.length > 0 || ordinal !== mainTask(group)) return made;
   const hasServices = group.services.length > 0 || group.tasks.some((one) => one.services.length > 0);
@@ -128,7 +130,13 @@ function endpoints(
   // A job that names no service is found by its own name.
   const name = job.groups.length === 1 ? job.id : `${job.id}-${group.name}`;
   const labels = group.network.ports.map((port) => port.label);
-  return (labels.length > 0 ? labels : [""]).map((portLabel) => ({ name, portLabel, protocol: "tcp", tags: [] }));
+  return (labels.length > 0 ? labels : [""]).map((portLabel) => ({
+    name,
+    portLabel,
+    protocol: "tcp",
+    tags: [],
+    meta: {},
+  }));
 }
 
 function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[], index: number): TaskSpec {
@@ -140,6 +148,7 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     volumeMounts: [],
     dispatchPayload: null,
     ...(awayMs === undefined ? {} : { stopAfterAwayMs: awayMs }),
+    ...taskFiles(task),
     ...taskLife(taskLifeOf(job.type, group, task)),
   };
 }
