@@ -27,6 +27,7 @@ export {
 } from "./job/parameterized.ts";
 export { JobInvalid } from "./job/reader.ts";
 export { cronFieldsWithSeconds, cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
+export { comparableJobs, maskedDefinition } from "./job/sensitive.ts";
 export type { TaskSecret, TaskTemplate } from "./job/task-files.ts";
 export { isApart } from "./job/task-networks.ts";
 export { jobTemplate } from "./job/template.ts";

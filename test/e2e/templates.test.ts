@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { emptyMessage, grpcTransport, type MethodName, type RequestOf } from "@muster/foundation";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { DevCluster, until } from "./dev-cluster.ts";
 
@@ -181,6 +182,95 @@ test("a secret is in the task alone: no command, no log and no record of the clu
     outputs.push(readFileSync(join(cluster.data, "logs", `${name}.log`), "utf8"));
   for (const output of outputs) expect(output).not.toContain("s3cret-of-a-file");
   expect(outputs.join()).toContain("secret.db.value");
+});
+
+const hiddenText = `
+variable "password" {
+  sensitive = true
+  default   = "default-of-a-variable"
+}
+locals {
+  url = "db://\${var.password}@host"
+}
+job "hidden" {
+  group "g" {
+    task "t" {
+      driver = "process"
+      config {
+        command = "sh"
+        args    = ["-c", "echo begun; exec sleep 1000", "--key=\${var.password}"]
+      }
+      env {
+        PASSWORD = var.password
+        URL      = local.url
+      }
+      template {
+        destination = "secrets/file"
+        data        = "key=\${var.password}"
+      }
+      resources {
+        cpu    = 10
+        memory = 16
+      }
+    }
+  }
+}
+`;
+
+test("values of sensitive variables reach the task, and no command, log or answer of the cluster has them", async () => {
+  await run("hidden", hiddenText, "--var", "password=v4lue-of-a-flag");
+  const { instances } = await cluster.job("hidden");
+  const inside = await cluster.muster(
+    "task",
+    "exec",
+    instances[0]?.id ?? "",
+    "--",
+    "sh",
+    "-c",
+    "echo $URL; cat secrets/file",
+  );
+  expect(inside.stdout).toBe("db://v4lue-of-a-flag@host\nkey=v4lue-of-a-flag");
+  const outputs: string[] = [];
+  const other = ["--var", "password=an0ther-value", "hidden.hcl"];
+  for (const look of [
+    ["job", "status", "hidden"],
+    ["job", "history", "hidden"],
+    ["job", "deployments", "hidden"],
+    ["job", "plan", ...other],
+    ["job", "validate", ...other],
+    ["job", "logs", "hidden"],
+    ["task", "list"],
+    ["task", "status", instances[0]?.id ?? ""],
+    ["job", "run", "--detach", ...other],
+    ["job", "history", "hidden"],
+    ["operator", "snapshot"],
+  ])
+    for (const json of [[], ["--json"]]) {
+      const { stdout, stderr } = await cluster.muster(...look, ...json);
+      outputs.push(stdout, stderr);
+    }
+  const transport = grpcTransport();
+  const ask = <M extends MethodName>(method: M, request: RequestOf<M>): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      transport.call(method, cluster.masterAddress, request, patienceMs, (result) =>
+        result.ok ? resolve(result.value) : reject(result.error),
+      );
+    });
+  const history = await ask("Jobs.History", { ...emptyMessage("HistoryRequest"), name: "hidden" });
+  const got = await ask("Jobs.Get", { ...emptyMessage("JobsGetRequest"), name: "hidden" });
+  transport.close();
+  // Bytes are shown as what they say.
+  const readable = (value: unknown): string =>
+    JSON.stringify(value, (_, item: unknown) => {
+      const { type, data } = (item ?? {}) as { type?: string; data?: number[] };
+      return type === "Buffer" && data ? Buffer.from(data).toString("utf8") : item;
+    });
+  outputs.push(readable(history), readable(got));
+  expect(outputs.slice(-2).join()).toContain("(sensitive)");
+  expect(outputs.join()).toContain("(sensitive, another value)");
+  for (const name of ["master", "services", "agent-1", "edge"])
+    outputs.push(readFileSync(join(cluster.data, "logs", `${name}.log`), "utf8"));
+  for (const output of outputs) expect(output).not.toMatch(/v4lue-of-a-flag|an0ther-value|default-of-a-variable/);
 });
 
 test("what a template may not hold is told at its line, and nothing is sent", async () => {

@@ -29,12 +29,12 @@ export async function runExample(client: Client, invocation: Invocation): Promis
   const file = fileURLToPath(new URL("../examples/hello.hcl", import.meta.resolve("@muster/jobspecs")));
   if (!existsSync(file)) throw new CliError(exitCode.failed, `${file} is missing`, { hint: "muster dev --no-example" });
   const source = readFileSync(file, "utf8");
-  const { job, sensitiveNames, diagnostics } = compileJob({ file, text: source });
+  const { job, diagnostics, ...shown } = compileJob({ file, text: source });
   if (!job) throw new CliError(exitCode.failed, `the example is no valid job:\n${renderDiagnostics(diagnostics)}`);
   out.say(`running ${file}`);
   const { version } = await client.call(
     "Jobs.Run",
-    message("RunRequest", { job: submissionOf({ job, sensitiveNames }, source, invocation) }),
+    message("RunRequest", { job: submissionOf({ job, ...shown }, invocation) }),
   );
   return waitUntilHealthy(client, out, job.id, version, patienceMs);
 }

@@ -12,6 +12,7 @@ import { Report, Source } from "../syntax/source.ts";
 import type { Attribute, Block, Body } from "../syntax/tree.ts";
 import { buildJob } from "./build-job.ts";
 import { decodeBlock } from "./decode.ts";
+import { shownSource, withHiddenPlaces } from "./hide.ts";
 import { Includes } from "./includes.ts";
 import { isJson, readJsonFile } from "./json-body.ts";
 import { surroundingsOf, withinLimits } from "./surroundings.ts";
@@ -34,12 +35,14 @@ export interface Compiled {
   readonly job?: Job;
   /** Variables whose values are to be shown to nobody. */
   readonly sensitiveNames: readonly string[];
+  /** The file without the defaults of these. */
+  readonly shownSource: string;
   readonly diagnostics: readonly Diagnostic[];
   /** Diagnostics beyond the limit, counted only. */
   readonly omittedCount: number;
 }
 
-type Settled = Pick<Compiled, "job" | "sensitiveNames">;
+type Settled = Pick<Compiled, "job" | "sensitiveNames" | "shownSource">;
 
 /** A jobspec in HCL or JSON syntax and its variables -> the typed job, or diagnostics. Never throws for what is in the texts. */
 export function compileJob(inputs: CompileInputs): Compiled {
@@ -51,6 +54,7 @@ export function compileJob(inputs: CompileInputs): Compiled {
   return {
     ...(settled?.job && report.errorCount === 0 ? { job: settled.job } : {}),
     sensitiveNames: settled?.sensitiveNames ?? [],
+    shownSource: settled?.shownSource ?? inputs.text,
     diagnostics: report.diagnostics,
     omittedCount: report.omittedCount,
   };
@@ -81,6 +85,7 @@ function compileBody(source: Source, body: Body, inputs: CompileInputs, report: 
   });
   for (const [name, definition] of definitions) locals.get(name, definition.attribute.nameSpan, scope);
   const sensitiveNames = variables.sensitiveNames();
+  const shown = { sensitiveNames, shownSource: shownSource(source.text, variables.sensitiveDefaults(source)) };
   const [first, ...others] = jobs;
   for (const other of others) {
     report.error(other.scope.source, other.block.typeSpan, {
@@ -92,12 +97,12 @@ function compileBody(source: Source, body: Body, inputs: CompileInputs, report: 
   if (!first) {
     const end = { start: source.text.length, end: source.text.length };
     report.error(source, end, { code: "job/no-job", summary: "the file has no job block", hint: 'add job "name" { }' });
-    return { sensitiveNames };
+    return shown;
   }
   const decoded = decodeBlock(first.block, jobBlock, first.scope);
-  const job = buildJob(decoded);
+  const job = withHiddenPlaces(buildJob(decoded), surroundings.taint.attributes, report);
   if (report.errorCount === 0) refuseUnfit(job, first.scope.source, first.block, report);
-  return { job, sensitiveNames };
+  return { job, ...shown };
 }
 
 /** The framework will check the job again: what it would refuse is said here, where the author sees it. */

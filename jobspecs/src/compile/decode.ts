@@ -6,7 +6,7 @@ import { kindName, mapValue, toText, type Value } from "../evaluate/value.ts";
 import type { AttributeSchema, BlockSchema } from "../schema/model.ts";
 import { Report, type Source } from "../syntax/source.ts";
 import type { Attribute, Block, BodyItem, Expression } from "../syntax/tree.ts";
-import { type DecodedAttribute, DecodedBlock } from "./decoded.ts";
+import { type DecodedAttribute, DecodedBlock, type Plain } from "./decoded.ts";
 import { plainOf } from "./plain.ts";
 
 /** Blocks that one dynamic block may make. */
@@ -89,7 +89,22 @@ function decodeAttribute(item: Attribute, inside: string, schema: BlockSchema, s
   if (!isAccepted(known, item.name, item.nameSpan, scope) || isRepeated(item.name, item.nameSpan, scope, gathered)) {
     return;
   }
-  keepAttribute(item.name, known, evaluate(item.value, scope), item.value, scope, gathered);
+  const { value, isTainted } = scope.surroundings.taint.during(() => evaluate(item.value, scope));
+  const plain = keepAttribute(item.name, known, value, item.value, scope, gathered);
+  if (isTainted && plain !== undefined) noteHidden(item.name, textsIn(plain), item.value, scope);
+}
+
+/** All texts of a value. */
+function textsIn(plain: Plain): string[] {
+  if (typeof plain === "string") return [plain];
+  if (plain instanceof Map) return [...plain.values()];
+  if (Array.isArray(plain)) return [...plain];
+  return typeof plain === "object" && "headers" in plain ? Object.values(plain.headers).flat() : [];
+}
+
+function noteHidden(name: string, texts: readonly string[], span: Span, scope: Scope): void {
+  const { source } = scope;
+  scope.surroundings.taint.note({ name, texts, span: { start: span.start, end: span.end }, source });
 }
 
 function keepAttribute(
@@ -99,11 +114,12 @@ function keepAttribute(
   span: { readonly start: number; readonly end: number },
   scope: Scope,
   gathered: Gathered,
-): void {
+): Plain | undefined {
   const plain = plainOf(value, schema, name, span, scope);
   if (plain !== undefined) {
     gathered.attributes.set(name, { plain, span: { start: span.start, end: span.end }, source: scope.source });
   }
+  return plain;
 }
 
 /** Objects made from outside input are asked for their own names alone. */
@@ -212,9 +228,13 @@ function keepBlock(type: string, block: DecodedBlock, gathered: Gathered): void 
 function decodeMapBlock(item: Block, schema: AttributeSchema, scope: Scope, gathered: Gathered): void {
   if (isRepeated(item.type, item.typeSpan, scope, gathered)) return;
   const entries: [string, Value][] = [];
+  const hidden: Attribute[] = [];
   for (const inner of item.body.items) {
-    if (inner.kind === "attribute") entries.push([inner.name, evaluate(inner.value, scope)]);
-    else {
+    if (inner.kind === "attribute") {
+      const { value, isTainted } = scope.surroundings.taint.during(() => evaluate(inner.value, scope));
+      entries.push([inner.name, value]);
+      if (isTainted) hidden.push(inner);
+    } else {
       scope.report.error(scope.source, inner.typeSpan, {
         code: "schema/unknown-block",
         summary: `no block "${inner.type}" in ${item.type}: it holds names and texts`,
@@ -222,7 +242,9 @@ function decodeMapBlock(item: Block, schema: AttributeSchema, scope: Scope, gath
     }
   }
   const known = entries.filter(([, value]) => value.kind !== "unknown");
-  keepAttribute(item.type, schema, mapValue(known), item.typeSpan, scope, gathered);
+  const plain = keepAttribute(item.type, schema, mapValue(known), item.typeSpan, scope, gathered);
+  if (!(plain instanceof Map)) return;
+  for (const { name, value } of hidden) noteHidden(name, [plain.get(name) ?? ""], value, scope);
 }
 
 function expandDynamic(item: Block, inside: string, schema: BlockSchema, scope: Scope, gathered: Gathered): void {
@@ -311,7 +333,7 @@ function dynamicParts(item: Block, scope: Scope): DynamicParts | undefined {
 }
 
 function dynamicRounds(forEach: Expression, scope: Scope): (readonly [Value, Value])[] | undefined {
-  const value = evaluate(forEach, scope);
+  const { value } = scope.surroundings.taint.during(() => evaluate(forEach, scope));
   if (value.kind === "unknown") return undefined;
   const rounds = pairsOf(value);
   if (rounds && rounds.length <= dynamicBlocksMax) return rounds;

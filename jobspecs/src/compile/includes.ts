@@ -82,7 +82,10 @@ export class Includes {
 function argumentsOf(block: Block, scope: Scope): Value {
   return mapValue(
     block.body.items.flatMap((item) => {
-      if (item.kind === "attribute") return [[item.name, evaluate(item.value, scope)] as const];
+      if (item.kind === "attribute") {
+        const { value } = scope.surroundings.taint.during(() => evaluate(item.value, scope));
+        return [[item.name, value] as const];
+      }
       scope.report.error(scope.source, item.typeSpan, {
         code: "schema/unknown-block",
         summary: `no block "${item.type}" in include: it holds names and values`,

@@ -1,6 +1,7 @@
 import { constants, createHash, privateDecrypt, randomBytes, randomUUID } from "node:crypto";
 import { EffortSpent, stepsMax } from "../evaluate/effort.ts";
 import type { FileReader, Surroundings } from "../evaluate/scope.ts";
+import { Taint } from "../evaluate/taint.ts";
 import type { Report, Source } from "../syntax/source.ts";
 
 /** What of the machine a compilation may use; each has an effort of its own. */
@@ -12,6 +13,7 @@ export function surroundingsOf(given: {
   const startedAt = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   return {
     effort: { stepsLeft: stepsMax },
+    taint: new Taint(),
     hash: (algorithm, data) => createHash(algorithm).update(data).digest("hex"),
     uuid: given.uuid ?? randomUUID,
     now: given.now ?? (() => startedAt),

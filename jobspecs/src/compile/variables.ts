@@ -54,6 +54,13 @@ export class Variables {
     return [...this.#declarations.values()].flatMap(({ name, sensitive }) => (sensitive ? [name] : []));
   }
 
+  /** Where the defaults of sensitive variables stand in a file. */
+  sensitiveDefaults(source: Source): readonly Expression[] {
+    return [...this.#declarations.values()].flatMap((one) =>
+      one.sensitive && one.defaultValue && one.source === source ? [one.defaultValue] : [],
+    );
+  }
+
   /** undefined = not declared. A declared variable without any value was reported, and is unknown. */
   get(name: string): Value | undefined {
     return this.#declarations.has(name) ? (this.#values.get(name) ?? unknownValue) : undefined;
@@ -224,6 +231,7 @@ export class Variables {
       });
       return;
     }
+    if (declaration.sensitive) this.#surroundings.taint.mark(value);
     this.#values.set(declaration.name, value);
     for (const validation of declaration.validations) this.#validate(declaration, validation, value);
   }

@@ -171,7 +171,10 @@ function evaluateCondition(expression: Expression, scope: Scope): boolean | unde
 /** `whole` is the traversal around the name: what is left to the agent. */
 function evaluateRoot(root: Variable, whole: Expression, scope: Scope, inTemplate: boolean): Value {
   const bound = scope.names.get(root.name);
-  if (bound) return bound;
+  if (bound) {
+    scope.surroundings.taint.read(bound);
+    return bound;
+  }
   const text = scope.source.text.slice(whole.start, whole.end);
   if (root.name === "var" || root.name === "local") {
     return fail(scope, root, {
@@ -219,6 +222,7 @@ function evaluateTraversal(expression: AttributeAccess | IndexAccess, scope: Sco
     if (step.kind === "attribute-access") value = member(value, step.name, step.nameSpan, scope);
     else value = element(value, evaluate(step.key, scope), step.key, scope);
   }
+  scope.surroundings.taint.read(value);
   return value;
 }
 
@@ -233,7 +237,10 @@ function evaluateDeclared(expression: AttributeAccess | IndexAccess, root: Varia
   }
   const isVariable = root.name === "var";
   const value = name === undefined ? undefined : isVariable ? scope.variable(name) : scope.local(name, expression);
-  if (value) return value;
+  if (value) {
+    scope.surroundings.taint.read(value);
+    return value;
+  }
   const names = isVariable ? scope.variableNames() : scope.localNames();
   return fail(scope, expression.kind === "attribute-access" ? expression.nameSpan : expression.key, {
     code: isVariable ? "evaluate/unknown-variable" : "evaluate/unknown-local",

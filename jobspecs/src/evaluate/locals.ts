@@ -46,7 +46,8 @@ export class Locals {
     }
     this.#open.push(name);
     // A loop's or an iterator's names do not reach into the definition of a local.
-    const value = evaluate(definition.attribute.value, { ...scope, source: definition.source, names: new Map() });
+    const within = { ...scope, source: definition.source, names: new Map() };
+    const { value } = scope.surroundings.taint.during(() => evaluate(definition.attribute.value, within));
     this.#open.pop();
     this.#values.set(name, value);
     return value;

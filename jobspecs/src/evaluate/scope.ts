@@ -1,12 +1,15 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { Remark, Report, Source } from "../syntax/source.ts";
 import type { Block, Body } from "../syntax/tree.ts";
+import type { Taint } from "./taint.ts";
 import type { Value } from "./value.ts";
 
 /** What a function may use beside its arguments; the caller gives it, so evaluation itself does no I/O. */
 export interface Surroundings {
   /** Counted down by every step. */
   readonly effort: { stepsLeft: number };
+  /** What of the values is to be shown to nobody. */
+  readonly taint: Taint;
   /** RFC 3339 in UTC; the same during one compilation. */
   readonly now: () => string;
   /** Bytes that nobody can guess, for salts. */

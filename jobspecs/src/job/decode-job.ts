@@ -8,6 +8,7 @@ import { decodeDispatchPayload, decodeParameterized, dispatchProblem } from "./p
 import { decodePreferences, placementPolicies } from "./preferences.ts";
 import { JobInvalid, type Reader, refuseTwice, typed } from "./reader.ts";
 import { cronProblem, intervalProblem, isTimeZone } from "./schedules.ts";
+import { checkSensitivePlaces, sensitivePlacesMax } from "./sensitive.ts";
 import { decodeTaskFiles } from "./task-files.ts";
 import { problemOfTaskNetwork } from "./task-networks.ts";
 import {
@@ -81,8 +82,10 @@ const readJob = typed((reader): Job => {
       ? { parameterized: decodeParameterized(reader.raw("parameterized"), reader.at("parameterized")) }
       : {}),
     groups,
+    ...(reader.has("sensitive") ? { sensitive: readPlaces(reader) } : {}),
   };
   refuseUnfit(reader, made);
+  checkSensitivePlaces(made);
   const needed = jobsNeeded(made);
   if (needed.includes(made.id)) reader.fail("dependsOn", "must not name the job itself");
   if (needed.length > 0 && (type === "batch" || type === "sysbatch"))
@@ -97,6 +100,13 @@ function refuseUnfit(reader: Reader, job: Job): void {
   if (job.parameterized && job.schedule) reader.fail("parameterized", "a job with a schedule has none");
   const problem = dispatchProblem(job);
   if (problem) reader.fail("parameterized", problem.reason);
+}
+
+function readPlaces(reader: Reader): string[] {
+  const places = reader.texts("sensitive");
+  return places.length > sensitivePlacesMax
+    ? reader.fail("sensitive", `must be at most ${sensitivePlacesMax}`)
+    : places;
 }
 
 const readSchedule = typed((reader): Schedule => {

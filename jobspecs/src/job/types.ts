@@ -45,6 +45,8 @@ export interface Job {
   readonly schedule?: Schedule;
   /** Only batch and sysbatch jobs without a schedule: it runs each time that it is dispatched, and only then. */
   readonly parameterized?: Parameterized;
+  /** Places of texts that are shown to nobody, for instance "groups/0/tasks/0/env/PASSWORD". Absent: none. */
+  readonly sensitive?: readonly string[];
   /** At least one, names unique. */
   readonly groups: readonly TaskGroup[];
 }

@@ -41,18 +41,20 @@ export interface CompiledJob {
   readonly job: Job;
   /** Variables whose values are shown to nobody. */
   readonly sensitiveNames: readonly string[];
+  /** The file without their defaults. */
+  readonly shownSource: string;
 }
 
 /** Compiles, prints what is to be said about it, and gives the job or ends the command: nothing is sent on error. */
 export function compileOrFail(source: SourceText, invocation: Invocation): CompiledJob {
-  const { job, sensitiveNames, diagnostics, omittedCount } = compileSource(source, invocation);
+  const { job, sensitiveNames, shownSource, diagnostics, omittedCount } = compileSource(source, invocation);
   if (diagnostics.length > 0 && !invocation.out.json) process.stderr.write(renderDiagnostics(diagnostics));
   if (omittedCount > 0) invocation.out.say(`and ${omittedCount} more`);
   if (job) {
     if (invocation.out.json)
       for (const { file, line, column, summary } of diagnostics)
         invocation.out.warn(`${file}:${line}:${column}: ${summary}`);
-    return { job, sensitiveNames };
+    return { job, sensitiveNames, shownSource };
   }
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   const [first] = errors;

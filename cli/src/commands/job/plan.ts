@@ -19,7 +19,7 @@ export const run: CommandModule["run"] = async (invocation) => {
     const compiled = compileOrFail(source, invocation);
     const { job } = compiled;
     return await withClient(invocation, async (client) => {
-      const request = message("PlanRequest", { job: submissionOf(compiled, source.text, invocation) });
+      const request = message("PlanRequest", { job: submissionOf(compiled, invocation) });
       const plan = await client.call("Jobs.Plan", request);
       for (const warning of plan.warnings) out.warn(warning);
       out.data(planJson(job.id, plan));

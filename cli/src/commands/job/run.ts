@@ -15,7 +15,7 @@ export const run: CommandModule["run"] = async (invocation) => {
   const compiled = compileOrFail(source, invocation);
   const { job } = compiled;
   return withClient(invocation, async (client) => {
-    const submission = submissionOf(compiled, source.text, invocation);
+    const submission = submissionOf(compiled, invocation);
     const { version, changed, warnings } = await client.call("Jobs.Run", message("RunRequest", { job: submission }));
     for (const warning of warnings) out.warn(warning);
     const name = job.id;

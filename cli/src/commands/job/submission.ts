@@ -3,12 +3,8 @@ import type { JobSubmission } from "@muster/proto";
 import type { Invocation } from "../../command.ts";
 import { type CompiledJob, givenVariables } from "./compile.ts";
 
-/** The evaluated job as it is handed in; of sensitive variables the values are left out, since versions are shown. */
-export function submissionOf(
-  { job, sensitiveNames }: CompiledJob,
-  source: string,
-  invocation: Invocation,
-): JobSubmission {
+/** The evaluated job as it is handed in; of sensitive variables values and defaults are left out, since versions are shown. */
+export function submissionOf({ job, sensitiveNames, shownSource }: CompiledJob, invocation: Invocation): JobSubmission {
   const checkVersion = invocation.options.integer("checkVersion") ?? invocation.options.integer("checkIndex");
   return {
     name: job.id,
@@ -16,7 +12,7 @@ export function submissionOf(
     role: job.role,
     priority: job.priority,
     definition: Buffer.from(canonicalJson(job), "utf8"),
-    source,
+    source: shownSource,
     variables: Object.fromEntries(
       givenVariables(invocation).map(({ name, value }) => [
         name,

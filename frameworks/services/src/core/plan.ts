@@ -8,7 +8,7 @@ import {
   type PlanResponse,
   type Room,
 } from "@muster/framework-sdk";
-import { networkWarnings } from "@muster/jobspecs";
+import { comparableJobs, networkWarnings } from "@muster/jobspecs";
 import { agentsOf } from "./launching.ts";
 import { type Instance, type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { obstaclesOf } from "./obstacles.ts";
@@ -23,7 +23,7 @@ const changesMax = 1_000;
 /** What running a job would do. Changes nothing. O(new instances × agents). */
 export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, around: Surroundings): PlanResponse {
   const base = present && !present.isStopped ? present : undefined;
-  const changes = present ? differences(JSON.parse(present.current.record.definition), wanted.job) : [];
+  const changes = present ? differences(...comparableJobs(present.current.job, wanted.job)) : [];
   const future = futureEntry(present, wanted);
   const response: PlanResponse = {
     action: PlanAction.PLAN_ACTION_NONE,

@@ -16,6 +16,7 @@ import {
   type Room,
   TaskState,
 } from "@muster/framework-sdk";
+import { maskedDefinition } from "@muster/jobspecs";
 import { startsAfter, stopsAfter } from "./dependencies.ts";
 import {
   awaitsPromotion,
@@ -133,7 +134,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     rejections,
     obstacles,
     message: lines.join("; "),
-    definition: Buffer.from(entry.current.record.definition),
+    definition: Buffer.from(maskedDefinition(entry.current.record.definition)),
     source: entry.current.record.source,
     deployment: describeDeployment(entry, entry.current),
   };
@@ -356,5 +357,5 @@ function endedInstance(entry: JobEntry, group: string, index: number, reason: st
 
 export function jobVersion({ record }: JobVersionEntry): JobVersion {
   const { version, submittedAt, cause, definition, source, stable } = record;
-  return { version, submittedAt, cause, definition: Buffer.from(definition), source, stable };
+  return { version, submittedAt, cause, definition: Buffer.from(maskedDefinition(definition)), source, stable };
 }

@@ -8,7 +8,7 @@ import {
   type Random,
   type Room,
 } from "@muster/framework-sdk";
-import type { Job } from "@muster/jobspecs";
+import { comparableJobs, type Job } from "@muster/jobspecs";
 import { groupOf, needOf } from "../build.ts";
 import type { JobEntry } from "../model.ts";
 import { activeRuns } from "../runs.ts";
@@ -22,7 +22,7 @@ const placementsMax = 1_000;
 /** What handing a job in would change, and where one run of it would go now. */
 export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Room[], random: Random): PlanResponse {
   const before = entry && !entry.isPurged ? entry.current.job : undefined;
-  const changes = before ? differences(before, job) : [];
+  const changes = before ? differences(...comparableJobs(before, job)) : [];
   const matcher = new Matcher(rooms, random);
   const placements: PlanPlacement[] = [];
   const rejections: AgentRejection[] = [];

@@ -9,7 +9,7 @@ import {
   RunState,
   TaskState,
 } from "@muster/framework-sdk";
-import { canonicalJson } from "@muster/jobspecs";
+import { canonicalJson, maskedDefinition } from "@muster/jobspecs";
 import { groupOf } from "../build.ts";
 import { taskIdOf } from "../ids.ts";
 import { type CronState, hasEnded, type Instance, type JobEntry, type Run, type RunPhase, runId } from "../model.ts";
@@ -60,7 +60,7 @@ export function statusOf(entry: JobEntry): JobStatus {
     rejections: [],
     obstacles: [],
     message: messageOf(entry),
-    definition: Buffer.from(definitionOf(entry)),
+    definition: Buffer.from(maskedDefinition(definitionOf(entry))),
     source: entry.current.source,
     deployment: null,
   };
@@ -92,7 +92,7 @@ export function versionsOf(entry: JobEntry): JobVersion[] {
       version,
       submittedAt,
       cause: "run",
-      definition: Buffer.from(definition),
+      definition: Buffer.from(maskedDefinition(definition)),
       source,
       stable: entry.runs.some((run) => run.version === version && run.phase === "succeeded"),
     }));
