@@ -30,7 +30,6 @@ export { cronFieldsWithSeconds, cronProblem, intervalProblem, isTimeZone } from 
 export { comparableJobs, maskedDefinition } from "./job/sensitive.ts";
 export type { TaskSecret, TaskTemplate } from "./job/task-files.ts";
 export { isApart } from "./job/task-networks.ts";
-export { jobTemplate } from "./job/template.ts";
 export type {
   Check,
   CheckRestart,

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { surroundingsOf } from "../../jobspecs/src/compile/surroundings.ts";
+import { bareScope } from "../../jobspecs/src/compile/settings.ts";
 import { evaluate } from "../../jobspecs/src/evaluate/evaluate.ts";
 import type { Scope } from "../../jobspecs/src/evaluate/scope.ts";
 import { listValue, mapValue, nullValue, type Value } from "../../jobspecs/src/evaluate/value.ts";
@@ -24,16 +24,7 @@ function read(name: string) {
   const source = new Source(name, files.get(name) ?? "");
   const report = new Report();
   const body = parse(source, report);
-  const scope: Scope = {
-    source,
-    report,
-    surroundings: surroundingsOf({}),
-    names: new Map(),
-    variable: () => undefined,
-    variableNames: () => [],
-    local: () => undefined,
-    localNames: () => [],
-  };
+  const scope = bareScope(source, report);
   return { body, scope, report };
 }
 

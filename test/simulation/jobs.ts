@@ -1,7 +1,8 @@
 import { emptyMessage } from "@muster/foundation";
-import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
+import { canonicalJson, type Job } from "@muster/jobspecs";
 import type { JobSubmission } from "@muster/proto";
 import { type Life, masterAddress, type SimCluster } from "@muster/testing";
+import { compiledJob } from "../../frameworks/services/src/core/core.test.support.ts";
 
 interface ServiceShape {
   readonly count: number;
@@ -13,7 +14,7 @@ interface ServiceShape {
 }
 
 export function service(name: string, { count, cpu, staticPort = 0, constraint = "" }: ServiceShape): Job {
-  return compiled(`
+  return compiledJob(`
 job "${name}" {
   type = "service"
   group "g" {
@@ -54,7 +55,7 @@ job "${name}" {
 }
 
 export function periodic(name: string, schedule: string, seconds: number): Job {
-  return compiled(`
+  return compiledJob(`
 job "${name}" {
   type = "batch"
   periodic {
@@ -74,12 +75,6 @@ job "${name}" {
     }
   }
 }`);
-}
-
-function compiled(text: string): Job {
-  const { job, diagnostics } = compileJob({ file: "simulation.hcl", text });
-  if (job === undefined) throw new Error(JSON.stringify(diagnostics));
-  return job;
 }
 
 /** A job that is handed in at a moment after the beginning of the world. */

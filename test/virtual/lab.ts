@@ -1,10 +1,13 @@
 import { createCron } from "@muster/cron";
 import type { ProcSpec } from "@muster/executors";
 import { emptyMessage, type MusterError, type RequestOf, type ResponseOf, type Result } from "@muster/foundation";
-import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
+import { canonicalJson } from "@muster/jobspecs";
 import type { SubscribeRequest, SubscribeResponse, TaskRecord } from "@muster/proto";
 import { createServices } from "@muster/services";
 import { Inspector, masterAddress, type Program, SimCluster, type SimClusterOptions } from "@muster/testing";
+import { checkedPort, compiledJob } from "../../frameworks/services/src/core/core.test.support.ts";
+
+export { checkedPort };
 
 type Unary =
   | "Operator.SetQuota"
@@ -155,13 +158,7 @@ function pairs(one: string, other: string): [string, string][] {
   ];
 }
 
-export function compiled(text: string): Job {
-  const { job, diagnostics } = compileJob({ file: "job.hcl", text });
-  if (job === undefined) throw new Error(JSON.stringify(diagnostics));
-  return job;
-}
-
-export function submission(text: string, job = compiled(text)): RequestOf<"Jobs.Run"> {
+export function submission(text: string, job = compiledJob(text)): RequestOf<"Jobs.Run"> {
   const { id: name, type, role, priority } = job;
   const definition = Buffer.from(canonicalJson(job));
   return { job: { ...emptyMessage("JobSubmission"), name, type, role, priority, definition, source: text } };
@@ -191,19 +188,6 @@ export function service(
   }
 }`;
 }
-
-/** Lines of a group with a port, and a check that asks it. */
-export const checkedPort = `network {
-      port "http" {}
-    }
-    service {
-      port = "http"
-      check {
-        type     = "tcp"
-        interval = "5s"
-        timeout  = "2s"
-      }
-    }`;
 
 /** A batch job whose command runs so long. */
 export function batch(name: string, { periodic = "", seconds = 1, cpu = 20 } = {}): string {

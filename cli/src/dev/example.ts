@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { compileJob, renderDiagnostics } from "@muster/jobspecs";
 import type { JobStatus } from "@muster/proto";
 import { CliError, toCliError } from "../cli-error.ts";
@@ -9,6 +8,7 @@ import { submissionOf } from "../commands/job/submission.ts";
 import type { WaitResult } from "../commands/job/wait.ts";
 import { askDns, type DnsReply } from "../connect/ask-dns.ts";
 import { type Client, message } from "../connect/client.ts";
+import { exampleFile } from "../example-job.ts";
 import { exitCode } from "../exit-codes.ts";
 
 export const exampleName = "hello";
@@ -26,7 +26,7 @@ export async function runExample(client: Client, invocation: Invocation): Promis
     if (desired === 0) return undefined;
     return waitUntilHealthy(client, out, exampleName, version, patienceMs);
   }
-  const file = fileURLToPath(new URL("../examples/hello.hcl", import.meta.resolve("@muster/jobspecs")));
+  const file = exampleFile;
   if (!existsSync(file)) throw new CliError(exitCode.failed, `${file} is missing`, { hint: "muster dev --no-example" });
   const source = readFileSync(file, "utf8");
   const { job, diagnostics, ...shown } = compileJob({ file, text: source });

@@ -8,7 +8,6 @@ import { groupNeed } from "../job/asks.ts";
 import { canonicalJson } from "../job/canonical.ts";
 import { decodeJob } from "../job/decode-job.ts";
 import { interpolate } from "../job/interpolate.ts";
-import { jobTemplate } from "../job/template.ts";
 import type { Job } from "../job/types.ts";
 import { type CompileInputs, compileJob } from "./compile.ts";
 
@@ -62,10 +61,6 @@ test("the hello example is _http._hello._tcp with three instances", () => {
   expect(group?.count).toBe(3);
   expect(group?.services[0]).toMatchObject({ name: "hello", portLabel: "http", checks: [{ type: "http", path: "/" }] });
   expect(group?.tasks[0]?.resources.cpuMillis).toBe(10);
-});
-
-test("the template of job init compiles", () => {
-  expect(compiled(jobTemplate("web")).id).toBe("web");
 });
 
 test("an absent block has Muster's defaults, a written one Nomad's", () => {

@@ -19,7 +19,15 @@ export function readSettings(
 ): { readonly settings: Readonly<Record<string, Setting>>; readonly diagnostics: readonly Diagnostic[] } {
   const source = new Source(file, text);
   const report = new Report();
-  const scope: Scope = {
+  const scope = bareScope(source, report);
+  const body = parse(source, report);
+  const settings = withinLimits(source, report, () => readBody(body, scope)) ?? {};
+  return { settings, diagnostics: report.diagnostics };
+}
+
+/** Literals, operators and functions alone: no variables, no locals, no files. */
+export function bareScope(source: Source, report: Report): Scope {
+  return {
     source,
     report,
     surroundings: surroundingsOf({}),
@@ -29,9 +37,6 @@ export function readSettings(
     local: () => undefined,
     localNames: () => [],
   };
-  const body = parse(source, report);
-  const settings = withinLimits(source, report, () => readBody(body, scope)) ?? {};
-  return { settings, diagnostics: report.diagnostics };
 }
 
 function readBody(body: Body, scope: Scope): Record<string, Setting> {

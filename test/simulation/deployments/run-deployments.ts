@@ -1,8 +1,9 @@
 import type { Random } from "@muster/foundation";
-import { compileJob, type Job } from "@muster/jobspecs";
+import type { Job } from "@muster/jobspecs";
 import { DeploymentState } from "@muster/proto";
 import { createServices, type Services } from "@muster/services";
 import { afflictionsOf, Inspector, masterAddress, Nemesis, SimCluster, violation, WorldError } from "@muster/testing";
+import { compiledJob } from "../../../frameworks/services/src/core/core.test.support.ts";
 import { type Order, placeOrders } from "../jobs.ts";
 import type { SeedReport } from "../report.ts";
 import { DeploymentWatch } from "./deployment-watch.ts";
@@ -131,9 +132,7 @@ function version(name: string, cpu: number, listens: boolean): Job {
     }
   }
 }`;
-  const { job, diagnostics } = compileJob({ file: "deployments.hcl", text });
-  if (job === undefined) throw new Error(JSON.stringify(diagnostics));
-  return job;
+  return compiledJob(text);
 }
 
 /** Somebody follows how the jobs are, and in the end wants every last version rolled out, or a reason. */

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { jobTemplate } from "@muster/jobspecs";
 import { CliError, usageError } from "../../cli-error.ts";
 import type { CommandModule } from "../../command.ts";
+import { exampleAs } from "../../example-job.ts";
 import { exitCode } from "../../exit-codes.ts";
 
 export const run: CommandModule["run"] = async ({ args, options, out }) => {
@@ -11,7 +11,7 @@ export const run: CommandModule["run"] = async ({ args, options, out }) => {
   const file = `${name}.hcl`;
   if (existsSync(file) && !options.flag("force"))
     throw new CliError(exitCode.failed, `${file} is there already`, { hint: "another name, or --force" });
-  const text = jobTemplate(name);
+  const text = exampleAs(name);
   writeFileSync(file, text);
   const lineCount = text.trimEnd().split("\n").length;
   out.data({ file, lines: lineCount });

@@ -13,7 +13,7 @@ import {
   TaskState,
   type TaskStatus,
 } from "@muster/framework-sdk";
-import { canonicalJson, compileJob } from "@muster/jobspecs";
+import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
 import { noteEnd } from "./deployments.ts";
 import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
@@ -64,11 +64,13 @@ export const checkedPort = `network {
       }
     }`;
 
-export function definitionOf(text: string): string {
+export function compiledJob(text: string): Job {
   const { job, diagnostics } = compileJob({ file: "job.hcl", text });
   if (!job) throw new Error(JSON.stringify(diagnostics));
-  return canonicalJson(job);
+  return job;
 }
+
+export const definitionOf = (text: string): string => canonicalJson(compiledJob(text));
 
 export function anAgent(
   agentId: string,
