@@ -103,6 +103,16 @@ async function file(path: string): Promise<string> {
 const untilFile = (what: string, path: string, holds: (text: string) => boolean): Promise<void> =>
   until(what, patienceMs, async () => holds(await file(path)));
 
+/** All that commands print, for people and for programs; two of them at a time. */
+async function outputsOf(commands: readonly (readonly string[])[]): Promise<string[]> {
+  const outputs: string[] = [];
+  for (const command of commands) {
+    const both = await Promise.all([cluster.muster(...command), cluster.muster(...command, "--json")]);
+    for (const { stdout, stderr } of both) outputs.push(stdout, stderr);
+  }
+  return outputs;
+}
+
 const serversIn = (text: string): number => text.split("server ").length - 1;
 
 beforeAll(async () => {
@@ -166,18 +176,12 @@ test("a new environment restarts it in its place", async () => {
 });
 
 test("a secret is in the task alone: no command, no log and no record of the cluster has it", async () => {
-  const outputs: string[] = [];
-  const looks = [
+  const outputs = await outputsOf([
     ["job", "status", "reader"],
     ["job", "history", "reader"],
     ["job", "plan", "reader.hcl"],
     ["task", "list"],
-  ];
-  for (const look of looks)
-    for (const json of [[], ["--json"]]) {
-      const { stdout, stderr } = await cluster.muster(...look, ...json);
-      outputs.push(stdout, stderr);
-    }
+  ]);
   for (const name of ["master", "services", "agent-1"])
     outputs.push(readFileSync(join(cluster.data, "logs", `${name}.log`), "utf8"));
   for (const output of outputs) expect(output).not.toContain("s3cret-of-a-file");
@@ -230,9 +234,8 @@ test("values of sensitive variables reach the task, and no command, log or answe
     "echo $URL; cat secrets/file",
   );
   expect(inside.stdout).toBe("db://v4lue-of-a-flag@host\nkey=v4lue-of-a-flag");
-  const outputs: string[] = [];
   const other = ["--var", "password=an0ther-value", "hidden.hcl"];
-  for (const look of [
+  const looks = [
     ["job", "status", "hidden"],
     ["job", "history", "hidden"],
     ["job", "deployments", "hidden"],
@@ -241,14 +244,15 @@ test("values of sensitive variables reach the task, and no command, log or answe
     ["job", "logs", "hidden"],
     ["task", "list"],
     ["task", "status", instances[0]?.id ?? ""],
-    ["job", "run", "--detach", ...other],
-    ["job", "history", "hidden"],
-    ["operator", "snapshot"],
-  ])
-    for (const json of [[], ["--json"]]) {
-      const { stdout, stderr } = await cluster.muster(...look, ...json);
-      outputs.push(stdout, stderr);
-    }
+  ];
+  const outputs = await outputsOf(looks);
+  outputs.push(...(await outputsOf([["job", "run", "--detach", ...other]])));
+  outputs.push(
+    ...(await outputsOf([
+      ["job", "history", "hidden"],
+      ["operator", "snapshot"],
+    ])),
+  );
   const transport = grpcTransport();
   const ask = <M extends MethodName>(method: M, request: RequestOf<M>): Promise<unknown> =>
     new Promise((resolve, reject) => {

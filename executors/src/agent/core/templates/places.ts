@@ -5,6 +5,9 @@ import { taskFolders } from "../../folders.ts";
 const namesMax = 50;
 const pathBytesMax = 4_096;
 
+/** Folders that every task has. */
+const ownFolders: ReadonlySet<string> = new Set(["local", "secrets"]);
+
 /**
  * The file that a description means, with references filled in: below the task's folder, or its group's shared one, as the
  * task itself sees them or as they stand on the host. Text: why it is none.
@@ -32,6 +35,8 @@ export function placeOf(
   const rest = root ? path.slice(root[0]?.length ?? 0) : path;
   const names = [...(root?.[2] ?? []), ...rest.split("/").filter((name) => name !== "" && name !== ".")];
   if (names.includes("..")) return `"${path}" leads out of the task's folder: write it without ".."`;
-  if (names.length === 0 || names.length > namesMax) return `"${path}" names no file`;
+  const isFolder =
+    path.endsWith("/") || (root?.[1] !== "shared" && names.length === 1 && ownFolders.has(names[0] ?? ""));
+  if (isFolder || names.length === 0 || names.length > namesMax) return `"${path}" names no file`;
   return { folder: root?.[1] ?? "task", names };
 }
