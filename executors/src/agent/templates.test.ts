@@ -305,6 +305,29 @@ test("an agent that starts again goes on watching, and tells a task only of what
   await eventually(() => fixture.outputOf("adopted") === "begun\nhup\nhup\n", "it was told again");
 });
 
+test("an agent and a master that start again together take nothing away before all agents are back", async () => {
+  const first = await fixture.agent();
+  const change = TemplateChange.TEMPLATE_CHANGE_SIGNAL;
+  run("careful", [file('{{ range service "db" }}{{ .Port }};{{ end }}', { change })]);
+  await untilFollowed(service("db"));
+  fixture.master.tell([{ subject: service("db"), instances: instances(1, 2) }]);
+  await fixture.master.untilState("careful", TASK_RUNNING);
+  await eventually(() => fixture.outputOf("careful") === "begun\n", "it has begun");
+  await fixture.stop(first, "leave");
+  await fixture.agent();
+  await untilFollowed(service("db"));
+  const path = join(work(), "local/file");
+  fixture.master.tell([{ subject: service("db"), instances: instances(1) }], true);
+  // By the time that another task has come and gone the news was taken in.
+  run("marker", [], "sleep 0.3");
+  await fixture.master.untilState("marker", TASK_FINISHED);
+  expect([readFileSync(path, "utf8"), fixture.outputOf("careful")]).toEqual(["1;2;", "begun\n"]);
+  fixture.master.tell([{ subject: service("db"), instances: instances(1, 2) }]);
+  fixture.master.tell([{ subject: service("db"), instances: instances(1, 2, 3) }]);
+  await eventually(() => fixture.outputOf("careful").includes("hup"), "it was told");
+  expect([readFileSync(path, "utf8"), fixture.outputOf("careful")]).toEqual(["1;2;3;", "begun\nhup\n"]);
+});
+
 test("links that a task makes lead a file nowhere else", async () => {
   await fixture.agent();
   const elsewhere = mkdtempSync(join(tmpdir(), "muster-elsewhere-"));

@@ -31,12 +31,20 @@ export function catalogTold(context: Context, isInDoubt: boolean, news: readonly
   for (const [task, keys] of affected) settle(context, task, keys);
 }
 
-/** As long as agents are awaited, instances that were known may live on unseen. */
+/** As long as agents are awaited, what was known may live on unseen. */
 function together(before: Known | undefined, told: Known): Known {
-  if (before?.kind !== "service" || told.kind !== "service") return told;
-  const name = ({ taskId, port }: ServiceInstance): string => `${taskId} ${port}`;
-  const all = new Map([...before.instances, ...told.instances].map((one) => [name(one), one]));
-  return { kind: "service", instances: [...all.values()].sort((a, b) => (a.taskId < b.taskId ? -1 : 1)) };
+  if (told.kind === "service") {
+    const known = before?.kind === "service" ? before : { instances: [], isPartial: true };
+    const name = ({ taskId, port }: ServiceInstance): string => `${taskId} ${port}`;
+    const all = new Map([...known.instances, ...told.instances].map((one) => [name(one), one]));
+    const instances = [...all.values()].sort((one, other) => (one.taskId < other.taskId ? -1 : 1));
+    return { kind: "service", instances, isPartial: known.isPartial === true };
+  }
+  if (told.kind !== "services") return told;
+  const known = before?.kind === "services" ? before : { services: [], isPartial: true };
+  const all = new Map([...known.services, ...told.services].map((one) => [one.name, one]));
+  const services = [...all.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  return { kind: "services", services, isPartial: known.isPartial === true };
 }
 
 function settle(context: Context, task: Task, keys: ReadonlySet<string>): void {

@@ -12,12 +12,16 @@ export function environmentOf({ config }: AgentState, task: Task): Readonly<Reco
   return network && driver ? driver.plan(task, config, network).environment : {};
 }
 
-/** What a task's templates may ask. */
+/**
+ * What a task's templates may ask. `takesWholeAlone`: services of which some may not be told yet are not known, as for a task
+ * that runs with a file which says more.
+ */
 export function templateData(
   state: AgentState,
   task: Task,
   environment: Readonly<Record<string, string>>,
   now: Now,
+  takesWholeAlone: boolean,
 ): TemplateData {
   const known = (kind: "service" | "services" | "key" | "keys", name: string): Known | undefined =>
     state.catalog.known.get(needKey({ kind, name }));
@@ -27,11 +31,11 @@ export function templateData(
     secret: (name, key) => secretValue(task, name, key),
     service: (name) => {
       const found = known("service", name);
-      return found?.kind === "service" ? found.instances : undefined;
+      return found?.kind === "service" && !(takesWholeAlone && found.isPartial) ? found.instances : undefined;
     },
     services: () => {
       const found = known("services", "");
-      return found?.kind === "services" ? found.services : undefined;
+      return found?.kind === "services" && !(takesWholeAlone && found.isPartial) ? found.services : undefined;
     },
     key: (path) => {
       const found = known("key", path);

@@ -51,11 +51,12 @@ export interface TaskTemplates {
   change: PlannedChange | undefined;
 }
 
-/** What stands under a subject of the catalog. */
+/** What stands under a subject of the catalog. `isPartial`: agents are awaited, and nothing was known before of it. */
 export type Known =
-  | { readonly kind: "service"; readonly instances: readonly ServiceInstance[] }
+  | { readonly kind: "service"; readonly instances: readonly ServiceInstance[]; readonly isPartial?: boolean }
   | {
       readonly kind: "services";
+      readonly isPartial?: boolean;
       readonly services: readonly { readonly name: string; readonly tags: readonly string[] }[];
     }
   | { readonly kind: "keys"; readonly keys: readonly (readonly [path: string, value: string])[] }

@@ -102,7 +102,8 @@ function renderPart(
 ): { readonly whole: string } | undefined | "failed" {
   const part = task.templates?.parts[index];
   if (!part?.template || (part.file.once && (part.text !== undefined || hasProcess(task)))) return undefined;
-  const data = templateData(context.state, task, environment, context.now);
+  const isResumed = hasProcess(task) && part.text === undefined;
+  const data = templateData(context.state, task, environment, context.now, isResumed);
   const options = { failsOnMissingKey: part.file.failsOnMissingKey, takesEmptyServices: part.text !== undefined };
   try {
     const { text, needs, missing } = renderTemplate(part.template, data, options);
