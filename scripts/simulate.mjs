@@ -18,13 +18,9 @@ const { values } = parseArgs({
   },
 });
 
-const workloads = {
-  first: { module: "/test/simulation/run-seed.ts", run: "runSeed" },
-  small: { module: "/test/simulation/small/run-small.ts", run: "runSmall" },
-  deployments: { module: "/test/simulation/deployments/run-deployments.ts", run: "runDeployments" },
-};
-const workload = workloads[values.workload];
-if (workload === undefined) {
+const workloads = { first: "runSeed", small: "runSmall", deployments: "runDeployments" };
+const runName = workloads[values.workload];
+if (runName === undefined) {
   console.error(`there is no workload "${values.workload}": ${Object.keys(workloads).join(" or ")}`);
   process.exit(2);
 }
@@ -47,26 +43,25 @@ async function loadSimulation() {
     resolve: { conditions },
     ssr: { resolve: { conditions } },
   });
-  const { describe } = await server.ssrLoadModule("/test/simulation/report.ts");
-  const run = (await server.ssrLoadModule(workload.module))[workload.run];
-  return { run, describe, close: () => server.close() };
+  const { compiled } = await server.ssrLoadModule("/test/simulation/compiled.ts");
+  const campaign = await compiled("test/simulation/campaign.ts");
+  await server.close();
+  return { run: campaign[runName], describe: campaign.describe };
 }
 
 async function replay(seed) {
-  const { run, describe, close } = await loadSimulation();
+  const { run, describe } = await loadSimulation();
   const report = run(seed);
   console.log(describe(report));
-  await close();
   process.exitCode = report.violations.length > 0 ? 1 : 0;
 }
 
 async function work(index) {
-  const { run, describe, close } = await loadSimulation();
+  const { run, describe } = await loadSimulation();
   for (let seed = Number(values.first) + index; Date.now() < endsAt; seed += workerCount) {
     const report = run(seed);
     process.send({ ...report, text: report.violations.length > 0 ? describe(report) : "" });
   }
-  await close();
   process.disconnect();
 }
 

@@ -4,11 +4,11 @@ import { command, defineFramework, type Runtime, runFramework } from "@muster/fr
 export const gangSize = 4;
 
 /** Two gangs at a time that race for the same room: one ends, the next begins. */
-export function claimingGangs(runtime: Runtime, address: string): void {
+export function claimingGangs(runtime: Runtime, address: string, runsForMs = 4_000): void {
   const gang = (name: string, cpuMillis: number) => ({
     name,
     resources: { cpuMillis, memoryMiB: 64 },
-    run: command("work", ["for", "4000"]),
+    run: command("work", ["for", String(runsForMs)]),
   });
   const definition = defineFramework({
     name: "gangs",

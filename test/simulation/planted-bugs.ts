@@ -1,10 +1,13 @@
-import type { Patch } from "./patched-modules.ts";
+import type { AnyWorkload } from "./campaign.ts";
+import type { Patch } from "./compiled.ts";
 
-/** A mistake that somebody could make, and which rules of the checkers may find it. */
+/** A mistake that somebody could make, which rules of the checkers may find it, and the first seed that does. */
 export interface PlantedBug {
   readonly name: string;
   readonly patches: readonly Patch[];
   readonly rules: readonly string[];
+  readonly workload: AnyWorkload;
+  readonly seed: number;
 }
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -18,6 +21,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     rules: ["instant-twice", "double-launch", "two-processes", "two-ends", "lives-again", "forgotten"],
+    workload: "small",
+    seed: 7,
   },
   {
     name: "port freed early",
@@ -29,6 +34,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     rules: ["port-twice"],
+    workload: "small",
+    seed: 18,
   },
   {
     name: "acknowledged before stored",
@@ -40,6 +47,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     rules: ["acknowledged-lost"],
+    workload: "small",
+    seed: 1,
   },
   {
     name: "stale accept after fail-over",
@@ -52,6 +61,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     rules: ["offered-sum", "over-commit", "bug"],
+    workload: "small",
+    seed: 4,
   },
   {
     name: "DNS keeps a dead task",
@@ -63,5 +74,80 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     rules: ["dns-dead"],
+    workload: "small",
+    seed: 2,
+  },
+  {
+    name: "shares are not looked at",
+    patches: [
+      {
+        file: "master/src/allocator/allocator.ts",
+        search: "return (dominantShare(role.held, this.#total) * 1_000) / role.weightMillis;",
+        replace: "return 0;",
+      },
+    ],
+    rules: ["unfair", "offer-late"],
+    workload: "small",
+    seed: 28,
+  },
+  {
+    name: "a deactivated agent is offered",
+    patches: [
+      {
+        file: "master/src/core/operator/standing.ts",
+        search: `return agent.state === "registered" && agent.standing === undefined;`,
+        replace: `return agent.state === "registered";`,
+      },
+    ],
+    rules: ["offered-inactive", "drained-busy"],
+    workload: "small",
+    seed: 4,
+  },
+  {
+    name: "tasks of an unreachable agent are forgotten",
+    patches: [
+      {
+        file: "master/src/core/agents.ts",
+        search: `    changeStatus(core, task, status);
+    core.toFramework(task.group.framework, "updates", status, 200);
+  }
+  for (const framework of core.state`,
+        replace: `    changeStatus(core, task, status);
+    core.toFramework(task.group.framework, "updates", status, 200);
+    task.group.framework.tasks.delete(task.id);
+  }
+  for (const framework of core.state`,
+      },
+    ],
+    rules: ["allocated-sum", "forgotten", "bug"],
+    workload: "small",
+    seed: 3,
+  },
+  {
+    name: "a reader that resumes misses one event",
+    patches: [
+      {
+        file: "master/src/feeds/watchers.ts",
+        search: "this.#sequence = resumes ? request.sequence : ring.last;",
+        replace: "this.#sequence = resumes ? Math.min(request.sequence + 1, ring.last) : ring.last;",
+      },
+    ],
+    rules: ["feed-gap", "feed-differs"],
+    workload: "small",
+    seed: 7,
+  },
+  {
+    name: "DNS forgets the tasks of an agent that is back",
+    patches: [
+      {
+        file: "discovery/src/picture/picture.ts",
+        search: `    for (const task of tasks) this.#swap(undefined, task);
+`,
+        replace: "",
+      },
+    ],
+    rules: ["dns-missing", "dns-lost"],
+    workload: "small",
+    seed: 12,
   },
 ];

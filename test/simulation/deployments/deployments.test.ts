@@ -2,7 +2,7 @@ import { emptyMessage } from "@muster/foundation";
 import { DeploymentState, JobState, type JobStatus } from "@muster/proto";
 import { Hits } from "@muster/testing";
 import { expect, test } from "vitest";
-import { patchedModules } from "../patched-modules.ts";
+import { compiled } from "../compiled.ts";
 import { describe } from "../report.ts";
 import { DeploymentWatch } from "./deployment-watch.ts";
 import { runDeployments } from "./run-deployments.ts";
@@ -45,17 +45,12 @@ const planted = [
 ];
 
 test.each(planted)("$rule is found where the planner does not keep to it", async ({ rule, search, replace }) => {
-  const modules = await patchedModules([{ file: "frameworks/services/src/core/group-planner.ts", search, replace }]);
-  try {
-    const path = "test/simulation/deployments/run-deployments.ts";
-    const patched = await modules.load<typeof import("./run-deployments.ts")>(path);
-    const found = Array.from({ length: 6 }, (_, seed) => seed + 1).some((seed) =>
-      patched.runDeployments(seed).violations.some((one) => one.rule === rule),
-    );
-    expect(found).toBe(true);
-  } finally {
-    await modules.close();
-  }
+  const patches = [{ file: "frameworks/services/src/core/group-planner.ts", search, replace }];
+  const patched = await compiled<typeof import("../campaign.ts")>("test/simulation/campaign.ts", patches);
+  const found = Array.from({ length: 6 }, (_, seed) => seed + 1).some((seed) =>
+    patched.runDeployments(seed).violations.some((one) => one.rule === rule),
+  );
+  expect(found).toBe(true);
 });
 
 test("a deployment that comes no further for a minute and gives no reason is found, one that gives a reason is not", () => {

@@ -1,14 +1,20 @@
-import { command, createScheduler, defineFramework, type Runtime, runFramework } from "@muster/framework-sdk";
+import { backoff, command, createScheduler, defineFramework, type Runtime, runFramework } from "@muster/framework-sdk";
 import { type Life, masterAddress, type SimCluster } from "@muster/testing";
 
 /** What each task of an eager framework needs. */
 export const eagerNeed = { cpuMillis: 200, memoryMiB: 64 } as const;
 /** Two of them want more than the small cluster has. */
-const eagerTaskCount = 12;
+const eagerTaskCount = 10;
 
 /** Wants more than there is, until a moment; its tasks are short, so that there is always something to be shared out. */
 export function eagerFramework(runtime: Runtime, name: string, untilMs: number): void {
-  const template = { name, resources: eagerNeed, run: command("work", ["for", "3000"]) };
+  const template = {
+    name,
+    resources: eagerNeed,
+    run: command("work", ["for", "6000"]),
+    // However many of its tasks were lost: who waits before the next try wants less than its equals meanwhile.
+    restart: backoff({ firstMs: 500, maxMs: 1_000 }),
+  };
   const wanted = (): number => (runtime.clock.monotonicMs() < untilMs ? eagerTaskCount : 0);
   const definition = defineFramework({
     name,

@@ -33,16 +33,17 @@ import { MaliciousFramework, maliciousName } from "./malicious-framework.ts";
 /** What happens when, in virtual time. Demand is endless until it ends, so that what is calm can be compared. */
 export const smallPhasesMs = {
   chaosBegins: 4_000,
-  chaosEnds: 34_000,
-  demandEnds: 80_000,
-  convergedBy: 110_000,
-  ends: 165_000,
+  chaosEnds: 26_000,
+  demandEnds: 60_000,
+  convergedBy: 102_000,
+  ends: 157_000,
 } as const;
 
 /** Nothing that went wrong has an effect on what is offered after so long. */
 const settlesMs = 20_000;
 const agentCpuMillis = 1_200;
 const itemCount = 16;
+const gangsRunForMs = 6_000;
 const equalRoles = ["lab", "ops"] as const;
 
 /** What a seed may have beside its patient batch framework. */
@@ -220,9 +221,12 @@ class SmallRun {
     const isCalm = nowMs > smallPhasesMs.chaosEnds + settlesMs && nowMs < smallPhasesMs.demandEnds;
     const view = isCalm ? this.#cluster.master.view() : undefined;
     if (view === undefined) return [];
+    // What broke a connection is noticed late: who is not here wants nothing.
+    const areHere = equalRoles.every((name) => this.#cluster.master.frameworkIdOf(name) !== undefined);
+    if (!areHere) this.#fairness.interrupted();
     return [
       // Who was refused by an agent whose disk was full keeps away from it for up to a minute.
-      ...(this.#present.has("equals") && this.#cluster.hits.count("disk-full", "agent") === 0
+      ...(areHere && this.#present.has("equals") && this.#cluster.hits.count("disk-full", "agent") === 0
         ? this.#fairness.sample(nowMs, view)
         : []),
       ...this.#hunger.sample(nowMs, view, this.#batch?.wanted()),
@@ -259,7 +263,7 @@ class SmallRun {
     for (const name of equalRoles) add("equals", name, (life) => eagerFramework(cluster.runtimeOf(life), name, until));
     add("idle", "idle", (life) => idleFramework(cluster.runtimeOf(life), "idle"));
     add("crashing", "crashing", (life) => crashingFramework(cluster, life, "crashing", until));
-    add("gangs", "gangs", (life) => claimingGangs(cluster.runtimeOf(life), masterAddress));
+    add("gangs", "gangs", (life) => claimingGangs(cluster.runtimeOf(life), masterAddress, gangsRunForMs));
     add(maliciousName, maliciousName, (life) => new MaliciousFramework(cluster, life).start());
   }
 }

@@ -134,7 +134,7 @@ export class Inspector {
 
   /** What a master says of itself is looked at once: the same would be found again. */
   #master(): Violation[] {
-    const view = this.#cluster.master.view();
+    const view = this.#cluster.master.living();
     if (view === undefined) return [];
     const subnets = this.#toldSubnets();
     const told = subnets.map(({ host, network, subnet }) => `${host} ${network} ${subnet}`).join();
@@ -156,7 +156,12 @@ export class Inspector {
   }
 
   #started(agent: AgentHost, process: HostProcess): void {
-    this.#note(this.#taskOf(agent, process));
+    const start = this.#taskOf(agent, process);
+    if (start.launchId === "")
+      this.#cluster.violations.add([
+        violation("unrecorded", start.taskId, `runs on ${agent.name}, whose disk has no intent`),
+      ]);
+    this.#note(start);
     this.onStart(process);
   }
 

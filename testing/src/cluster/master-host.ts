@@ -30,7 +30,8 @@ export class MasterHost {
   #running: { life: Life; master: Master } | undefined;
   /** Calls of operators, which change a master between two events of its life. */
   #operationCount = 0;
-  #seen: { readonly life: Life; readonly moment: string; readonly view: MasterView | undefined } | undefined;
+  #seen: Seen | undefined;
+  #living: Seen | undefined;
 
   constructor(world: World, network: Network, store: StoreGround, options: MasterHostOptions) {
     this.#world = world;
@@ -45,13 +46,26 @@ export class MasterHost {
    * nothing has happened to it. O(agents + tasks) when something has, else O(1).
    */
   view(): MasterView | undefined {
+    this.#seen = this.#look(this.#seen, true);
+    return this.#seen?.view;
+  }
+
+  /** The same without tasks that have ended: these are many in the end, and checkers of a moment pass them over. */
+  living(): MasterView | undefined {
+    this.#living = this.#look(this.#living, false);
+    return this.#living?.view;
+  }
+
+  /** What was seen before, or what is seen now if anything has happened since. */
+  #look(before: Seen | undefined, includeTerminal: boolean): Seen | undefined {
     const running = this.#running;
     if (running?.life.alive !== true) return undefined;
     const { life } = running;
-    const moment = `${life.stepCount}/${this.#operationCount}`;
-    if (this.#seen?.life !== life || this.#seen.moment !== moment)
-      this.#seen = { life, moment, view: viewOf(running.master.handlers) };
-    return this.#seen.view;
+    const { stepCount } = life;
+    const operationCount = this.#operationCount;
+    if (before?.life === life && before.stepCount === stepCount && before.operationCount === operationCount)
+      return before;
+    return { life, stepCount, operationCount, view: viewOf(running.master.handlers, includeTerminal) };
   }
 
   /** The id of the connected framework of that name, if there is one and somebody leads. */
@@ -106,6 +120,14 @@ export class MasterHost {
   }
 }
 
+/** What a master said of itself at a moment. */
+interface Seen {
+  readonly life: Life;
+  readonly stepCount: number;
+  readonly operationCount: number;
+  readonly view: MasterView | undefined;
+}
+
 /** What operators decide about agents, frameworks and roles. */
 export type OperatorMethod =
   | "Operator.Deactivate"
@@ -119,10 +141,10 @@ export type OperatorMethod =
 
 type Handler = (request: object, peer: object, respond: (result: Result<unknown>) => void) => void;
 
-function viewOf(handlers: Handlers): MasterView | undefined {
+function viewOf(handlers: Handlers, includeTerminal: boolean): MasterView | undefined {
   const agents = ask(handlers, "Operator.ListAgents", { prefix: "" });
   const offers = ask(handlers, "Operator.ListOffers", {});
-  const tasks = ask(handlers, "Tasks.List", { framework: "", agent: "", includeTerminal: true, prefix: "" });
+  const tasks = ask(handlers, "Tasks.List", { framework: "", agent: "", includeTerminal, prefix: "" });
   const overlays = ask(handlers, "Operator.ListOverlays", {});
   const roles = ask(handlers, "Operator.ListRoles", {});
   const parts = [agents, offers, tasks, overlays, roles];

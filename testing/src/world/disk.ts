@@ -87,7 +87,7 @@ export class HostDisk {
     if (isRefused) this.onFault("disk-full");
     // Copied: what is durable is what was given, whatever becomes of the buffer.
     const copies = writes.map((write) =>
-      write.type === "put" ? { ...write, bytes: Uint8Array.from(write.bytes) } : write,
+      write.type === "put" ? { ...write, bytes: new Uint8Array(write.bytes) } : write,
     );
     this.#pending = isRefused ? [] : copies;
     if (this.#pending.length > 1) {
@@ -145,7 +145,7 @@ export class HostDisk {
   #readAll(): DiskFile[] {
     return [...this.#files]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes) }));
+      .map(([path, bytes]) => ({ path, bytes: new Uint8Array(bytes) }));
   }
 
   #space(): { totalBytes: number; freeBytes: number } {

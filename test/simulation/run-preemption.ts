@@ -1,0 +1,83 @@
+import { violation } from "@muster/master";
+import { StatusReason, TaskState } from "@muster/proto";
+import { afflictionsOf, Inspector, Nemesis, SimCluster } from "@muster/testing";
+import { ruling } from "./greedy-roles.ts";
+import { type ImportantTasks, importantTasks } from "./important-tasks.ts";
+
+const phasesMs = { chaosBegins: 15_000, chaosEnds: 90_000, settled: 130_000, ends: 560_000 } as const;
+/** What is missing counts for at most five minutes; a little less is sure. */
+const missingMs = 290_000;
+export const agentCpuMillis = 4_000;
+export const agentCount = 3;
+
+/** When half of everything is promised, and when it is not any more: then others fill it again. The last is a promise. */
+const rulingsMs = Array.from({ length: 13 }, (_, index) => 8_000 + index * 40_000);
+const promised = (agentCpuMillis * agentCount) / 2;
+const waves = (most: number, everyMs: number) => (nowMs: number) => (Math.floor(nowMs / everyMs) % 2 === 0 ? 0 : most);
+const programs: readonly ImportantTasks[] = [
+  { name: "filler", role: "lab", priority: 20, wanted: () => 16, preemptedMax: 3 },
+  { name: "careful", role: "lab", priority: 30, wanted: () => 6, preemptedMax: 1 },
+  { name: "equal", role: "ops", priority: 90, wanted: () => 2, preemptedMax: 2 },
+  { name: "prod", role: "prod", priority: 70, wanted: waves(10, 20_000), preemptedMax: 2 },
+  { name: "urgent", role: "prod", priority: 95, wanted: waves(4, 50_000), preemptedMax: 1 },
+];
+
+/** A role whose guarantee is given and taken back again and again, and others that are ended for it. */
+export function runPreemption(seed: number) {
+  const cluster = new SimCluster({ seed: `preemption-${seed}`, agents: agentCount, cpuMillis: agentCpuMillis });
+  const inspector = new Inspector(cluster);
+  for (const program of programs)
+    cluster.addProgram(program.name, "sdk-framework", (life) => importantTasks(cluster.runtimeOf(life), program));
+  const { world, links, hits, store } = cluster;
+  const hosts = new Map(cluster.agents.map((agent) => [agent.name, agent]));
+  const nemesis = new Nemesis(
+    world,
+    afflictionsOf({ world, links, hits, programs: cluster.programs, hosts, store }),
+    hits,
+  );
+  cluster.addProgram("operator", "operator", (life) => {
+    for (const [index, atMs] of rulingsMs.entries()) {
+      const guarantee = index % 2 === 0 ? { cpuMillis: promised, memoryMiB: 4_096 } : {};
+      ruling(cluster, life, { atMs, role: "prod", guarantee });
+    }
+  });
+  const demanding = new Set<string>();
+  const preempted = new Map<string, number>();
+  const seen = new Set<string>();
+  const missing = new Map<string, number[]>();
+  /** From the news alone: who is missing of a budget, from its preempted end until a successor runs. */
+  const count = (name: string, taskId: string, state: TaskState, isPreempted: boolean): void => {
+    if (world.nowMs < phasesMs.settled || seen.has(`${taskId} ${state}`)) return;
+    seen.add(`${taskId} ${state}`);
+    const since = (missing.get(name) ?? []).filter((atMs) => world.nowMs - atMs < missingMs);
+    missing.set(name, since);
+    if (state === TaskState.TASK_RUNNING) since.shift();
+    if (!isPreempted) return;
+    since.push(world.nowMs);
+    const most = programs.find((program) => program.name === name)?.preemptedMax ?? 0;
+    if (since.length > most)
+      cluster.violations.add([violation("budget-exceeded", name, `${since.length} are missing, of ${most}`)]);
+  };
+  inspector.onScheduling = (_from, { demands = [], updates = [] }) => {
+    for (const { role, count: lacking } of demands) if (lacking > 0) demanding.add(role);
+    for (const { taskId, reason, message, state } of updates) {
+      const isPreempted = reason === StatusReason.REASON_PREEMPTED && state === TaskState.TASK_KILLED;
+      count(taskId.slice(0, taskId.indexOf("-")), taskId, state, isPreempted);
+      if (reason !== StatusReason.REASON_PREEMPTED || state < 5) continue;
+      const name = taskId.slice(0, taskId.indexOf("-"));
+      preempted.set(name, (preempted.get(name) ?? 0) + 1);
+      const role = / in role ([^,;]+)/.exec(message)?.[1] ?? "";
+      if (!demanding.has(role)) cluster.violations.add([violation("preempted-for-nobody", taskId, message)]);
+    }
+  };
+  const living = (name: string): number =>
+    cluster.agents
+      .flatMap(({ processes }) => processes.alive())
+      .filter(({ spec }) => spec.environment["MUSTER_TASK_ID"]?.startsWith(`${name}-`)).length;
+  cluster.start();
+  inspector.start();
+  world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
+  world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
+  world.run({ untilMs: phasesMs.ends });
+  return { cluster, preempted, living };
+}

@@ -1,3 +1,0 @@
-import { testSmallSeeds } from "./small-seeds.ts";
-
-testSmallSeeds(1, 2);
