@@ -95,3 +95,13 @@ test("a job that came while two of three agents were away is spread over all whe
   expect([agents(), lab.alive().length]).toEqual([3, 3]);
   expect(lab.call("Jobs.Rebalance", { name: "", dryRun: true }).moves).toEqual([]);
 });
+
+test("who dispatches a service, or rebalances what can't be, is told why, whichever framework answers first", () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const lab = new Lab({ seed, agents: 1 }).start();
+    lab.submit(service("web"));
+    expect(() => lab.call("Jobs.Dispatch", { name: "web" })).toThrow("can't be dispatched");
+    expect(() => lab.call("Jobs.Rebalance", { name: "web" })).toThrow("its update goes on");
+    expect(() => lab.call("Jobs.Dispatch", { name: "nobody" })).toThrow("no job");
+  }
+});

@@ -149,6 +149,13 @@ export class JobCalls {
           apply(this.#proposed(proposal), () => reply.send({ version: proposal.current.record.version }));
         });
       },
+      Dispatch: ({ name }) => {
+        const { current } = this.#find(name);
+        throw new MusterError(
+          "wrong-state",
+          `job ${name} is of type ${current.job.type} and can't be dispatched: only batch jobs with a parameterized block can`,
+        );
+      },
       List: (request, reply) => {
         const { agents } = this.#context.around();
         const jobs = [...state.jobs.values()]

@@ -173,7 +173,8 @@ class JobRelay {
           this.#ask(owner, method as "Jobs.Get", request, peer, (result) => {
             if (over) return;
             if (result.ok) return finish(result);
-            if (!isNobodysJob(result.error)) worst ??= result.error;
+            // Who does not serve a call has less to say than who has the job.
+            if (!isNobodysJob(result.error) && (worst?.kind ?? "unsupported") === "unsupported") worst = result.error;
             if (--open === 0) finish({ ok: false, error: worst ?? this.#nobodyHas(request.name) });
           }),
         );
