@@ -1,6 +1,7 @@
 import { createAgent, type HostFacts, type ProcSpec } from "@muster/executors";
 import { type Log, resources } from "@muster/foundation";
 import { HostDisk } from "../world/disk.ts";
+import { HostArtifacts } from "../world/host-artifacts.ts";
 import { HostExecutors } from "../world/host-executors.ts";
 import { HostImages } from "../world/host-images.ts";
 import { HostNets } from "../world/host-nets.ts";
@@ -36,6 +37,7 @@ export class AgentHost {
   readonly executors: HostExecutors;
   readonly nets: HostNets;
   readonly images: HostImages;
+  readonly artifacts: HostArtifacts;
   readonly volumes: HostVolumes;
   readonly program: Program;
   readonly #world: World;
@@ -57,6 +59,7 @@ export class AgentHost {
     if (options.index % 2 === 0) this.processes.networks = [{ name: "private", ip: `10.9.0.${options.index + 1}` }];
     this.nets = new HostNets(world, this.name, this.processes);
     this.images = new HostImages(world, this.name, this.processes);
+    this.artifacts = new HostArtifacts(world, this.name);
     this.volumes = new HostVolumes(world, this.name);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
@@ -88,6 +91,7 @@ export class AgentHost {
         prober: this.processes.proberFor(life),
         nets: this.nets.openFor(life),
         images: this.images.openFor(life),
+        artifacts: this.artifacts.openFor(life),
         volumes: this.volumes.openFor(life),
         log,
         // As the daemon does: an agent that can't begin exits, and its supervisor tries again.

@@ -4,13 +4,15 @@ import type { HostProcesses } from "./host-processes.ts";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
 
+/** One image in so many can't be had, as one whose registry is away. */
+const failureOdds = 100;
 /** A pull takes up to so long; most images are small. */
 const pullMsMax = 8_000;
 
 /** The images on one host. They outlive the agent's process and the host's power. */
 export class HostImages {
-  /** One image in so many can't be had, as one whose registry is away. May be changed while it runs. */
-  failureOdds = 100;
+  /** Whether pulls may fail. May be changed while it runs. */
+  mayFail = true;
   readonly #world: World;
   readonly #random: Random;
   readonly #processes: HostProcesses;
@@ -71,7 +73,7 @@ export class HostImages {
     if (!isHere) this.#later(life, wish, 1, (events) => events.progress(id, `pulling image ${image}`));
     this.#later(life, wish, isHere ? 0.5 : 2 + this.#random.next() ** 4 * pullMsMax, (events) => {
       this.#waiting.delete(id);
-      if (!isHere && this.#random.next() * this.failureOdds < 1) {
+      if (this.mayFail && !isHere && this.#random.next() * failureOdds < 1) {
         events.failed(id, "it was not found in the registry");
         return;
       }
