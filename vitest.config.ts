@@ -22,6 +22,8 @@ export default defineConfig({
             "frameworks/*/src/**/*.test.ts",
             "test/{repository,corpora}/**/*.test.ts",
           ],
+          // It has a cluster of real processes.
+          exclude: ["test/corpora/nomad-runs.test.ts"],
           pool: "threads",
           // They share no state but what they make: loading every module anew for each file took a third of the time.
           isolate: false,
@@ -67,7 +69,7 @@ export default defineConfig({
           name: "e2e-root",
           ...patient,
           sequence: { groupOrder: 4 },
-          include: ["test/e2e-root/**/*.test.ts"],
+          include: ["test/e2e-root/**/*.test.ts", "test/corpora/nomad-runs.test.ts"],
           pool: "forks",
           fileParallelism: false,
           testTimeout: 60_000,
