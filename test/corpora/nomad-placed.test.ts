@@ -17,6 +17,16 @@ const unplaced: Readonly<Record<string, string>> = {
 /** What this release refuses at its place, with a reason; drivers that it does not have among it. */
 const refusals = ["schema/refused", "job/driver"];
 
+/** What agents say whose hosts make no files from templates, as the simulated ones: it was placed there, and goes no further. */
+const withoutTemplates = "this agent can make no files from templates";
+
+/** What is refused otherwise than at its place by those codes, and why. */
+const gaps: Readonly<Record<string, string>> = {
+  "e2e/consultemplate/input/template_shared_alloc.nomad":
+    "it names NOMAD_LOCAL_DIR, which no task has, as the place of an image's file",
+  "e2e/servicediscovery/input/simple_lb_clients.nomad": "nomadService chooses among instances there: not here yet",
+};
+
 /** Job files with mistakes of their own, which Nomad's servers refuse too: fixtures of its parser. */
 const faulty = [
   "jobspec2/test-fixtures/restart-render-templates.hcl",
@@ -147,18 +157,20 @@ testUnless(
     const roles = new Set(jobFiles.flatMap((file) => compileFile(file).job?.role ?? []));
     const lab = clusterFor([...roles], behaviours);
     const [agent] = lab.cluster.master.view()?.agents ?? [];
-    const counts = { placed: 0, refused: 0, faulty: 0, unplaced: 0 };
+    const counts = { placed: 0, launched: 0, refused: 0, faulty: 0, unplaced: 0 };
     const wrong: string[] = [];
     for (const file of jobFiles) {
       const { job, diagnostics } = compileFile(file, { nodeID: agent?.agentId ?? "" });
       const errors = diagnostics.filter(({ severity }) => severity === "error");
       if (!job && faulty.includes(file.path)) counts.faulty++;
+      else if (!job && gaps[file.path]) counts.refused++;
       else if (errors.some(({ code }) => refusals.includes(code))) counts.refused++;
       else if (!job) wrong.push(`${file.path}: ${errors.map(({ summary }) => summary).join("; ")}`);
       else {
         behaviours.begin(job);
         const why = place(lab, job, file.text);
         if (!why) counts.placed++;
+        else if (why.includes(withoutTemplates)) counts.launched++;
         else if (unplaced[file.path]) counts.unplaced++;
         else wrong.push(`${file.path}: ${why}`);
       }
@@ -167,7 +179,7 @@ testUnless(
     // What is refused becomes less.
     expect(counts).toMatchObject({ faulty: faulty.length, unplaced: Object.keys(unplaced).length });
     expect(counts.placed).toBeGreaterThanOrEqual(placedMin);
-    expect(counts.placed + counts.refused + counts.faulty + counts.unplaced).toBe(jobFiles.length);
+    expect(counts.placed + counts.launched + counts.refused + counts.faulty + counts.unplaced).toBe(jobFiles.length);
     console.info(
       Object.entries(counts)
         .map(([name, count]) => `${count} ${name}`)
