@@ -15,6 +15,7 @@ export { type CniSettings, cniDefaults } from "./networks/cni/settings.ts";
 export { groupsIn, parseSubnet } from "./networks/subnets.ts";
 export { createPorts, type Ports, releasePorts, takeDynamicPort, takePort } from "./ports/allocator.ts";
 export { type HostNetworkRule, parseHostNetworks } from "./ports/host-networks.ts";
+export { type HostVolume, parseHostVolumes } from "./volumes/host-volumes.ts";
 export type { Artifacts, ArtifactsEvents, ArtifactsWish } from "./world/artifacts.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
 export type { HostNetwork, HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";

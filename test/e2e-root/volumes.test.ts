@@ -1,8 +1,11 @@
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { emptyMessage, resources } from "@muster/foundation";
 import { type AgentOperation, type TaskSpec, TaskState, type VolumeMount } from "@muster/proto";
 import { afterEach, beforeEach, expect } from "vitest";
 import { AgentFixture } from "../../executors/src/agent/agent-fixture.test.support.ts";
+import type { HostFacts } from "../../executors/src/agent/config.ts";
 import { containersHere } from "./containers.ts";
 import { testUnless } from "./machine.ts";
 
@@ -43,5 +46,30 @@ testUnless(
     await fixture.master.untilState("reads", TASK_FINISHED);
     expect(fixture.outputOf("reads")).toBe("kept\nrefused\n");
     expect(readFileSync(`${fixture.dataFolder}/volumes/v/file`, "utf8")).toBe("kept\n");
+  },
+);
+
+testUnless(
+  host ? "" : reason,
+  "a container finds a folder of the host that was declared, and writes to none that is only to be read",
+  async () => {
+    if (!host) return;
+    const folder = mkdtempSync(join(tmpdir(), "muster-volume-"));
+    chmodSync(folder, 0o777);
+    const hostVolumes = [{ name: "data", folder, isReadOnly: false }];
+    const plain = fixture.configWith({ hostVolumes }).host;
+    const drivers = ["process", "exec"];
+    try {
+      await fixture.agentWithContainers(host, ["host", "none"], {}, { host: { ...plain, drivers } as HostFacts });
+      const at = (destination: string, readOnly: boolean) => ({ source: "data", volume: "d", destination, readOnly });
+      const text = "echo kept > /w/file; cat /r/file; (echo more >> /r/file) 2>/dev/null || echo refused";
+      const spec = { ...script(text), hostMounts: [at("/w", false), at("/r", true)] };
+      fixture.master.launch({ taskId: "both", spec });
+      await fixture.master.untilState("both", TASK_FINISHED);
+      expect(fixture.outputOf("both")).toBe("kept\nrefused\n");
+      expect(readFileSync(join(folder, "file"), "utf8")).toBe("kept\n");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   },
 );

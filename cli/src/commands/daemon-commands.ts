@@ -87,6 +87,7 @@ export const daemonCommands: readonly CommandSpec[] = [
       },
       { flags: "--insecure-registries <list>", help: "registries asked without encryption: host:port, with commas" },
       { flags: "--docker-socket <path>", help: "the Engine of driver docker (default: /var/run/docker.sock)" },
+      { flags: "--host-volumes <list>", help: "folders that jobs may name, as in data=/srv/data,certs=/etc/certs:ro" },
       {
         flags: "--artifact-folders <folders>",
         help: "below which artifacts may be files of the host, with colons in between (default: none)",

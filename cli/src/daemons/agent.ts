@@ -12,10 +12,10 @@ import {
   type Fingerprint,
   fingerprintHost,
   groupsIn,
-  type HostNetworkRule,
   hostWorld,
   type PortEnforcement,
   parseHostNetworks,
+  parseHostVolumes,
   parseSubnet,
   type RegistrySettings,
   serveExecutors,
@@ -52,7 +52,8 @@ export const run: CommandModule["run"] = (invocation) => {
       pluginFolders: settings.cniPath.split(":").filter((folder) => folder !== ""),
       ownedNetworks: settings.cniOwned.split(",").filter((name) => name !== ""),
     };
-    const hostNetworks = hostNetworksOf(settings.hostNetworks);
+    const hostNetworks = parsed(() => parseHostNetworks(settings.hostNetworks, "hostNetworks"));
+    const hostVolumes = parsed(() => parseHostVolumes(settings.hostVolumes, "hostVolumes"));
     const addressesMax = Math.min(agentDefaults.addressesMax, roomIn(bridge));
     const ips = {
       ...(settings.ip === "" ? {} : { ip: settings.ip }),
@@ -65,7 +66,7 @@ export const run: CommandModule["run"] = (invocation) => {
     const engineSocket = resolve(settings.dockerSocket);
     const artifacts = artifactSettings(settings);
     const { host, containers } = await fingerprint(
-      { dataFolder, bridge, cni, hostNetworks, engineSocket, ...ports, ...ips },
+      { dataFolder, bridge, cni, hostNetworks, hostVolumes, engineSocket, ...ports, ...ips },
       log,
     );
     const transport = grpcTransport();
@@ -156,9 +157,10 @@ function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
 
-function hostNetworksOf(text: string): HostNetworkRule[] {
+/** A slip in a setting ends the start with the usage. */
+function parsed<T>(read: () => T): T {
   try {
-    return parseHostNetworks(text, "hostNetworks");
+    return read();
   } catch (error) {
     throw usageError((error as Error).message);
   }

@@ -58,6 +58,7 @@ export const schemas = {
       "registries that may be asked without encryption: host:port, with commas between",
     ),
     dockerSocket: textOption("/var/run/docker.sock", "Unix socket of the Engine that runs tasks of driver docker"),
+    hostVolumes: textOption("", "folders of the host that jobs may name: NAME=FOLDER[:ro], with commas in between"),
     artifactFolders: textOption(
       "",
       "folders of the host below which artifacts of tasks may be files, with colons in between; none if empty",

@@ -281,6 +281,7 @@ class RunningAgent implements Agent {
       lendingWatchMs: config.lendingWatchMs,
       diskFreeBytesMin: config.diskFreeBytesMin,
       diskFreeFractionMin: config.diskFreeFractionMin,
+      hostVolumes: new Map((config.host.hostVolumes ?? []).map((volume) => [volume.name, volume])),
       hasVolumes: this.#deps.volumes !== undefined,
       hasMaterials: this.#deps.materials !== undefined,
     };

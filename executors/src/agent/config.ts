@@ -1,4 +1,5 @@
 import type { Attribute, Resources, Unavailable, Underlay } from "@muster/proto";
+import type { HostVolume } from "../volumes/host-volumes.ts";
 import type { HostNetwork } from "../world/host-ports.ts";
 import type { PortEnforcement } from "./core/port-watch.ts";
 import type { StaticReservation } from "./core/set-aside/recover.ts";
@@ -17,6 +18,8 @@ export interface HostFacts {
   readonly underlay?: Underlay;
   /** Networks of the host with names, of which jobs may ask for ports. Absent: none. */
   readonly hostNetworks?: readonly HostNetwork[];
+  /** Folders of the host that jobs may name. Absent: none. */
+  readonly hostVolumes?: readonly HostVolume[];
   /** Whether tasks may run under accounts other than the agent's. */
   readonly mayChangeUser: boolean;
 }

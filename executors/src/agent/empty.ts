@@ -37,5 +37,6 @@ export function emptySpec(): TaskSpec {
     artifacts: [],
     templates: [],
     secrets: [],
+    hostMounts: [],
   };
 }

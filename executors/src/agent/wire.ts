@@ -66,7 +66,7 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     tasks: withTaskNetworks(
       group.tasks.slice(0, tasksPerGroupMax).map((task) => {
         const { spec, problem } = specFromBytes(task.spec);
-        const wrong = groupProblem || problem || problemOfMounts(spec.volumeMounts, group.volumes);
+        const wrong = groupProblem || problem || problemOfMounts(spec, group.volumes);
         return { info: infoFromWire(task), spec, problem: wrong };
       }),
     ),
@@ -227,6 +227,12 @@ function copySpec(spec: TaskSpec): TaskSpec {
       contentBase64: spec.dispatchPayload.contentBase64,
     },
     artifacts: spec.artifacts.map(copyArtifact),
+    hostMounts: spec.hostMounts.map(({ source, volume, destination, readOnly }) => ({
+      source,
+      volume,
+      destination,
+      readOnly,
+    })),
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     templates: spec.templates.map(copyTemplate),
     secrets: spec.secrets.map(copySecret),

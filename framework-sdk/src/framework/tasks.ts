@@ -163,6 +163,7 @@ function commandSpec(run: Command): TaskSpec {
     dispatchPayload: null,
     artifacts: [],
     ...taskFiles(),
+    hostMounts: [],
     ...taskLife(),
   };
 }

@@ -2,12 +2,14 @@ import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.t
 import type { JobType, TaskGroup } from "../job/types.ts";
 import { buildDependencies } from "./build-dependencies.ts";
 import { buildDisconnect } from "./build-disconnect.ts";
+import { withGroupDisk } from "./build-disk.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
 import { buildPreferences } from "./build-preferences.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
+import { buildVolumes } from "./build-volumes.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 export interface GroupContext {
@@ -75,11 +77,15 @@ export function buildGroup(
     ...(reschedule ? { reschedule } : {}),
     update,
     ...(migrate ? { migrate } : {}),
+    ...buildVolumes(block, tasks),
     ...(disconnect ? { disconnect } : {}),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),
     meta,
-    tasks: tasks.map((task) => buildTask(task, { type: context.type, meta, env, services })),
+    tasks: withGroupDisk(
+      block,
+      tasks.map((task) => buildTask(task, { type: context.type, meta, env, services })),
+    ),
   };
 }
 

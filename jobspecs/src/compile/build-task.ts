@@ -18,6 +18,7 @@ import { buildConstraints, buildRestart } from "./build-policies.ts";
 import { buildPreferences } from "./build-preferences.ts";
 import { buildServices, type ServiceContext } from "./build-services.ts";
 import { buildTaskFiles, checkSecretReferences } from "./build-task-files.ts";
+import { buildMounts } from "./build-volumes.ts";
 import type { DecodedBlock } from "./decoded.ts";
 import { signalNamed } from "./signals.ts";
 
@@ -61,6 +62,7 @@ export function buildTask(block: DecodedBlock, context: TaskContext): Task {
     logs: buildLogs(block.first("logs")),
     meta: { ...context.meta, ...block.textMap("meta") },
     leader: block.bool("leader") ?? false,
+    ...buildMounts(block, driver),
     ...buildArtifacts(block, driver),
     ...buildTaskNetwork(block),
     ...buildLifecycle(block),

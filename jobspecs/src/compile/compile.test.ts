@@ -130,7 +130,7 @@ test("what is wrong is told with line, column and suggestion", () => {
   expect(errors(aJob({ job: "namespace = ns" }))).toEqual([
     '3:15 error evaluate/unknown-name (did you mean "ns" in quotes?)',
   ]);
-  expect(errors(aJob({ task: "volume_mount {}" }))).toEqual(["8:7 error schema/refused"]);
+  expect(errors(aJob({ task: "csi_plugin {}" }))).toEqual(["8:7 error schema/refused"]);
   expect(errors(aJob({ job: "ui {}" }))).toEqual(["3:3 warning schema/ignored"]);
   expect(errors("# nothing\n")).toEqual(['2:1 error job/no-job (add job "name" { })']);
 });

@@ -68,6 +68,16 @@ const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     Devices: "device",
     NUMA: "numa",
   },
+  ephemeral_disk: { SizeMB: "size" },
+  volume: { Name: "" },
+  artifact: {
+    GetterSource: "source",
+    GetterOptions: "options",
+    GetterHeaders: "headers",
+    GetterMode: "mode",
+    GetterInsecure: "insecure",
+    RelativeDest: "destination",
+  },
   constraint: { LTarget: "attribute", RTarget: "value", Operand: "operator" },
   periodic: { Spec: "cron", Specs: "crons", SpecType: "" },
   logs: { MaxFileSizeMB: "max_file_size" },
@@ -175,7 +185,9 @@ class Converter {
   #blocks(value: unknown, type: string, schema: BlockSchema | undefined, path: string): HclItem[] {
     if (!schema) return this.#lose(path, "is not known to job files");
     if (schema.status !== "works") return this.#lose(path, schema.reason ?? "is not available");
-    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    // Volumes stand by their names, everything else with a label in a list.
+    const isByName = type === "volume" && isObject(value);
+    const list: readonly unknown[] = isByName ? Object.values(value) : Array.isArray(value) ? value : [value];
     return list.flatMap((one, index): HclItem[] => {
       if (!isObject(one)) return this.#lose(path, "is no object");
       const at = Array.isArray(value) ? `${path}[${index}]` : path;

@@ -3,6 +3,7 @@ import { driverConfigJson } from "./driver-config.ts";
 import { dispatchParent } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 import { type Constraint, hasOwnPorts, type Job, modeOfPort, type Task, type TaskGroup } from "./types.ts";
+import { hostMounts, volumeConstraints } from "./volumes.ts";
 
 /** What one instance of a group needs of an agent. */
 export interface GroupNeed {
@@ -46,6 +47,7 @@ export function groupNeed(job: Job, group: TaskGroup): GroupNeed {
     ...job.constraints,
     ...group.constraints,
     ...group.tasks.flatMap((task) => task.constraints),
+    ...volumeConstraints(group),
   ];
   return {
     resources: total,
@@ -113,6 +115,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     instanceIndex,
     meta: { ...task.meta },
     networkMode: task.network?.mode ?? "",
+    hostMounts: hostMounts(group, task),
     artifacts: (task.artifacts ?? []).map((one) => ({
       ...one,
       options: { ...one.options },

@@ -29,6 +29,7 @@ import {
   type TaskGroup,
   type TaskNetwork,
 } from "./types.ts";
+import { decodeMounts, decodeVolumes, problemOfVolumes } from "./volumes.ts";
 
 /** Characters of a job's JSON. */
 export const jobJsonLengthMax = 1024 * 1024;
@@ -146,6 +147,13 @@ const readGroup = typed((reader): TaskGroup => {
     reader.at("tasks"),
   );
   refuseWrongRoles(reader, tasks);
+  const volumes = decodeVolumes(reader);
+  refuseTwice(
+    (volumes.volumes ?? []).map(({ name }) => name),
+    reader.at("volumes"),
+  );
+  const wrong = problemOfVolumes(volumes.volumes ?? [], tasks);
+  if (wrong) reader.fail("tasks", `${wrong.task}: volumeMounts[${wrong.mount}]: ${wrong.problem}`);
   for (const index of tasks.keys()) {
     const problem = problemOfTaskNetwork(tasks, index);
     if (problem !== "") reader.fail("tasks", problem);
@@ -170,6 +178,7 @@ const readGroup = typed((reader): TaskGroup => {
     ...(reader.has("disconnect")
       ? { disconnect: decodeDisconnect(reader.raw("disconnect"), reader.at("disconnect")) }
       : {}),
+    ...volumes,
     ...(reader.has("migrate") ? { migrate: decodeMigrate(reader.raw("migrate"), reader.at("migrate")) } : {}),
     shutdownDelayMs: reader.duration("shutdownDelayMs"),
     ...(reader.has("runMsMax") ? { runMsMax: reader.duration("runMsMax") } : {}),
@@ -280,6 +289,7 @@ const readTask = (network: Network) =>
       logs: readLogs(reader.raw("logs"), reader.at("logs")),
       meta: reader.textMap("meta"),
       leader: reader.bool("leader"),
+      ...decodeMounts(reader),
       ...readArtifacts(reader),
       ...(reader.has("network") ? { network: readTaskNetwork(reader.raw("network"), reader.at("network")) } : {}),
       ...(reader.has("lifecycle") ? { lifecycle: readLifecycle(reader.raw("lifecycle"), reader.at("lifecycle")) } : {}),

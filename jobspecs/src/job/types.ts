@@ -74,6 +74,8 @@ export interface TaskGroup {
   readonly migrate?: MigrateStrategy;
   /** Only of service and system jobs. Absent: Muster's rules. */
   readonly disconnect?: DisconnectStrategy;
+  /** Volumes that its tasks may mount, by names that are unique in the group. Absent: none. */
+  readonly volumes?: readonly GroupVolume[];
   /** Between leaving discovery and the kill signal. */
   readonly shutdownDelayMs: number;
   /** Batch jobs: what runs longer is ended, and has failed; absent: no limit. */
@@ -122,6 +124,8 @@ export interface Task extends TaskFiles {
   readonly meta: Readonly<Record<string, string>>;
   /** When a leader ends, the other tasks of its group are stopped. A main task; at most one of a group. */
   readonly leader: boolean;
+  /** Where it finds volumes of its group. Absent: nowhere. */
+  readonly volumeMounts?: readonly VolumeMount[];
   /** Fetched into its folders before it starts, in that order. Absent: none. */
   readonly artifacts?: readonly Artifact[];
   /** Absent: its group's. */
@@ -131,6 +135,27 @@ export interface Task extends TaskFiles {
   /** Only in parameterized jobs. */
   readonly dispatchPayload?: DispatchPayload;
 }
+
+/** A folder of the agents that their operators have declared. The group goes to agents that have it. */
+export interface GroupVolume {
+  readonly name: string;
+  readonly type: "host";
+  /** As operators call it. */
+  readonly source: string;
+  /** No task of the group writes to it. */
+  readonly readOnly: boolean;
+}
+
+export interface VolumeMount {
+  /** Name of a volume of the group. */
+  readonly volume: string;
+  /** Absolute path inside; of a plain process below its own folder. */
+  readonly destination: string;
+  readonly readOnly: boolean;
+}
+
+/** Volumes of a group, and mounts of a task. */
+export const volumesMax = 32;
 
 /** What is fetched into a task's folders. Texts are interpolated on the agent. */
 export interface Artifact {

@@ -1,15 +1,8 @@
 import { dependsOnBlock } from "./dependencies.ts";
 import { disconnectBlock } from "./disconnect.ts";
+import { ephemeralDiskBlock } from "./disk.ts";
 import { type BlockSchema, block, refusedBlock, warned, warnedBlock, works } from "./model.ts";
-import {
-  cniParts,
-  consulParts,
-  ephemeralDiskParts,
-  scalingParts,
-  secretParts,
-  vaultParts,
-  volumeParts,
-} from "./outside.ts";
+import { cniParts, consulParts, scalingParts, secretParts, vaultParts } from "./outside.ts";
 import {
   metaAttribute,
   migrateBlock,
@@ -20,8 +13,8 @@ import {
   updateBlock,
 } from "./parts.ts";
 import { affinityBlock, constraintBlock, spreadBlock } from "./placement.ts";
-
 import { portBlock } from "./port.ts";
+import { volumeBlock } from "./volume.ts";
 
 const later = "not available in this release";
 
@@ -89,10 +82,10 @@ export const groupBlock: BlockSchema = block("Tasks placed together.", {
     affinity: affinityBlock,
     spread: spreadBlock,
     migrate: migrateBlock,
-    ephemeral_disk: warnedBlock("Disk shared by the tasks.", "disk is asked for by resources.disk", ephemeralDiskParts),
+    ephemeral_disk: ephemeralDiskBlock,
     scaling: warnedBlock("Limits for autoscalers.", "no autoscaler reads it; count holds", scalingParts),
     disconnect: disconnectBlock,
-    volume: refusedBlock("Host or CSI volume.", later, volumeParts),
+    volume: volumeBlock,
     consul: warnedBlock("Consul cluster.", "Muster has its own discovery", consulParts),
     vault: refusedBlock("Secrets from Vault.", "Muster uses no Vault", vaultParts),
     secret: refusedBlock("Secrets by reference.", "write it in each task that knows it", secretParts),

@@ -12,46 +12,6 @@ const constraintLike = {
   value: works("text", "Right side."),
 };
 
-export const volumeParts: BlockParts = {
-  labels: 1,
-  repeats: true,
-  attributes: {
-    type: works("string", "host or csi.", { oneOf: ["host", "csi"] }),
-    source: works("string", "Name of the volume."),
-    read_only: works("bool", "false."),
-    sticky: works("bool", "The same volume again; false."),
-    access_mode: works("string", "Of csi."),
-    attachment_mode: works("string", "Of csi."),
-    per_alloc: works("bool", "One volume an instance; false."),
-  },
-  blocks: {
-    mount_options: {
-      attributes: { fs_type: works("string", "File system."), mount_flags: works("strings", "Flags of the mount.") },
-    },
-  },
-};
-
-export const volumeMountParts: BlockParts = {
-  repeats: true,
-  attributes: {
-    volume: works("string", "Label of a volume of the group."),
-    destination: works("string", "Path inside."),
-    read_only: works("bool", "false."),
-    propagation_mode: works("string", "private (default), host-to-task or bidirectional.", {
-      oneOf: ["private", "host-to-task", "bidirectional"],
-    }),
-    selinux_label: works("string", "Z, z or nothing."),
-  },
-};
-
-export const ephemeralDiskParts: BlockParts = {
-  attributes: {
-    size: works("integer", "MB; 300.", { min: 0 }),
-    sticky: works("bool", "A new instance goes where the old was; false."),
-    migrate: works("bool", "Its files come along; false."),
-  },
-};
-
 const affinityParts: BlockParts = {
   repeats: true,
   attributes: {

@@ -22,13 +22,13 @@ import {
   scheduleParts,
   taskScalingParts,
   vaultParts,
-  volumeMountParts,
   weightsParts,
 } from "./outside.ts";
 import { dispatchPayloadBlock } from "./parameterized.ts";
 import { affinityBlock, constraintBlock } from "./placement.ts";
 import { oldNetworkBlock } from "./port.ts";
 import { secretBlock, templateBlock } from "./task-files.ts";
+import { volumeMountBlock } from "./volume.ts";
 
 const later = "not available in this release";
 const consul = "Muster has its own discovery and no Consul";
@@ -285,7 +285,7 @@ export const taskBlock: BlockSchema = block("A program.", {
     logs: logsBlock,
     template: templateBlock,
     artifact: artifactBlock,
-    volume_mount: refusedBlock("Mounts.", later, volumeMountParts),
+    volume_mount: volumeMountBlock,
     lifecycle: lifecycleBlock,
     network: taskNetworkBlock,
     dispatch_payload: dispatchPayloadBlock,

@@ -24,6 +24,7 @@ export const coreConfig: CoreConfig = {
   lendingWatchMs: 15_000,
   diskFreeBytesMin: 0,
   diskFreeFractionMin: 0,
+  hostVolumes: new Map(),
   hasVolumes: true,
   hasMaterials: true,
 };

@@ -2,6 +2,7 @@ import { StatusReason, TaskState } from "@muster/proto";
 import { findDriver } from "../../drivers/drivers.ts";
 import { limitsOf } from "../../networks/limits/limits.ts";
 import { findNetwork } from "../../networks/networks.ts";
+import { hostMountFault } from "../../volumes/host-volumes.ts";
 import { isServed } from "./executor-model.ts";
 import { executorFault } from "./executor-tasks.ts";
 import { hostAddress } from "./host-networks.ts";
@@ -59,6 +60,10 @@ export function whyNot(state: AgentState, group: Group, request: LaunchRequest):
   if (served >= 0) {
     const message = "templates, secrets: what is given to a custom executor has none; leave them out";
     return { state: TaskState.TASK_ERROR, reason: StatusReason.REASON_TASK_INVALID, message, culprit: served };
+  }
+  for (const [culprit, { spec }] of group.tasks.entries()) {
+    const message = hostMountFault(spec, config.hostVolumes);
+    if (message !== undefined) return { ...dropped(StatusReason.REASON_VOLUME_UNAVAILABLE, message), culprit };
   }
   const fault = executorFault(state, group);
   if (fault || isServed(group)) return fault;

@@ -15,6 +15,7 @@ import type {
 } from "@muster/proto";
 import type { AddressPool } from "../../networks/address-pool.ts";
 import type { Ports } from "../../ports/allocator.ts";
+import type { HostVolume } from "../../volumes/host-volumes.ts";
 import type { ImageReady } from "../../world/images.ts";
 import type { NetReady } from "../../world/nets.ts";
 import type { ProcExit, ProcStarted } from "../../world/proc.ts";
@@ -68,6 +69,8 @@ export interface CoreConfig {
   readonly lendingWatchMs: number;
   readonly diskFreeBytesMin: number;
   readonly diskFreeFractionMin: number;
+  /** Folders of the host that jobs may name, by their names. */
+  readonly hostVolumes: ReadonlyMap<string, HostVolume>;
   /** Whether the agent can keep volumes. */
   readonly hasVolumes: boolean;
   /** Whether it can make files from templates, and read secrets. */

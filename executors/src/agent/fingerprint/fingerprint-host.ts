@@ -16,6 +16,7 @@ import { type CniSettings, cniDefaults } from "../../networks/cni/settings.ts";
 import { ownerOf } from "../../networks/kernel/namespaces.ts";
 import { ephemeralOverlap } from "../../ports/ephemeral-overlap.ts";
 import { findHostNetworks, type HostNetworkRule, hostAddresses } from "../../ports/host-networks.ts";
+import { findHostVolumes, type HostVolume, hostVolumeAttributes } from "../../volumes/host-volumes.ts";
 import type { HostFacts } from "../config.ts";
 import { findNetworkModes } from "./network-modes.ts";
 import { ip6Beside } from "./overlay-backends.ts";
@@ -36,6 +37,8 @@ export interface FingerprintOptions {
   readonly dynamicPortLast?: number;
   /** Networks of the host with names. Default: none. */
   readonly hostNetworks?: readonly HostNetworkRule[];
+  /** Folders of the host that jobs may name. Default: none. */
+  readonly hostVolumes?: readonly HostVolume[];
   /** Default: `bridgeDefaults`. */
   readonly bridge?: BridgeSettings;
   /** Default: `cniDefaults`. */
@@ -109,6 +112,8 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
     findContainers(options.dataFolder),
   ]);
   Object.assign(found, networks.attributes);
+  const { volumes: hostVolumes, lacking: volumesLacking } = findHostVolumes(options.hostVolumes ?? []);
+  for (const { name, value } of hostVolumeAttributes(hostVolumes)) found[name] = value;
   const named = findHostNetworks(options.hostNetworks ?? [], hostAddresses());
   if (containers.works) {
     found["driver.exec"] = "1";
@@ -137,7 +142,8 @@ async function findOut(options: FingerprintOptions): Promise<Fingerprint> {
       attributes: toAttributes(found),
       drivers: hasPerl ? driverNames.filter((name) => !missing.has(`driver/${name}`)) : [],
       networkModes: networks.modes,
-      unavailable: [...lacking, ...networks.unavailable, ...named.lacking.map(lackingNetwork)],
+      unavailable: [...lacking, ...networks.unavailable, ...named.lacking.map(lackingNetwork), ...volumesLacking],
+      hostVolumes,
       hostNetworks: named.networks,
       mayChangeUser: process.getuid?.() === 0,
       ...(networks.underlay ? { underlay: networks.underlay } : {}),

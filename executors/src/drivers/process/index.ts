@@ -18,7 +18,7 @@ export const processDriver: Driver = {
         reason: StatusReason.REASON_LAUNCH_FAILED,
         message: `user: the agent does not run as root and can't become ${spec.user}; leave user empty`,
       };
-    if (spec.volumeMounts.some(({ readOnly }) => readOnly))
+    if ([...spec.volumeMounts, ...spec.hostMounts].some(({ readOnly }) => readOnly))
       return {
         reason: StatusReason.REASON_TASK_INVALID,
         message: "volume_mounts: a plain process can't be kept from writing to a volume; use driver exec or docker",

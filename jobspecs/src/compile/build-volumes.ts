@@ -1,0 +1,99 @@
+import {
+  type Driver,
+  type GroupVolume,
+  type Task,
+  type TaskGroup,
+  type VolumeMount,
+  volumesMax,
+} from "../job/types.ts";
+import { isMountPlace, isVolumeName, problemOfVolumes } from "../job/volumes.ts";
+import type { DecodedBlock } from "./decoded.ts";
+
+const code = "job/volume";
+
+/** Volumes of a group: folders that operators have declared. Others are refused, with what there is instead. */
+export function buildVolumes(
+  block: DecodedBlock | undefined,
+  tasks: readonly DecodedBlock[],
+): Pick<TaskGroup, "volumes"> {
+  const written = block?.all("volume") ?? [];
+  const volumes = written.map(buildVolume);
+  for (const [at, { name }] of volumes.entries())
+    if (volumes.findIndex((other) => other.name === name) < at)
+      written[at]?.error(undefined, { code, summary: `two volumes are named "${name}"` });
+  written[volumesMax]?.error(undefined, { code, summary: `a group has at most ${volumesMax} volumes` });
+  refuseMounts(volumes, tasks);
+  return volumes.length === 0 ? {} : { volumes };
+}
+
+function buildVolume(block: DecodedBlock): GroupVolume {
+  const type = block.text("type");
+  if (type !== undefined && type !== "host")
+    block.error("type", {
+      code,
+      summary: `volumes of type ${type} are not available in this release`,
+      hint: 'use type = "host": a folder that operators declare with --host-volumes on the agents that have it',
+    });
+  const source = block.text("source") ?? "";
+  if (!isVolumeName(block.label))
+    block.error(undefined, {
+      code,
+      summary: `"${block.label}" can't be a volume's name: letters, digits, dashes, underscores`,
+    });
+  if (block.has("source") && !isVolumeName(source))
+    block.error("source", {
+      code,
+      summary: "source must be the name of a host volume: letters, digits, dashes, underscores",
+    });
+  if (block.bool("per_alloc"))
+    block.error("per_alloc", { code, summary: "host volumes belong to the agent, not to an instance" });
+  return { name: block.label, type: "host", source, readOnly: block.bool("read_only") ?? false };
+}
+
+export function buildMounts(block: DecodedBlock, driver: Driver | undefined): Pick<Task, "volumeMounts"> {
+  const written = block.all("volume_mount");
+  if (written.length === 0) return {};
+  written[volumesMax]?.error(undefined, { code, summary: `a task has at most ${volumesMax} mounts` });
+  return { volumeMounts: written.map((one) => buildMount(one, driver)) };
+}
+
+function buildMount(block: DecodedBlock, driver: Driver | undefined): VolumeMount {
+  const destination = block.text("destination") ?? "";
+  // That it is missing has been said.
+  if (block.has("destination") && !isMountPlace(destination))
+    block.error("destination", { code, summary: `destination "${destination}" is no absolute path without dots` });
+  const propagation = block.text("propagation_mode") ?? "private";
+  if (propagation !== "private")
+    block.error("propagation_mode", { code, summary: `mounts are not passed on (${propagation}); use private` });
+  const readOnly = block.bool("read_only") ?? false;
+  if (readOnly && driver === "process")
+    block.error("read_only", {
+      code,
+      summary: "a plain process can't be kept from writing to a volume",
+      hint: 'use driver = "exec", which runs it in a container',
+    });
+  return { volume: block.text("volume") ?? "", destination, readOnly };
+}
+
+/** What only the group as a whole shows. */
+function refuseMounts(volumes: readonly GroupVolume[], tasks: readonly DecodedBlock[]): void {
+  for (const task of tasks) {
+    const mounts = task.all("volume_mount");
+    const volumeMounts = mounts.map((mount) => ({
+      volume: mount.text("volume") ?? "",
+      destination: mount.text("destination") ?? "",
+      readOnly: mount.bool("read_only") ?? false,
+    }));
+    const wrong = problemOfVolumes(volumes, [{ name: task.label, volumeMounts }]);
+    if (wrong && mounts[wrong.mount]?.has("volume"))
+      mounts[wrong.mount]?.error("volume", { code, summary: wrong.problem });
+    const driver = task.text("driver");
+    for (const [at, { volume }] of volumeMounts.entries())
+      if ((driver === "process" || driver === "raw_exec") && volumes.find(({ name }) => name === volume)?.readOnly)
+        mounts[at]?.error("volume", {
+          code,
+          summary: `volume "${volume}" is read only, and a plain process can't be kept from writing to it`,
+          hint: 'use driver = "exec", which runs it in a container',
+        });
+  }
+}
