@@ -1,8 +1,10 @@
-// Makes the TypeScript types of the wire from proto/muster/v1/*.proto, and the descriptor set that the dashboard's edge reads.
+// Makes of proto/muster/v1/*.proto the TypeScript types of the wire, the contract as programs read it when they start, and
+// the descriptor set that the dashboard's edge reads.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import protobuf from "protobufjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const proto = join(root, "proto");
@@ -71,6 +73,21 @@ function writeIndex() {
   writeFileSync(join(out, "index.ts"), lines.join("\n"));
 }
 
+/** The contract parsed and with all its imports: every program would parse a dozen files at each start. */
+function writeContract() {
+  const contract = new protobuf.Root();
+  contract.resolvePath = (_origin, target) => join(proto, target);
+  contract.loadSync(files.map((name) => `muster/v1/${name}`));
+  const json = JSON.stringify(contract.toJSON());
+  const text = [
+    "// Made from proto/muster/v1/*.proto.",
+    "/** The whole contract in protobufjs's JSON. */",
+    `export const contractJson: string = ${JSON.stringify(json)};`,
+    "",
+  ];
+  writeFileSync(join(out, "contract.ts"), text.join("\n"));
+}
+
 if (changedAt(stamp) < newest) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
@@ -95,6 +112,7 @@ if (changedAt(stamp) < newest) {
     { cwd: proto, stdio: ["ignore", "ignore", "inherit"] },
   );
   writeIndex();
+  writeContract();
   execFileSync(bin("buf"), ["build", "-o", join(out, "muster.binpb")], { cwd: root, stdio: "inherit" });
   writeFileSync(stamp, "");
 }

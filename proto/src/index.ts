@@ -1,2 +1,3 @@
+export { contractJson } from "./gen/contract.ts";
 export * from "./gen/index.ts";
-export { loaderOptions, protoDirectory, protoFiles } from "./loader-options.ts";
+export { loaderOptions } from "./loader-options.ts";

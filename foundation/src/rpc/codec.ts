@@ -1,4 +1,4 @@
-import { type Messages, methods, protoDirectory, protoFiles } from "@muster/proto";
+import { contractJson, type Messages, methods } from "@muster/proto";
 import protobuf from "protobufjs";
 import type { MessageName } from "./method.ts";
 import { compileType, decodeWhole, encodeWhole, type WireType } from "./wire/compile.ts";
@@ -20,9 +20,7 @@ let loaded: protobuf.Root | undefined;
 /** The contract as protobufjs sees it, read once at first use. */
 export function contractRoot(): protobuf.Root {
   if (loaded) return loaded;
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => `${protoDirectory}${target}`;
-  root.loadSync([...protoFiles]);
+  const root = protobuf.Root.fromJSON(JSON.parse(contractJson));
   root.resolveAll();
   loaded = root;
   return root;

@@ -1,6 +1,6 @@
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
-import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
-import { loaderOptions, methods, protoFiles } from "@muster/proto";
+import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
+import { contractJson, loaderOptions, methods } from "@muster/proto";
 import { codecOf } from "./codec.ts";
 import type { MethodName } from "./method.ts";
 
@@ -11,7 +11,7 @@ let loaded: PackageDefinition | undefined;
 
 /** The contract as proto-loader sees it, read once at first use. Reflection needs it too. */
 export function contractPackage(): PackageDefinition {
-  loaded ??= loadSync([...protoFiles], { ...loaderOptions, includeDirs: [...loaderOptions.includeDirs] });
+  loaded ??= fromJSON(JSON.parse(contractJson), loaderOptions);
   return loaded;
 }
 
