@@ -15,9 +15,15 @@ const checks = [
 ];
 /**
  * Runs of vitest, a list of those that go on side by side at a time. The simulator needs a processor and nothing else of
- * the machine, and tests of real processes mostly wait: beside each other they take two thirds of the time.
+ * the machine, tests of real processes mostly wait, and those of the kernel's objects come when there are few others left.
  */
-const stages = [[["unit", "conformance"]], [["simulation"], ["e2e", "e2e-root", "chaos"]]];
+const stages = [
+  [["unit", "conformance"]],
+  [
+    ["simulation", "e2e-root"],
+    ["e2e", "chaos"],
+  ],
+];
 
 for (const [what, command, args] of checks)
   if (spawnSync(command, args, { cwd: root, stdio: "inherit" }).status !== 0) {

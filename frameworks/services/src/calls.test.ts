@@ -187,7 +187,7 @@ test("case 14: an update that may neither stop an instance nor start one too man
   );
 });
 
-test("case 46: a job that asks for a secret is refused, since nobody provides any", () => {
+test("case 46: a job that asks for a secret of a provider that is not there is refused", () => {
   for (const block of ['secret "db" {\n        provider = "vault"\n      }', "vault {}"])
     expect(() => definitionOf(jobText("web", { task: block })), block).toThrow(/"severity":"error"/);
   const definition = JSON.parse(definitionOf(jobText("web")));
