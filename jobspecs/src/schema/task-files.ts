@@ -59,6 +59,10 @@ export const secretBlock: BlockSchema = block(
       }),
       env: refused("For the provider.", later),
     },
-    blocks: { config: refusedBlock("Of the provider alone.", later, {}) },
+    blocks: {
+      config: refusedBlock("Of Nomad's own providers alone.", later, {
+        attributes: { namespace: works("string", "Of nomad."), engine: works("string", "Of vault.") },
+      }),
+    },
   },
 );
