@@ -1,3 +1,4 @@
+import { existsSync, promises as fs } from "node:fs";
 import type { Unavailable, Underlay } from "@muster/proto";
 import { sharedRules } from "../../networks/bridge/ruleset.ts";
 import { type BridgeSettings, planBridge } from "../../networks/bridge/settings.ts";
@@ -23,6 +24,9 @@ export interface NetworkModes {
   readonly underlay: Underlay | undefined;
 }
 
+/** Of the namespaces in which it is found out what works; the agent's pid follows. */
+const probePrefix = "muster-probe-";
+
 /** Finds out what networks can be made, by making one in a namespace that goes again. The host's own is not touched. */
 export async function findNetworkModes(
   owner: string,
@@ -30,7 +34,7 @@ export async function findNetworkModes(
   cni: CniSettings,
   ips: Pick<Underlay, "ip" | "ip6"> = { ip: "127.0.0.1", ip6: "" },
 ): Promise<NetworkModes> {
-  const probe = `muster-probe-${process.pid}`;
+  const probe = `${probePrefix}${process.pid}`;
   const fault = await makeNamespace(probe);
   if (fault !== undefined) {
     const unavailable = ["bridge", "none", "cni", "overlay"].map((name) => ({
@@ -62,7 +66,16 @@ export async function findNetworkModes(
 async function makeNamespace(name: string): Promise<string | undefined> {
   if (process.platform !== "linux") return "agents run on Linux only";
   if (process.getuid?.() !== 0) return "the agent is not root: run it with sudo";
+  await removeLeftProbes();
   return await runTool("ip", ["netns", "add", name]).then(() => undefined, textOf);
+}
+
+/** Namespaces of agents that were killed while they looked. */
+async function removeLeftProbes(): Promise<void> {
+  for (const name of await fs.readdir("/run/netns").catch(() => [])) {
+    const pid = name.startsWith(probePrefix) ? name.slice(probePrefix.length) : "";
+    if (pid !== "" && !existsSync(`/proc/${pid}`)) await runTool("ip", ["netns", "del", name]).catch(() => {});
+  }
 }
 
 /** Why groups can't be put behind a bridge; undefined if they can. */
