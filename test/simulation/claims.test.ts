@@ -1,9 +1,7 @@
-import { createCron } from "@muster/cron";
-import { createServices } from "@muster/services";
-import { afflictionsOf, ClaimWatch, Inspector, masterAddress, Nemesis, SimCluster } from "@muster/testing";
+import { ClaimWatch, Inspector, masterAddress, SimCluster } from "@muster/testing";
 import { expect, test } from "vitest";
+import { startBesideJobs } from "./beside-jobs.ts";
 import { claimingGangs } from "./claiming-gangs.ts";
-import { placeOrders } from "./jobs.ts";
 
 const seeds = Array.from({ length: 3 }, (_, index) => index + 1);
 const phasesMs = { chaosBegins: 20_000, chaosEnds: 90_000, ends: 130_000 } as const;
@@ -19,21 +17,10 @@ function runGangs(seed: number) {
   };
   inspector.onStart = ({ spec }) => cluster.violations.add(claims.started(spec.environment["MUSTER_TASK_ID"] ?? ""));
   cluster.addProgram("gangs", "sdk-framework", (life) => claimingGangs(cluster.runtimeOf(life), masterAddress));
-  cluster.addProgram("services", "services", (life) => {
-    createServices(cluster.runtimeOf(life), { address: masterAddress }).start();
-  });
-  cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
-  const { world, links, hits, programs, store } = cluster;
-  const hosts = new Map(cluster.agents.map((agent) => [agent.name, agent]));
-  const nemesis = new Nemesis(world, afflictionsOf({ world, links, hits, programs, hosts, store }), hits);
-  cluster.start();
-  placeOrders(cluster);
-  inspector.start();
-  world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
-  world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
-  world.run({ untilMs: phasesMs.chaosEnds });
+  startBesideJobs(cluster, inspector, phasesMs);
+  cluster.world.run({ untilMs: phasesMs.chaosEnds });
   const grantedBefore = claims.grantedSetCount;
-  world.run({ untilMs: phasesMs.ends });
+  cluster.world.run({ untilMs: phasesMs.ends });
   return { cluster, claims, grantedBefore };
 }
 

@@ -1,7 +1,5 @@
-import { createCron } from "@muster/cron";
-import { createServices } from "@muster/services";
-import { afflictionsOf, Inspector, masterAddress, Nemesis, SimCluster, violation } from "@muster/testing";
-import { placeOrders } from "./jobs.ts";
+import { Inspector, masterAddress, SimCluster, violation } from "@muster/testing";
+import { startBesideJobs } from "./beside-jobs.ts";
 import { keepsData } from "./keeping-data.ts";
 
 const phasesMs = { chaosBegins: 20_000, chaosEnds: 120_000, ends: 240_000 } as const;
@@ -33,18 +31,7 @@ export function runKeeper(seed: number) {
   cluster.addProgram("keeper", "sdk-framework", (life) =>
     keepsData(cluster.runtimeOf(life), masterAddress, phasesMs.chaosEnds).start(),
   );
-  cluster.addProgram("services", "services", (life) => {
-    createServices(cluster.runtimeOf(life), { address: masterAddress }).start();
-  });
-  cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
-  const { world, links, hits, programs, store } = cluster;
-  const hosts = new Map(cluster.agents.map((agent) => [agent.name, agent]));
-  const nemesis = new Nemesis(world, afflictionsOf({ world, links, hits, programs, hosts, store }), hits);
-  cluster.start();
-  placeOrders(cluster);
-  inspector.start();
-  world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
-  world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
-  world.run({ untilMs: phasesMs.ends });
+  startBesideJobs(cluster, inspector, phasesMs);
+  cluster.world.run({ untilMs: phasesMs.ends });
   return { cluster, counts };
 }
