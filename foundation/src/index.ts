@@ -125,6 +125,14 @@ export {
   ttlLabel,
 } from "./tasks/standing.ts";
 export { isTerminal, taskStateName } from "./tasks/states.ts";
+export {
+  type SecretSettings,
+  secretProviders,
+  type TemplateChangeMode,
+  type TemplateScript,
+  type TemplateSettings,
+  templateChanges,
+} from "./tasks/task-files.ts";
 export { needText, type ServiceInstance, type TemplateData, type TemplateNeed } from "./templates/data.ts";
 export { missingText, type Rendered, type RenderOptions, renderTemplate } from "./templates/evaluate.ts";
 export { faultText, placeIn, TemplateFault } from "./templates/fault.ts";

@@ -1,3 +1,4 @@
+export type { SecretSettings, TemplateSettings } from "@muster/foundation";
 export {
   addResources,
   type Cancel,
@@ -106,7 +107,7 @@ export {
   networkConstraints,
 } from "./framework/network.ts";
 export { type FrameworkRun, type RunOptions, runFramework } from "./framework/run.ts";
-export { type SecretSettings, type TemplateSettings, taskFiles } from "./framework/task-files.ts";
+export { taskFiles } from "./framework/task-files.ts";
 export {
   backoff,
   type Command,

@@ -28,7 +28,6 @@ export {
 export { JobInvalid } from "./job/reader.ts";
 export { cronFieldsWithSeconds, cronProblem, intervalProblem, isTimeZone } from "./job/schedules.ts";
 export { comparableJobs, maskedDefinition } from "./job/sensitive.ts";
-export type { TaskSecret, TaskTemplate } from "./job/task-files.ts";
 export { isApart } from "./job/task-networks.ts";
 export type {
   Check,

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLog, systemClock } from "@muster/foundation";
+import { emptyMessage, silentLog, systemClock } from "@muster/foundation";
 import {
   type CatalogEntry,
   CatalogKind,
@@ -32,21 +32,9 @@ const fixture = AgentFixture.use(beforeEach, afterEach);
 const { TASK_STARTING, TASK_RUNNING, TASK_FAILED, TASK_FINISHED, TASK_KILLED, TASK_ERROR, TASK_KILLING } = TaskState;
 
 const plain: TemplateFile = {
-  text: "",
-  source: "",
+  ...emptyMessage("TemplateFile"),
   destination: "local/file",
   change: TemplateChange.TEMPLATE_CHANGE_NONE,
-  signal: "",
-  script: null,
-  once: false,
-  splayMs: 0,
-  mode: 0,
-  leftDelimiter: "",
-  rightDelimiter: "",
-  env: false,
-  settleMs: 0,
-  settleMsMax: 0,
-  failsOnMissingKey: false,
 };
 
 function file(text: string, settings: Partial<TemplateFile> = {}): TemplateFile {

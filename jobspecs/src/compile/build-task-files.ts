@@ -1,15 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
-import { type Delimiters, parseTemplate, plainDelimiters, TemplateFault } from "@muster/foundation";
+import {
+  type Delimiters,
+  parseTemplate,
+  plainDelimiters,
+  type SecretSettings,
+  secretProviders,
+  type TemplateChangeMode,
+  TemplateFault,
+  type TemplateSettings,
+} from "@muster/foundation";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { interpolate } from "../job/interpolate.ts";
-import {
-  isSecretName,
-  secretProviders,
-  type TaskFiles,
-  type TaskSecret,
-  type TaskTemplate,
-  type TemplateChangeMode,
-} from "../job/task-files.ts";
+import { isSecretName, type TaskFiles } from "../job/task-files.ts";
 import { type Driver, hasImage, type Task } from "../job/types.ts";
 import type { DecodedBlock } from "./decoded.ts";
 import { signalNamed } from "./signals.ts";
@@ -30,7 +32,7 @@ export function buildTaskFiles(task: DecodedBlock, driver: Driver | undefined): 
   return { ...(templates.length > 0 ? { templates } : {}), ...(secrets.length > 0 ? { secrets } : {}) };
 }
 
-function buildSecret(block: DecodedBlock): TaskSecret[] {
+function buildSecret(block: DecodedBlock): SecretSettings[] {
   const name = block.label;
   if (!isSecretName(name))
     block.error(undefined, {
@@ -59,7 +61,11 @@ function cleanPath(path: string): string {
     .join("/");
 }
 
-function buildTemplate(block: DecodedBlock, driver: Driver | undefined, secrets: readonly TaskSecret[]): TaskTemplate {
+function buildTemplate(
+  block: DecodedBlock,
+  driver: Driver | undefined,
+  secrets: readonly SecretSettings[],
+): TemplateSettings {
   const written = block.text("data");
   const source = block.text("source");
   if ((written === undefined || written === "") === (source === undefined))
@@ -105,7 +111,12 @@ function delimitersOf(block: DecodedBlock): Delimiters | undefined {
 }
 
 /** What a template may not hold is told where it stands. */
-function checkText(block: DecodedBlock, text: string, delimiters: Delimiters, secrets: readonly TaskSecret[]): void {
+function checkText(
+  block: DecodedBlock,
+  text: string,
+  delimiters: Delimiters,
+  secrets: readonly SecretSettings[],
+): void {
   try {
     parseTemplate(text, delimiters);
   } catch (error) {
@@ -172,7 +183,7 @@ function checkDestination(block: DecodedBlock, destination: string, driver: Driv
     });
 }
 
-function buildChange(block: DecodedBlock, change: TemplateChangeMode): Pick<TaskTemplate, "signal" | "script"> {
+function buildChange(block: DecodedBlock, change: TemplateChangeMode): Pick<TemplateSettings, "signal" | "script"> {
   const script = block.first("change_script");
   if (script && change !== "script")
     script.error(undefined, { code: "job/template", summary: 'change_script belongs to change_mode = "script"' });

@@ -1,58 +1,11 @@
+import {
+  type SecretSettings,
+  secretProviders,
+  type TemplateScript,
+  type TemplateSettings,
+  templateChanges,
+} from "@muster/foundation";
 import { type Reader, refuseTwice, typed } from "./reader.ts";
-
-/** What happens to a task that runs when a file of it has changed. */
-export const templateChanges = ["restart", "signal", "script", "noop"] as const;
-export type TemplateChangeMode = (typeof templateChanges)[number];
-
-/** A file that the agent makes of a template before the task starts, and keeps in step. */
-export interface TaskTemplate {
-  /** The template. Absent: `source` names a file that holds it. */
-  readonly text?: string;
-  /** A file of the task or its group's shared folder, on the agent. Interpolated. */
-  readonly source?: string;
-  /** Below the task's folder or its group's shared one. Interpolated. */
-  readonly destination: string;
-  readonly change: TemplateChangeMode;
-  /** Of change "signal". */
-  readonly signal?: string;
-  /** Of change "script". */
-  readonly script?: TemplateScript;
-  /** Made before the start alone. Absent: false. */
-  readonly once?: boolean;
-  /** A change is told up to so much later. */
-  readonly splayMs: number;
-  /** Permission bits. */
-  readonly mode: number;
-  readonly uid?: number;
-  readonly gid?: number;
-  /** Absent: "{{" and "}}". */
-  readonly delimiters?: { readonly left: string; readonly right: string };
-  /** The result holds lines NAME=VALUE for the environment. Absent: false. */
-  readonly env?: boolean;
-  /** Made when nothing has changed for `minMs`, at the latest `maxMs` after a change. Absent: at once. */
-  readonly settle?: { readonly minMs: number; readonly maxMs: number };
-  /** A name that a map has not is a mistake. Absent: false. */
-  readonly failsOnMissingKey?: boolean;
-}
-
-export interface TemplateScript {
-  /** Interpolated, as the arguments are. */
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly timeoutMs: number;
-  /** Its failure ends the task. */
-  readonly failsTask: boolean;
-}
-
-export const secretProviders = ["file", "env", "key"] as const;
-
-/** A secret by reference, as `${secret.NAME.KEY}` in the environment and `secretText` in templates. */
-export interface TaskSecret {
-  readonly name: string;
-  /** Who has it: a file or a variable of the agent that its operator has set out, or a key of the cluster. */
-  readonly provider: (typeof secretProviders)[number];
-  readonly path: string;
-}
 
 /** Of one task each. */
 export const templatesMax = 64;
@@ -62,8 +15,8 @@ const textLengthMax = 128 * 1024;
 export const modeMax = 0o777;
 
 export interface TaskFiles {
-  readonly templates?: readonly TaskTemplate[];
-  readonly secrets?: readonly TaskSecret[];
+  readonly templates?: readonly TemplateSettings[];
+  readonly secrets?: readonly SecretSettings[];
 }
 
 export function decodeTaskFiles(task: Reader): TaskFiles {
@@ -89,7 +42,7 @@ const readDelimiters = typed((reader) => ({ left: filled(reader, "left", 64), ri
 
 const readSettle = typed((reader) => ({ minMs: reader.duration("minMs"), maxMs: reader.duration("maxMs") }));
 
-const readTemplate = typed((reader): TaskTemplate => {
+const readTemplate = typed((reader): TemplateSettings => {
   if (reader.has("text") === reader.has("source")) reader.fail("text", "or source must be given, and not both");
   const id = (name: string) => reader.integer(name, 0, 4_294_967_294);
   const flag = (name: "once" | "env" | "failsOnMissingKey") => (reader.has(name) ? { [name]: reader.bool(name) } : {});
@@ -116,7 +69,7 @@ const readTemplate = typed((reader): TaskTemplate => {
   };
 });
 
-const readSecret = typed((reader): TaskSecret => {
+const readSecret = typed((reader): SecretSettings => {
   const provider = reader.oneOf("provider", secretProviders);
   const path = filled(reader, "path", 512);
   if (provider === "file" && path.split("/").includes("..")) reader.fail("path", 'must not lead upwards by ".."');

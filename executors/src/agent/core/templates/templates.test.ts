@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show what agents fill in.
-import { seededRandom } from "@muster/foundation";
+import { emptyMessage, seededRandom } from "@muster/foundation";
 import { StatusReason, TaskState, TemplateChange, type TemplateFile } from "@muster/proto";
 import { expect, test } from "vitest";
 import { emptySpec, emptyTaskInfo } from "../../empty.ts";
@@ -16,21 +16,10 @@ const { TEMPLATE_CHANGE_RESTART, TEMPLATE_CHANGE_SIGNAL } = TemplateChange;
 
 function file(text: string, settings: Partial<TemplateFile> = {}): TemplateFile {
   return {
+    ...emptyMessage("TemplateFile"),
     text,
-    source: "",
     destination: "local/file",
     change: TEMPLATE_CHANGE_SIGNAL,
-    signal: "",
-    script: null,
-    once: false,
-    splayMs: 0,
-    mode: 0,
-    leftDelimiter: "",
-    rightDelimiter: "",
-    env: false,
-    settleMs: 0,
-    settleMsMax: 0,
-    failsOnMissingKey: false,
     ...settings,
   };
 }
