@@ -1,4 +1,4 @@
-import { RunState, TaskState } from "@muster/proto";
+import { JobState, RunState, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { batch, Lab, submission } from "../virtual/lab.ts";
 
@@ -120,4 +120,36 @@ test("case 60: a minute after the halves of a divided cluster are one again no t
       }
     }
   }
+});
+
+test("sysbatch: a run goes to every agent of a cluster, one that was down has its turn later, and none has two", () => {
+  const lab = new Lab({ agents: 4, frameworks: ["cron"] }).start();
+  const late = lab.cluster.agents[3];
+  late?.reboot(120_000);
+  // Until the master has noticed, it would be launched there, and told of once the agent is back.
+  lab.run(60_000);
+  const ran = new Set<string>();
+  const look = (forMs: number) => {
+    const endsAtMs = lab.nowMs + forMs;
+    while (lab.nowMs < endsAtMs) {
+      lab.run(100);
+      for (const { agent, taskId } of lab.alive()) ran.add(`${agent} ${taskId}`);
+    }
+  };
+  const agents = () => [...ran].map((one) => one.split(" ")[0]).sort();
+  lab.submit(batch("sweep", { seconds: 2 }).replace('type = "batch"', 'type = "sysbatch"'));
+  look(20_000);
+  expect(agents()).toEqual(["agent-0", "agent-1", "agent-2"]);
+  expect(lab.call("Jobs.Get", { name: "sweep" }).job?.summary?.state).toBe(JobState.JOB_STATE_COMPLETE);
+  lab.cron?.crash();
+  look(150_000);
+  expect(agents()).toEqual(["agent-0", "agent-1", "agent-2", "agent-3"]);
+  const { job } = lab.call("Jobs.Get", { name: "sweep" });
+  expect(job?.summary?.state).toBe(JobState.JOB_STATE_COMPLETE);
+  expect(job?.instances.map(({ agentName, exitCode }) => `${agentName} ${exitCode}`).sort()).toEqual([
+    "agent-0 0",
+    "agent-1 0",
+    "agent-2 0",
+    "agent-3 0",
+  ]);
 });

@@ -1,5 +1,5 @@
 import { emptyMessage } from "@muster/foundation";
-import { canonicalJson, type Job } from "@muster/jobspecs";
+import { canonicalJson, type Job, type JobType } from "@muster/jobspecs";
 import type { JobSubmission } from "@muster/proto";
 import { type Life, masterAddress, type SimCluster } from "@muster/testing";
 import { compiledJob } from "../../frameworks/services/src/core/core.test.support.ts";
@@ -54,10 +54,10 @@ job "${name}" {
 }`);
 }
 
-export function periodic(name: string, schedule: string, seconds: number): Job {
+export function periodic(name: string, schedule: string, seconds: number, type: JobType = "batch"): Job {
   return compiledJob(`
 job "${name}" {
-  type = "batch"
+  type = "${type}"
   periodic {
     ${schedule}
   }
@@ -93,6 +93,10 @@ export const orders: readonly Order[] = [
   },
   { atMs: 3_500, job: periodic("minutely", 'cron = "* * * * *"', 8) },
   { atMs: 4_000, job: periodic("often", 'interval = "R/2026-01-05T00:00:10Z/PT20S"\n    prohibit_overlap = true', 5) },
+  {
+    atMs: 4_500,
+    job: periodic("sweep", 'interval = "R/2026-01-05T00:00:20Z/PT45S"\n    prohibit_overlap = true', 3, "sysbatch"),
+  },
   { atMs: 180_000, job: service("web", { count: 6, cpu: 50 }) },
   { atMs: 300_000, job: service("api", { count: 3, cpu: 45 }) },
 ];
@@ -104,7 +108,7 @@ export const wantedInstances: ReadonlyMap<string, number> = new Map([
   ["fixed", 2],
 ]);
 
-export const periodicJobs: ReadonlySet<string> = new Set(["minutely", "often"]);
+export const periodicJobs: ReadonlySet<string> = new Set(["minutely", "often", "sweep"]);
 
 const callTimeoutMs = 10_000;
 const retryMs = 2_000;

@@ -57,10 +57,8 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
   if (shortage) return { fits: false, reason: describeShortage(shortage) };
   for (const port of need.staticPorts)
     if (isPortTaken(port, room)) return { fits: false, reason: `port ${numberOf(port)} is taken` };
-  const driver = missingDriver(need, room);
-  if (driver !== undefined) return { fits: false, reason: `driver ${driver} does not work there` };
-  const mode = need.networkModes?.find((name) => room.networkModes !== undefined && !room.networkModes.includes(name));
-  if (mode !== undefined) return { fits: false, reason: `network mode ${mode} does not work there` };
+  const missing = whatIsMissing(need, room);
+  if (missing !== undefined) return { fits: false, reason: `${missing} does not work there` };
   for (const constraint of need.constraints) {
     const reason = constraintFault(constraint, room, neighbours);
     if (reason !== undefined) return { fits: false, reason };
@@ -68,8 +66,16 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
   return { fits: true, score: fullness(wanted, room) };
 }
 
+/** A driver or network mode that does not work there, in words; undefined: all do, as far as is known. */
+export function whatIsMissing(need: Need, room: Pick<Room, "drivers" | "networkModes">): string | undefined {
+  const driver = missingDriver(need, room);
+  if (driver !== undefined) return `driver ${driver}`;
+  const mode = need.networkModes?.find((name) => room.networkModes !== undefined && !room.networkModes.includes(name));
+  return mode === undefined ? undefined : `network mode ${mode}`;
+}
+
 /** The first that does not work there, with those that would do as well; undefined: all do. */
-function missingDriver({ drivers = [] }: Need, room: Room): string | undefined {
+function missingDriver({ drivers = [] }: Need, room: Pick<Room, "drivers">): string | undefined {
   if (!room.drivers) return undefined;
   for (const one of drivers) {
     const names = typeof one === "string" ? [one] : one;

@@ -24,6 +24,8 @@ import { Calls } from "./service/calls.ts";
 const restartMs = 1_000;
 /** The wall clock may jump: it is looked at no less often than this. */
 const lookMsMax = 60_000;
+/** Agents are looked at no more often than this, and only while a run goes on that is one on every agent. */
+const agentsLookMs = 1_000;
 
 export interface CronConfig {
   /** One or several masters, "host:port". */
@@ -44,7 +46,7 @@ export interface CronFramework {
   readonly state: CronState | undefined;
 }
 
-/** Runs jobs of type batch, once or on a schedule. */
+/** Runs jobs of type batch and sysbatch, once or on a schedule. */
 export function createCron(runtime: Runtime, config: CronConfig): CronFramework {
   let life: Life | undefined;
   let cancelRestart: Cancel | undefined;
@@ -86,6 +88,10 @@ class Life {
   #cancelWake: Cancel | undefined;
   #isOver = false;
   #isTellDue = false;
+  /** The agents are not as the core was told last. */
+  #isViewNew = false;
+  #cancelLook: Cancel | undefined;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   /** Roles that ask anew for what they have refused. */
   readonly #toRevive = new Set<string>();
 
@@ -105,6 +111,7 @@ class Life {
   end(): void {
     this.#isOver = true;
     this.#cancelWake?.();
+    this.#cancelLook?.();
     this.#teller?.stop();
     this.#scheduler?.stop();
     this.#jobs?.stop();
@@ -134,7 +141,10 @@ class Life {
     const { clock, random, log } = this.#runtime;
     const { address, version } = this.#config;
     this.#state = state;
-    const view = createClusterView(this.#runtime, { address });
+    const view = createClusterView(this.#runtime, { address }, () => {
+      this.#isViewNew = true;
+      this.#lookAtAgents();
+    });
     const calls = new Calls({
       state,
       view,
@@ -195,10 +205,24 @@ class Life {
     // A refused call changes nothing, and its caller is told by what is thrown here.
     for (const effect of step(state, input, clock.epochMs())) this.#do(effect);
     this.#cancelWake?.();
+    this.#lookAtAgents();
     const wakeAt = nextWakeAt(state);
     if (wakeAt === undefined || this.#isOver) return;
     const delayMs = Math.min(Math.max(1, wakeAt - clock.epochMs()), lookMsMax);
     this.#cancelWake = clock.after(delayMs, () => this.#post({ type: "tick" }));
+  }
+
+  #lookAtAgents(): void {
+    const { clock } = this.#runtime;
+    const [state, view] = [this.#state, this.#view];
+    if (this.#isOver || !state || !view?.isKnown || !this.#isViewNew || state.everywhere.size === 0) return;
+    const delayMs = Math.max(0, this.#lookedAtMs + agentsLookMs - clock.monotonicMs());
+    this.#cancelLook ??= clock.after(delayMs, () => {
+      this.#cancelLook = undefined;
+      this.#isViewNew = false;
+      this.#lookedAtMs = clock.monotonicMs();
+      this.#post({ type: "agents", known: view.agents, awaited: view.agentsAwaited });
+    });
   }
 
   #do(effect: Effect): void {

@@ -6,7 +6,7 @@ import { withGroupDisk } from "./build-disk.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
-import { buildPreferences } from "./build-preferences.ts";
+import { buildPreferences, isEverywhere, refusePreferences } from "./build-preferences.ts";
 import { buildServices } from "./build-services.ts";
 import { buildTask } from "./build-task.ts";
 import { buildVolumes } from "./build-volumes.ts";
@@ -37,7 +37,8 @@ export function buildGroup(
   refuseRoles(tasks);
   refuseTaskNetworks(tasks);
   const count = block?.number("count") ?? 1;
-  const isSystem = context.type === "system" || context.type === "sysbatch";
+  const isSystem = isEverywhere(context.type);
+  if (isSystem) refusePreferences(context.type, [...(block ? [block] : []), ...tasks]);
   if (isSystem && count > 1) {
     block?.error("count", {
       code: "job/system-count",

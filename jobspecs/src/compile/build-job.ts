@@ -6,7 +6,7 @@ import { buildEnvironment } from "./build-environment.ts";
 import { buildGroup } from "./build-group.ts";
 import { buildParameterized, refuseUnfitDispatch } from "./build-parameterized.ts";
 import { buildConstraints } from "./build-policies.ts";
-import { buildPlacement, buildPreferences } from "./build-preferences.ts";
+import { buildPlacement, buildPreferences, isEverywhere, refusePreferences } from "./build-preferences.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 /** Names that are written twice are reported at the second place. */
@@ -31,12 +31,6 @@ export function buildJob(block: DecodedBlock): Job {
     });
   }
   const type = (block.text("type") ?? "service") as JobType;
-  if (type === "sysbatch")
-    block.error("type", {
-      code: "schema/refused",
-      summary: 'type "sysbatch", a run on every agent, is not available in this release',
-      hint: 'use type = "batch" with a count and distinct_hosts',
-    });
   const schedule = buildSchedule(block, type);
   const meta = block.textMap("meta");
   const common = { jobId: id, type, meta, env: buildEnvironment(block), job: block };
@@ -51,6 +45,7 @@ export function buildJob(block: DecodedBlock): Job {
     ...groupBlocks.map((group) => buildGroup(group, group.all("task"), { ...common, groupCount })),
     ...taskBlocks.map((task) => buildGroup(undefined, [task], { ...common, groupCount })),
   ];
+  if (isEverywhere(type)) refusePreferences(type, [block]);
   const parameterized = buildParameterized(block, type);
   refuseUnfitDispatch(block, { ...parameterized, groups });
   return {

@@ -1,5 +1,6 @@
 import type { Affinity, PlacementPolicy, Preferences, Spread } from "../job/preferences.ts";
 import { placementPolicies } from "../job/preferences.ts";
+import type { JobType } from "../job/types.ts";
 import { buildConstraint } from "./build-policies.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
@@ -10,6 +11,22 @@ export function buildPreferences(block: DecodedBlock): Preferences {
   const affinities = block.all("affinity").flatMap((one) => buildAffinity(one) ?? []);
   const spreads = block.all("spread").map(buildSpread);
   return { ...(affinities.length > 0 ? { affinities } : {}), ...(spreads.length > 0 ? { spreads } : {}) };
+}
+
+/** Whether jobs of a type have one instance on every agent. */
+export function isEverywhere(type: JobType): boolean {
+  return type === "system" || type === "sysbatch";
+}
+
+/** What runs everywhere has nothing to choose. */
+export function refusePreferences(type: JobType, blocks: readonly DecodedBlock[]): void {
+  for (const name of ["affinity", "spread"])
+    for (const one of blocks.flatMap((block) => block.all(name)))
+      one.error(undefined, {
+        code: "job/system-preference",
+        summary: `a ${type} job has no ${name}: it runs on every agent`,
+        hint: "a constraint says on which agents it does not run",
+      });
 }
 
 export function buildPlacement(job: DecodedBlock): { placement?: PlacementPolicy } {

@@ -56,9 +56,20 @@ test("a batch job may say how long it is waited for on an agent that is cut off"
 });
 
 test("what no framework here serves is refused at its place, before anything is sent", () => {
-  expect(remarks({ type: "sysbatch" })).toEqual(["error schema/refused"]);
   const update = "update {\n canary = 1\n}";
   expect(remarks({ type: "system", group: update })).toEqual(["error schema/refused"]);
   expect(remarks({ type: "system", job: update })).toEqual(["error schema/refused"]);
   expect(remarks({ type: "service", group: update })).toEqual([]);
+});
+
+test("jobs that run on every agent have no affinity and no spread, wherever it is written", () => {
+  const spread = 'spread {\n attribute = "${meta.rack}"\n}';
+  const affinity = 'affinity {\n attribute = "${meta.rack}"\n value = "a"\n}';
+  for (const type of ["system", "sysbatch"]) {
+    expect(remarks({ type, job: spread, group: affinity })).toEqual([
+      "error job/system-preference",
+      "error job/system-preference",
+    ]);
+  }
+  expect(remarks({ type: "batch", job: spread, group: affinity })).toEqual([]);
 });

@@ -38,9 +38,13 @@ export const jobBlock: BlockSchema = block("The job; its label is its id.", {
   attributes: {
     id: works("string", "Replaces the label as id."),
     name: works("string", "Shown name; the id."),
-    type: works("string", "service (default), batch or system; sysbatch is refused in this release.", {
-      oneOf: ["service", "batch", "system", "sysbatch"],
-    }),
+    type: works(
+      "string",
+      "service (default), batch, system (one instance on every agent), or sysbatch (a run to its end on every agent).",
+      {
+        oneOf: ["service", "batch", "system", "sysbatch"],
+      },
+    ),
     role: works("string", "Muster role whose share pays; namespace, else default. Muster's own."),
     namespace: works("string", "Becomes the role where none is given."),
     region: works("string", "One cluster is one region; global."),

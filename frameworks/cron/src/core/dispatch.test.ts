@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { readDispatch } from "../service/read-dispatch.ts";
 import { launchGroup } from "./build.ts";
 import { type DispatchRequest, payloadBytesMax } from "./dispatch.ts";
-import { runsOf, statusOf, summaryOf } from "./view/views.ts";
+import { runsOf } from "./view/views.ts";
 import { aJob, type CoreWorld, hourMs, minuteMs, secondMs, startedWorld } from "./world.test.fixture.ts";
 
 function parameterized(id: string, rules: Partial<Parameterized> = {}): Job {
@@ -43,7 +43,7 @@ test("a parameterized job runs when it is dispatched and not before, each time a
   world.submit(parameterized("etl"));
   world.run(minuteMs);
   expect(world.launches).toEqual([]);
-  expect(summaryOf(world.entry("etl"))).toMatchObject({ state: JobState.JOB_STATE_RUNNING, desired: 0, parent: "" });
+  expect(world.summary("etl")).toMatchObject({ state: JobState.JOB_STATE_RUNNING, desired: 0, parent: "" });
   world.dispatch(request({ meta: { input: "a" } }));
   world.dispatch(request({ meta: { input: "b" }, idPrefix: "nightly" }));
   world.run(minuteMs);
@@ -55,7 +55,7 @@ test("a parameterized job runs when it is dispatched and not before, each time a
     { type: "dispatched", name: second, created: true },
   ]);
   expect(world.launches).toHaveLength(2);
-  expect(summaryOf(world.entry(first))).toMatchObject({ state: JobState.JOB_STATE_COMPLETE, parent: "etl" });
+  expect(world.summary(first)).toMatchObject({ state: JobState.JOB_STATE_COMPLETE, parent: "etl" });
   const { state } = world;
   if (!state) throw new Error("no state");
   expect(runsOf(state, world.entry("etl"), 0).map(({ runId, kind }) => [runId, kind])).toEqual([
@@ -80,7 +80,7 @@ test("what a dispatch gives reaches its tasks: payload as a file, metadata over 
   expect(spec.environment).toMatchObject({ NOMAD_JOB_PARENT_ID: "etl", MUSTER_JOB_PARENT_ID: "etl" });
   expect(spec.jobName).toBe(name);
   expect(task?.discovery?.endpoints[0]?.name).toBe("etl");
-  const shown = JSON.parse(statusOf(entry).definition.toString()) as Job;
+  const shown = JSON.parse(world.status(entry.id).definition.toString()) as Job;
   expect([shown.id, shown.meta, shown.parameterized]).toEqual([name, { level: "high" }, undefined]);
 });
 
@@ -172,13 +172,13 @@ test("who stops a parameterized job ends its dispatches; to stop one of these le
   const [first = "", second = ""] = childrenOf(world);
   world.stopJob(first);
   world.run(secondMs);
-  expect(summaryOf(world.entry(first)).state).toBe(JobState.JOB_STATE_STOPPED);
+  expect(world.summary(first).state).toBe(JobState.JOB_STATE_STOPPED);
   expect(world.liveTaskIds).toHaveLength(2);
   world.stopJob("etl");
   expect(world.answers.at(-1)).toEqual({ type: "stopped", taskCount: 2 });
   world.run(secondMs);
   expect(world.liveTaskIds).toEqual([]);
-  expect(summaryOf(world.entry(second)).state).toBe(JobState.JOB_STATE_STOPPED);
+  expect(world.summary(second).state).toBe(JobState.JOB_STATE_STOPPED);
   world.dispatch(request());
   expect(lastRefusal(world)).toContain("is stopped");
   world.stopJob("etl", true);

@@ -80,11 +80,9 @@ function takeTarget(turn: Turn, entry: JobEntry, plannedAt: number, startMs: num
   const isLate = turn.nowMs - plannedAt > startMs;
   // What waits for another run's end waits as long as that takes.
   const startBy = isBuffered ? 0 : plannedAt + (isLate ? catchUpMs : startMs);
-  const run = addRun(turn, entry, "scheduled", plannedAt.toString(36), plannedAt, startBy);
-  if (jitterMs > 0) {
-    const notBefore = plannedAt + jitterOf(entry.id, Math.min(jitterMs, startMs * jitterShareMax));
-    for (const instance of run.instances) instance.notBefore = notBefore;
-  }
+  const waitMs = jitterMs > 0 ? jitterOf(entry.id, Math.min(jitterMs, startMs * jitterShareMax)) : undefined;
+  const notBefore = waitMs === undefined ? 0 : plannedAt + waitMs;
+  addRun(turn, entry, "scheduled", plannedAt.toString(36), plannedAt, startBy, notBefore);
 }
 
 /** The same for one job each time, and spread evenly over jobs. FNV-1a. */

@@ -1,4 +1,4 @@
-import type { Need, Random, TaskState, TaskStatus } from "@muster/framework-sdk";
+import type { ClusterAgent, Need, Random, TaskState, TaskStatus } from "@muster/framework-sdk";
 import type { Job, TaskGroup } from "@muster/jobspecs";
 import type { LookQueue } from "./look-queue.ts";
 import type { Timetable } from "./schedule/timetable.ts";
@@ -29,10 +29,23 @@ export interface Run {
   taskId: string;
   reason: string;
   /** It is being ended, and this is how it will have ended. */
-  ending: "killed" | "failed" | undefined;
+  ending: "killed" | "failed" | "succeeded" | undefined;
   /** Most attempts of any of its instances. */
   attemptCount: number;
+  /** Before that nothing of it starts on agents that come to it later, ms since the epoch. Absent: at once. */
+  readonly notBefore?: number;
   instances: Instance[];
+  /** Of a run on every agent: the picture of the agents that its instances follow. Not kept. */
+  coverage: Coverage;
+}
+
+export interface Coverage {
+  /** The number of that picture; 0: none yet. */
+  revision: number;
+  /** Agents that wait until others have ended. */
+  hasMore: boolean;
+  /** Agents beyond those that one run can have. */
+  leftOutCount: number;
 }
 
 export type InstancePhase = "waiting" | "launched" | "succeeded" | "failed" | "killed";
@@ -52,6 +65,8 @@ export interface Instance {
   notBefore: number;
   agentId: string;
   agentName: string;
+  /** It belongs to that agent, and runs on no other: the run is one on every agent. */
+  isPinned?: true;
   reason: string;
   /** Since when its agent does not answer, ms since the epoch; 0: it does. */
   unreachableAt: number;
@@ -189,6 +204,19 @@ export interface CronState {
   readonly looks: LookQueue;
   /** Roles that are subscribed for. */
   roles: readonly string[];
+  /** The agents as they were told last; undefined: nothing is known of them yet. */
+  agents: Agents | undefined;
+  /** Jobs of which a run on every agent goes on. */
+  readonly everywhere: Set<JobEntry>;
+}
+
+/** A picture of the agents. */
+export interface Agents {
+  /** Counts what of them matters for where something runs, from 1. */
+  readonly revision: number;
+  readonly known: ReadonlyMap<string, ClusterAgent>;
+  /** Those that the master still waits for after its start. */
+  readonly awaited: ReadonlySet<string>;
 }
 
 /** What the core wants done. */
@@ -236,8 +264,8 @@ export function hasEnded(run: Run): boolean {
 }
 
 /** Whether an instance has ended. */
-export function isOver(instance: Instance): boolean {
-  return instance.phase !== "waiting" && instance.phase !== "launched";
+export function isOver({ phase }: Pick<Instance, "phase">): boolean {
+  return phase !== "waiting" && phase !== "launched";
 }
 
 /** The id by which people name a run. */

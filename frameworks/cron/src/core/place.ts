@@ -1,12 +1,13 @@
-import { isLeavingOffer, Matcher, type Need, type Offer, roomOf, type Waits } from "@muster/framework-sdk";
+import { isLeavingOffer, Matcher, type Need, type Offer, pinnedTo, roomOf, type Waits } from "@muster/framework-sdk";
 import type { Job } from "@muster/jobspecs";
 import { groupOf, launchGroup, needOf } from "./build.ts";
-import type { Candidate, CronState, Instance, JobEntry, LaunchGroup } from "./model.ts";
+import { isAway } from "./every-agent.ts";
+import type { Candidate, CronState, Instance, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { activeRuns } from "./runs.ts";
 import { jobOf, type Turn } from "./turn.ts";
 
 /** Instances of a job that want an offer now. */
-function candidatesOf(entry: JobEntry, nowMs: number): Candidate[] {
+function candidatesOf(state: CronState, entry: JobEntry, nowMs: number): Candidate[] {
   const { overlap } = entry.current.job.schedule ?? {};
   const isSerial = overlap === "cancel" || overlap === "buffer_one";
   const found: Candidate[] = [];
@@ -15,7 +16,7 @@ function candidatesOf(entry: JobEntry, nowMs: number): Candidate[] {
     for (const instance of run.instances) {
       if (instance.phase !== "waiting" || instance.inQuestion || instance.notBefore > nowMs) continue;
       // Not launched before its record is durable: else it could be launched twice.
-      if (instance.recordedAt > entry.savedRevision) continue;
+      if (instance.recordedAt > entry.savedRevision || isAway(state, instance)) continue;
       found.push({ entry, run, instance });
     }
   }
@@ -60,10 +61,10 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
   const matcher = new Matcher([...byAgent.values()].map(roomOf), turn.state.random);
   for (const { entry, run, instance } of waiting) {
     const job = jobOf(entry, run);
-    const occupants = run.instances.filter(
-      (other) => other.phase === "launched" && other.groupIndex === instance.groupIndex,
-    );
-    const found = matcher.place(needOf(job, groupOf(job, instance)), occupants);
+    const need = knownNeed(turn.state, job, instance);
+    const found = instance.isPinned
+      ? matcher.place(need, [], instance.agentId)
+      : matcher.place(need, occupantsBeside(run, instance));
     if (!("placed" in found)) continue;
     instance.phase = "launched";
     instance.agentId = found.placed.agentId;
@@ -84,6 +85,10 @@ function placeRole(turn: Turn, offers: readonly Offer[], waiting: readonly Candi
   if (unused.length > 0) turn.effects.push({ type: "decline", offerIds: unused });
 }
 
+function occupantsBeside({ instances }: Run, { groupIndex }: Instance): Instance[] {
+  return instances.filter((other) => other.phase === "launched" && other.groupIndex === groupIndex);
+}
+
 /** Says that what waits has changed, or that time has passed, and asks anew for what was refused when there is more. */
 export function adjustDemand(turn: Turn, hasTimePassed: boolean): void {
   const { state } = turn;
@@ -91,7 +96,7 @@ export function adjustDemand(turn: Turn, hasTimePassed: boolean): void {
   let isSame = true;
   for (const entry of turn.looked) {
     const before = state.waiting.get(entry) ?? [];
-    const after = state.jobs.get(entry.id) === entry ? candidatesOf(entry, turn.nowMs) : [];
+    const after = state.jobs.get(entry.id) === entry ? candidatesOf(state, entry, turn.nowMs) : [];
     const known = new Set(before.map(({ instance }) => instance));
     // What waits anew has not been considered for what was declined.
     for (const { run, instance } of after) if (!known.delete(instance)) revive.add(jobOf(entry, run).role);
@@ -112,7 +117,11 @@ export function waitsOf(state: CronState): Waits[] {
     waiting.map(({ entry, run, instance }) => {
       const job = jobOf(entry, run);
       const key = `${job.id}/${run.version}/${instance.groupIndex}`;
-      return { role, key, need: knownNeed(state, job, instance), priority: job.priority };
+      const need = knownNeed(state, job, instance);
+      const { priority } = job;
+      if (!instance.isPinned) return { role, key, need, priority };
+      const { agentId } = instance;
+      return { role, key: `${key}@${agentId}`, need: pinnedTo(need, agentId), priority };
     }),
   );
 }

@@ -1,9 +1,10 @@
-import { MusterError, TaskState } from "@muster/framework-sdk";
+import { MusterError } from "@muster/framework-sdk";
 import { decodeJob, dispatchedJob, type Job } from "@muster/jobspecs";
+import { type InstancesRecord, instancesRecord, readInstances } from "./instance-records.ts";
 import {
+  type Coverage,
   type Dispatch,
   hasEnded,
-  type Instance,
   isOver,
   type JobEntry,
   type Run,
@@ -35,7 +36,7 @@ interface RunsRecord {
   readonly failuresInRow?: number;
   readonly isPaused?: boolean;
   readonly counts: RunCounts;
-  readonly runs: readonly Run[];
+  readonly runs: readonly (Omit<Run, "instances" | "coverage"> & InstancesRecord)[];
 }
 
 interface VersionRecord {
@@ -100,10 +101,7 @@ export function writesOf(entry: JobEntry): Write[] {
       failuresInRow: entry.failuresInRow,
       isPaused: entry.isPaused,
       counts: entry.counts,
-      runs: entry.runs.map((run) => ({
-        ...run,
-        instances: run.instances.map(({ inQuestion: _, recordedAt: __, ...kept }) => kept),
-      })),
+      runs: entry.runs.map(({ coverage: _, ...run }) => ({ ...run, ...instancesRecord(run.instances) })),
     } satisfies { [K in keyof RunsRecord]: unknown }),
   };
   if (!entry.isDefinitionDirty) return [runs];
@@ -206,52 +204,23 @@ function readEntry(job: StoredRecord, runs: StoredRecord | undefined, versions: 
 }
 
 /** After a start nobody knows whether what had not ended was launched. */
-function readRun(run: Run): Run {
-  const instances = run.instances.map(
-    (instance): Instance => ({ ...instance, inQuestion: !hasEnded(run) && !isOver(instance), recordedAt: 0 }),
-  );
-  return { ...run, instances };
+function readRun({ instances, pinned, ...kept }: RunsRecord["runs"][number]): Run {
+  const run: Run = {
+    ...kept,
+    instances: readInstances({ instances, ...(pinned ? { pinned } : {}) }),
+    coverage: noCoverage(),
+  };
+  for (const instance of run.instances) instance.inQuestion = !hasEnded(run) && !isOver(instance);
+  return run;
+}
+
+/** Of a run that follows no picture of the agents yet. */
+export function noCoverage(): Coverage {
+  return { revision: 0, hasMore: false, leftOutCount: 0 };
 }
 
 function parse<T extends { readonly schema: number }>(value: string): T {
   const record = JSON.parse(value) as T;
   if (record.schema !== recordSchema) throw new MusterError("unsupported", `form ${record.schema} of another version`);
   return record;
-}
-
-/** An instance that has not been launched. */
-export function newInstance(groupIndex: number, index: number, taskCount: number): Instance {
-  return {
-    groupIndex,
-    index,
-    phase: "waiting",
-    attempt: 1,
-    launch: 1,
-    lostLaunches: 0,
-    notBefore: 0,
-    agentId: "",
-    agentName: "",
-    reason: "",
-    unreachableAt: 0,
-    tasks: newTasks(taskCount),
-    inQuestion: false,
-    recordedAt: 0,
-  };
-}
-
-/** Tasks of which nothing was heard. */
-export function newTasks(count: number): Instance["tasks"] {
-  return Array.from({ length: count }, () => ({
-    state: TaskState.TASK_STAGING,
-    startedAt: 0,
-    exitCode: undefined,
-    wentWithGroup: false,
-    userKill: false,
-    isPreempted: false,
-    pid: 0,
-    restartCount: 0,
-    nextTryAt: 0,
-    message: "",
-    isUsedUp: false,
-  }));
 }

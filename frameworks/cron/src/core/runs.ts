@@ -1,8 +1,10 @@
 import { isTerminal } from "@muster/framework-sdk";
 import type { ReschedulePolicy, RestartPolicy } from "@muster/jobspecs";
 import { groupOf } from "./build.ts";
+import { forgetAgents, isEverywhere, isIdle, isLasting } from "./every-agent.ts";
+import { newInstance, newTasks } from "./instances.ts";
 import { hasEnded, type Instance, isOver, type JobEntry, type Run, type RunKind, runId } from "./model.ts";
-import { newInstance, newTasks } from "./records.ts";
+import { noCoverage } from "./records.ts";
 import { expectTasks, forgetTasks, jobOf, type Turn, taskIdsOf, touch } from "./turn.ts";
 
 /** Ended runs that are kept: that many with success, that many without, that many that never started. */
@@ -10,7 +12,7 @@ const runsKeptOfEach = 10;
 /** Launches in a row that may come to nothing, at no attempt's cost, before one counts as failed. */
 const lostLaunchesMax = 5;
 
-/** A run that is recorded, with nothing of it launched. */
+/** A run that is recorded, with nothing of it launched. One on every agent has its instances once the agents are known. */
 export function addRun(
   turn: Turn,
   entry: JobEntry,
@@ -18,12 +20,16 @@ export function addRun(
   key: string,
   plannedAt: number,
   startBy: number,
+  notBefore = 0,
 ): Run {
   const { job, version } = entry.current;
-  const run: Run = { ...emptyRun(kind, key, plannedAt, version), startBy };
-  for (const [groupIndex, group] of job.groups.entries())
-    for (let index = 0; index < group.count; index++)
-      run.instances.push(newInstance(groupIndex, index, group.tasks.length));
+  const later = notBefore > 0 ? { notBefore } : {};
+  const run: Run = { ...emptyRun(kind, key, plannedAt, version), startBy, ...later };
+  if (isEverywhere(job)) forgetAgents(entry);
+  else
+    for (const [groupIndex, group] of job.groups.entries())
+      for (let index = 0; index < group.count; index++)
+        run.instances.push({ ...newInstance(groupIndex, index, group.tasks.length), notBefore });
   entry.runs.push(run);
   entry.activeRuns = [...entry.activeRuns, run];
   touch(turn, entry);
@@ -31,7 +37,8 @@ export function addRun(
     instance.recordedAt = entry.revision;
     expectTasks(turn, entry, run, instance);
   }
-  if (run.instances.length === 0) endRun(turn, entry, run, "succeeded", "nothing to run: every count is 0");
+  if (job.groups.every(({ count }) => count === 0))
+    endRun(turn, entry, run, "succeeded", "nothing to run: every count is 0");
   return run;
 }
 
@@ -64,6 +71,7 @@ function emptyRun(kind: RunKind, key: string, plannedAt: number, version: number
     ending: undefined,
     attemptCount: 1,
     instances: [],
+    coverage: noCoverage(),
   };
 }
 
@@ -75,7 +83,10 @@ export function activeRuns(entry: JobEntry): readonly Run[] {
 /** Ends a run before its time: kills what runs of it, and never starts the rest. Returns how many tasks will end. */
 export function stopRun(turn: Turn, entry: JobEntry, run: Run, ending: "killed" | "failed", reason: string): number {
   let taskCount = 0;
-  if (run.ending === undefined) {
+  if (run.ending === undefined && isLasting(entry, run) && isIdle(turn.state, run)) {
+    // What it was there for is done: it only waited for further agents.
+    run.ending = run.instances.every(({ phase }) => phase !== "failed") ? "succeeded" : "failed";
+  } else if (run.ending === undefined) {
     run.ending = ending;
     run.reason = reason;
   }
@@ -91,7 +102,7 @@ export function stopRun(turn: Turn, entry: JobEntry, run: Run, ending: "killed" 
     }
   }
   touch(turn, entry);
-  closeIfOver(turn, entry, run);
+  closeRun(turn, entry, run);
   return taskCount;
 }
 
@@ -106,7 +117,11 @@ export function endInstance(
   forgetTasks(turn, entry, run, instance);
   instance.phase = phase;
   touch(turn, entry);
-  if (phase === "succeeded") closeIfOver(turn, entry, run);
+  if (isEverywhere(jobOf(entry, run))) {
+    // What happens on one agent is no matter of the others, and the run may go on where nothing has begun.
+    if (phase !== "succeeded") run.reason = `${instance.agentName}: ${instance.reason}`;
+    if (run.ending !== undefined) closeRun(turn, entry, run);
+  } else if (phase === "succeeded") closeRun(turn, entry, run);
   else stopRun(turn, entry, run, phase, instance.reason);
 }
 
@@ -178,8 +193,7 @@ function relaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, not
   instance.notBefore = notBefore;
   instance.inQuestion = false;
   instance.unreachableAt = 0;
-  instance.agentId = "";
-  instance.agentName = "";
+  if (!instance.isPinned) instance.agentId = instance.agentName = "";
   instance.tasks = newTasks(instance.tasks.length);
   touch(turn, entry);
   instance.recordedAt = entry.revision;
@@ -187,14 +201,15 @@ function relaunch(turn: Turn, entry: JobEntry, run: Run, instance: Instance, not
 }
 
 /** Ends a run of which everything has ended. */
-function closeIfOver(turn: Turn, entry: JobEntry, run: Run): void {
+export function closeRun(turn: Turn, entry: JobEntry, run: Run): void {
   if (hasEnded(run) || !run.instances.every(isOver)) return;
   const failed = run.instances.find(({ phase }) => phase === "failed");
   const telling = failed ?? run.instances.find(({ phase }) => phase === "succeeded") ?? run.instances[0];
   const tasks = telling?.tasks ?? [];
   const ended = tasks.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0) ?? tasks[0];
   run.exitCode = ended?.exitCode;
-  const phase = run.ending ?? (failed ? "failed" : "succeeded");
+  const isKilled = run.instances.some((instance) => instance.phase === "killed");
+  const phase = run.ending ?? (failed ? "failed" : isKilled ? "killed" : "succeeded");
   endRun(turn, entry, run, phase, phase === "succeeded" ? "" : run.reason);
 }
 
@@ -208,9 +223,10 @@ export function endRun(turn: Turn, entry: JobEntry, run: Run, phase: Run["phase"
   run.reason = reason;
   entry.counts[phase] += 1;
   if (run.kind === "scheduled") countFailures(turn, entry, phase);
-  // What is kept of an ended run is one line.
+  // What is kept of an ended run is one line, and of one on every agent what came of it on each, the telling one first.
   const telling = run.instances.find((instance) => instance.phase === phase) ?? run.instances[0];
-  run.instances = telling ? [telling] : [];
+  const others = isEverywhere(jobOf(entry, run)) ? run.instances.filter((one) => one !== telling) : [];
+  run.instances = telling ? [telling, ...others] : [];
   touch(turn, entry);
   trim(entry, (kept) => kept.phase === "succeeded");
   trim(entry, (kept) => kept.phase === "failed" || kept.phase === "killed");

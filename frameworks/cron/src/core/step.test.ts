@@ -1,7 +1,6 @@
 import { JobState, maintenanceAheadMs, StatusReason, TaskState } from "@muster/framework-sdk";
 import type { Job } from "@muster/jobspecs";
 import { expect, test } from "vitest";
-import { statusOf, summaryOf } from "./view/views.ts";
 import { aJob, every, hourMs, minuteMs, secondMs, startedWorld, worldBeginsAt } from "./world.test.fixture.ts";
 
 test("case 50: R3 runs three times and is then exhausted", () => {
@@ -10,7 +9,7 @@ test("case 50: R3 runs three times and is then exhausted", () => {
   world.run(hourMs);
   expect(world.launchSeconds()).toEqual([0, 60, 120]);
   expect(world.entry("thrice").counts).toMatchObject({ succeeded: 3, missed: 0, skipped: 0 });
-  expect(summaryOf(world.entry("thrice"))).toMatchObject({ state: JobState.JOB_STATE_COMPLETE, nextRunAt: 0 });
+  expect(world.summary("thrice")).toMatchObject({ state: JobState.JOB_STATE_COMPLETE, nextRunAt: 0 });
 });
 
 test("case 58: every five seconds for a minute are twelve targets and twelve runs", () => {
@@ -378,8 +377,8 @@ test("case 76: three failed runs in a row pause a schedule that says so; a succe
   world.run(hourMs);
   expect(world.launchSeconds()).toEqual([60, 120, 180, 240, 300, 360]);
   expect(world.logs).toContain("schedule paused");
-  expect(summaryOf(world.entry("bad"))).toMatchObject({ state: JobState.JOB_STATE_PENDING, nextRunAt: 0 });
-  expect(statusOf(world.entry("bad")).message).toBe("paused after 3 failed runs in a row: hand it in again to resume");
+  expect(world.summary("bad")).toMatchObject({ state: JobState.JOB_STATE_PENDING, nextRunAt: 0 });
+  expect(world.status("bad").message).toBe("paused after 3 failed runs in a row: hand it in again to resume");
   world.crash();
   world.start();
   world.run(hourMs);
@@ -515,7 +514,7 @@ test("a batch job without a schedule runs once; handed in unchanged it stays as 
   const world = startedWorld();
   world.submit(aJob("once"));
   world.run(minuteMs);
-  expect(summaryOf(world.entry("once")).state).toBe(JobState.JOB_STATE_COMPLETE);
+  expect(world.summary("once").state).toBe(JobState.JOB_STATE_COMPLETE);
   world.submit(aJob("once"));
   expect(world.answers.at(-1)).toEqual({ type: "submitted", version: 1, changed: false });
   world.run(minuteMs);

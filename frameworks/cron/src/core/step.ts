@@ -1,4 +1,5 @@
-import type { Offer, Random, TaskStatus } from "@muster/framework-sdk";
+import type { ClusterAgent, Offer, Random, TaskStatus } from "@muster/framework-sdk";
+import { coverAgents, takeAgents } from "./cover-agents.ts";
 import {
   type DispatchRequest,
   dispatch,
@@ -31,6 +32,12 @@ export type Input =
   | { readonly type: "stop"; readonly callId: number; readonly jobId: string; readonly purge: boolean }
   | { readonly type: "force"; readonly callId: number; readonly jobId: string }
   | { readonly type: "dispatch"; readonly callId: number; readonly request: DispatchRequest }
+  /** What the agents are, and whom the master still waits for. */
+  | {
+      readonly type: "agents";
+      readonly known: ReadonlyMap<string, ClusterAgent>;
+      readonly awaited: readonly string[];
+    }
   /** The time that `nextWakeAt` asked for has come. */
   | { readonly type: "tick" };
 
@@ -47,6 +54,8 @@ export function createState(entries: readonly JobEntry[], roles: readonly string
     waiting: new Map(),
     looks: new LookQueue(),
     roles,
+    agents: undefined,
+    everywhere: new Set(),
   };
   const turn = newTurn(state, 0);
   for (const entry of entries) registerChild(state, entry);
@@ -71,6 +80,7 @@ export function step(state: CronState, input: Input, nowMs: number): Effect[] {
     if (state.isOpen) takeTargets(turn, entry);
     missDeadlines(turn, entry);
     giveUpUnreachable(turn, entry);
+    coverAgents(turn, entry);
   }
   adjustRoles(turn);
   trimDispatches(turn);
@@ -142,6 +152,9 @@ function handle(turn: Turn, input: Input): void {
       return;
     case "dispatch":
       dispatch(turn, input.callId, input.request);
+      return;
+    case "agents":
+      takeAgents(turn, input.known, input.awaited);
       return;
     case "tick":
       return;

@@ -2,10 +2,11 @@ import { MusterError } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
 import { endChildren } from "./dispatch.ts";
 import { skipTargets } from "./due.ts";
+import { isIdle, isLasting } from "./every-agent.ts";
 import { endJob, endRuns, presentJob } from "./jobs.ts";
 import { type JobEntry, runId, type Version } from "./model.ts";
 import { newEntry, timetableOf } from "./records.ts";
-import { activeRuns, addRun } from "./runs.ts";
+import { activeRuns, addRun, stopRun } from "./runs.ts";
 import { createTimetable } from "./schedule/timetable.ts";
 import { afterSave, type Turn, touch } from "./turn.ts";
 
@@ -93,6 +94,8 @@ export function force(turn: Turn, callId: number, jobId: string): void {
   if (entry.isStopped) throw new MusterError("wrong-state", `job ${jobId} is stopped: run it again first`);
   if (entry.current.job.parameterized)
     throw new MusterError("wrong-state", `job ${jobId} is parameterized: run it with job dispatch`);
+  for (const run of activeRuns(entry))
+    if (isLasting(entry, run) && isIdle(turn.state, run)) stopRun(turn, entry, run, "killed", "run anew");
   const other = activeRuns(entry)[0];
   if (other && entry.current.job.schedule?.overlap !== "allow")
     throw new MusterError("wrong-state", `run ${runId(jobId, other)} has not ended, and runs must not overlap`);

@@ -1,6 +1,12 @@
 import {
+  AgentStanding,
+  AgentState,
+  type ClusterAgent,
   emptyMessage,
+  type JobStatus,
+  type JobSummary,
   MusterError,
+  noResources,
   type Offer,
   resources,
   StatusReason,
@@ -13,6 +19,7 @@ import type { DispatchRequest } from "./dispatch.ts";
 import type { Answer, CronState, Effect, JobEntry, LaunchGroup, Run } from "./model.ts";
 import { readRecords } from "./records.ts";
 import { createState, type Input, nextWakeAt, step } from "./step.ts";
+import { statusOf, summaryOf } from "./view/views.ts";
 
 export const worldBeginsAt = Date.parse("2026-06-01T00:00:00Z");
 export const secondMs = 1_000;
@@ -46,7 +53,7 @@ interface Event {
 export class CoreWorld {
   nowMs = worldBeginsAt;
   /** Every launch that a cluster ever got, in order. */
-  readonly launches: { readonly atMs: number; readonly taskId: string }[] = [];
+  readonly launches: { readonly atMs: number; readonly taskId: string; readonly agentId: string }[] = [];
   readonly kills: string[] = [];
   readonly answers: Answer[] = [];
   readonly refusals: MusterError[] = [];
@@ -56,6 +63,10 @@ export class CoreWorld {
   endsKilled = true;
   /** What the framework logged. */
   readonly logs: string[] = [];
+  /** Names of the agents that are in use; their ids begin with "agent-". */
+  agentNames: readonly string[] = ["one"];
+  /** Agents that are known, and can start nothing now. */
+  awayNames: readonly string[] = [];
   /** Whether agents have room. */
   hasRoom = true;
   /** From when on they will be away; undefined: nothing is planned. */
@@ -65,6 +76,7 @@ export class CoreWorld {
   /** Called for each effect before it is done; true: the framework dies instead. */
   crashOn: (effect: Effect) => boolean = () => false;
   state: CronState | undefined;
+  readonly #offers = new Map<string, string>();
   readonly #store = new Map<string, { value: string; version: number }>();
   readonly #tasks = new Map<string, LiveTask>();
   readonly #unacknowledged = new Map<string, TaskStatus>();
@@ -151,6 +163,14 @@ export class CoreWorld {
     return entry;
   }
 
+  summary(jobId: string): JobSummary {
+    return summaryOf(this.#present, this.entry(jobId));
+  }
+
+  status(jobId: string): JobStatus {
+    return statusOf(this.#present, this.entry(jobId));
+  }
+
   runs(jobId: string): Run[] {
     return this.entry(jobId).runs;
   }
@@ -164,6 +184,10 @@ export class CoreWorld {
     return [...this.#tasks.keys()];
   }
 
+  storedBytes(key: string): number {
+    return Buffer.byteLength(this.#store.get(key)?.value ?? "");
+  }
+
   get storedKeys(): string[] {
     return [...this.#store.keys()];
   }
@@ -175,7 +199,7 @@ export class CoreWorld {
       ...emptyMessage("TaskStatus"),
       taskId,
       launchId: task?.launchId ?? "",
-      agentId: task?.agentId ?? "agent-1",
+      agentId: task?.agentId ?? "agent-one",
       state,
       at: this.nowMs,
       updateId: `u-${++this.#order}`,
@@ -198,6 +222,11 @@ export class CoreWorld {
     }
   }
 
+  get #present(): CronState {
+    if (!this.state) throw new Error("the framework is away");
+    return this.state;
+  }
+
   #call(input: (callId: number) => Input): void {
     try {
       this.post(input(++this.#callCount));
@@ -213,7 +242,8 @@ export class CoreWorld {
     else if (effect.type === "reply") this.answers.push(effect.answer);
     else if (effect.type === "log") this.logs.push(effect.message);
     else if (effect.type === "acknowledge") this.#unacknowledged.delete(effect.status.updateId);
-    else if (effect.type === "accept") for (const group of effect.groups) this.#launch(group);
+    else if (effect.type === "accept")
+      for (const group of effect.groups) this.#launch(group, this.#offers.get(effect.offerIds[0] ?? "") ?? "");
     else if (effect.type === "revive") this.#later(2, () => this.offer());
     else if (effect.type === "kill") {
       this.kills.push(effect.taskId);
@@ -224,14 +254,26 @@ export class CoreWorld {
     }
   }
 
-  /** An offer, if there is room. */
+  /** What the agents are is not as it was. */
+  tellAgents(): void {
+    const known = [...this.agentNames, ...this.awayNames].map((name) => anAgent(name, this.awayNames.includes(name)));
+    this.post({ type: "agents", known: new Map(known.map((agent) => [agent.agentId, agent])), awaited: [] });
+  }
+
+  /** An offer of each agent, if there is room. */
   offer(): void {
     if (!this.hasRoom || !this.#isConnected) return;
-    const offer: Offer = {
+    this.post({ type: "offers", offers: this.agentNames.map((name) => this.#offerOf(name)) });
+  }
+
+  #offerOf(agentName: string): Offer {
+    const offerId = `o-${++this.#order}`;
+    this.#offers.set(offerId, `agent-${agentName}`);
+    return {
       ...emptyMessage("Offer"),
-      offerId: `o-${++this.#order}`,
-      agentId: "agent-1",
-      agentName: "one",
+      offerId,
+      agentId: `agent-${agentName}`,
+      agentName,
       role: "default",
       resources: resources({ cpuMillis: 100_000, memoryMiB: 100_000, diskMiB: 100_000, portCount: 100 }),
       unavailability:
@@ -239,7 +281,6 @@ export class CoreWorld {
           ? null
           : { ...emptyMessage("Unavailability"), startAt: this.maintenanceAt, durationMs: minuteMs },
     };
-    this.post({ type: "offers", offers: [offer] });
   }
 
   #save({ jobId, writes }: Extract<Effect, { type: "save" }>): void {
@@ -254,12 +295,12 @@ export class CoreWorld {
     this.#later(this.saveMs, () => this.post({ type: "saved", jobId, versions }));
   }
 
-  #launch(group: LaunchGroup): void {
+  #launch(group: LaunchGroup, agentId: string): void {
     for (const { taskId } of group.tasks) {
-      this.launches.push({ atMs: this.nowMs, taskId });
+      this.launches.push({ atMs: this.nowMs, taskId, agentId });
       if (this.#tasks.has(taskId)) throw new Error(`${taskId} runs already`);
       const status = { ...emptyMessage("TaskStatus"), taskId, state: TaskState.TASK_STAGING };
-      this.#tasks.set(taskId, { taskId, launchId: group.launchId, agentId: "agent-1", status });
+      this.#tasks.set(taskId, { taskId, launchId: group.launchId, agentId, status });
       const { forMs, ends = 0 } = this.behave(taskId);
       if (ends === TaskState.TASK_DROPPED || ends === TaskState.TASK_ERROR) {
         this.#always(1, () => this.tell(taskId, ends));
@@ -296,6 +337,19 @@ export function startedWorld(): CoreWorld {
   world.start();
   world.run(10);
   return world;
+}
+
+function anAgent(name: string, isAway: boolean): ClusterAgent {
+  const nothing = noResources;
+  const all = resources({ cpuMillis: 100_000, memoryMiB: 100_000 });
+  const state = isAway ? AgentState.AGENT_STATE_UNREACHABLE : AgentState.AGENT_STATE_REGISTERED;
+  return {
+    ...{ agentId: `agent-${name}`, name, ip: "10.0.0.1", state },
+    ...{ total: all, free: all, allocated: nothing, offered: nothing },
+    ...{ portsTaken: new Set<number>(), portsInPart: new Map() },
+    ...{ drivers: ["process"], networkModes: ["host"], attributes: new Map([["kernel.name", "linux"]]) },
+    ...{ standing: AgentStanding.AGENT_STANDING_ACTIVE, maintenanceAt: 0 },
+  };
 }
 
 /** A batch job with one task; with a schedule if there is one. */

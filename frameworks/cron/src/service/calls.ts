@@ -99,7 +99,7 @@ export class Calls {
         const jobs = [...state.jobs.values()]
           .filter(({ id, current }) => id.startsWith(prefix) && (type === "" || current.job.type === type))
           .sort((a, b) => (a.id < b.id ? -1 : 1))
-          .map(summaryOf);
+          .map((entry) => summaryOf(state, entry));
         reply.send({ jobs, typesUnavailable: [] });
       },
       Get: ({ name }, reply) => reply.send({ job: this.#status(name) }),
@@ -136,7 +136,7 @@ export class Calls {
   #status(jobId: string): JobStatus {
     const { state, epochMs, random } = this.#deps;
     const entry = presentJob({ state }, jobId);
-    const status = statusOf(entry);
+    const status = statusOf(state, entry);
     status.rejections = rejectionsOf(entry, this.rooms(), epochMs(), random);
     return { ...status, instances: status.instances.map((instance) => this.#withAgent(instance)) };
   }

@@ -1,4 +1,4 @@
-import { invalid, type JobSubmission, MusterError } from "@muster/framework-sdk";
+import { invalid, type JobSubmission } from "@muster/framework-sdk";
 import { decodeJob, type Job, JobInvalid } from "@muster/jobspecs";
 import { timetableOf } from "../core/records.ts";
 import type { Submission } from "../core/submit.ts";
@@ -16,11 +16,8 @@ export function readSubmission(submission: JobSubmission | null, nowMs: number):
   const job = readDefinition(Buffer.from(submission.definition).toString("utf8"));
   if (submission.name !== "" && submission.name !== job.id)
     throw invalid("job.name", `"${submission.name}" is not the job's own name "${job.id}"`);
-  if (job.type === "sysbatch")
-    throw new MusterError("unsupported", "type sysbatch (a run on every agent) is not served: use batch with a count", {
-      field: "job.type",
-    });
-  if (job.type !== "batch") throw invalid("job.type", `"${job.type}" belongs to another framework`);
+  if (job.type !== "batch" && job.type !== "sysbatch")
+    throw invalid("job.type", `"${job.type}" belongs to another framework`);
   const instances = job.groups.reduce((sum, { count }) => sum + count, 0);
   if (instances > instancesMax)
     throw invalid("job.groups", `must have at most ${instancesMax} instances, not ${instances}`);

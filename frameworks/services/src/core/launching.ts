@@ -1,7 +1,6 @@
 import {
   type AgentTraits,
   addResources,
-  attr,
   Health,
   isLeavingOffer,
   type TaskGroup as LaunchGroup,
@@ -9,6 +8,7 @@ import {
   type Need,
   type Occupants,
   type Offer,
+  pinnedTo,
   type Random,
   type Room,
   resources,
@@ -140,9 +140,7 @@ function failedOn({ entry, group }: Want): ReadonlySet<string> {
 
 /** Instances of system jobs belong to one agent each. */
 export function pinnedNeed({ need, slot }: Want): Need {
-  if (slot.agentId === undefined) return need;
-  const pin = attr("node.unique.id").is(slot.agentId);
-  return { ...need, constraints: [pin, ...need.constraints] };
+  return slot.agentId === undefined ? need : pinnedTo(need, slot.agentId);
 }
 
 /** Books a new instance and builds its launch. */

@@ -1,4 +1,4 @@
-import { type ClusterAgent, constraintFault, Health, isUsable, noNeighbours } from "@muster/framework-sdk";
+import { type ClusterAgent, Health, isAmongAll, isUsable } from "@muster/framework-sdk";
 import type { TaskGroup } from "@muster/jobspecs";
 import type { Instance, JobEntry, Slot } from "./model.ts";
 import { systemKey } from "./statuses.ts";
@@ -30,13 +30,8 @@ export function slotsOf(
     }
     wanted.set(agentId, { index, agentId });
   };
-  const constraints = entry.current.needs.get(group.name)?.constraints ?? [];
-  for (const agent of agents.values()) {
-    if (!isUsable(agent)) continue;
-    const traits = { agentId: agent.agentId, agentName: agent.name, attributes: agent.attributes };
-    if (constraints.every((constraint) => constraintFault(constraint, traits, noNeighbours) === undefined))
-      add(agent.agentId);
-  }
+  const need = entry.current.needs.get(group.name) ?? { constraints: [] };
+  for (const agent of agents.values()) if (isAmongAll(need, agent)) add(agent.agentId);
   // An agent that is away for a while keeps its instance.
   for (const { agentId } of instances) {
     const agent = agents.get(agentId);

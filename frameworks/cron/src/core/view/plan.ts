@@ -1,6 +1,8 @@
 import {
   type AgentRejection,
+  canRunThere,
   Matcher,
+  type Need,
   PlanAction,
   type PlanChange,
   type PlanPlacement,
@@ -8,8 +10,9 @@ import {
   type Random,
   type Room,
 } from "@muster/framework-sdk";
-import { comparableJobs, type Job } from "@muster/jobspecs";
-import { groupOf, needOf } from "../build.ts";
+import { comparableJobs, type Job, type TaskGroup } from "@muster/jobspecs";
+import { needOf } from "../build.ts";
+import { isEverywhere } from "../every-agent.ts";
 import type { JobEntry } from "../model.ts";
 import { activeRuns } from "../runs.ts";
 import { jobOf } from "../turn.ts";
@@ -23,26 +26,7 @@ const placementsMax = 1_000;
 export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Room[], random: Random): PlanResponse {
   const before = entry && !entry.isPurged ? entry.current.job : undefined;
   const changes = before ? differences(...comparableJobs(before, job)) : [];
-  const matcher = new Matcher(rooms, random);
-  const placements: PlanPlacement[] = [];
-  const rejections: AgentRejection[] = [];
-  let count = 0;
-  for (const group of job.groups) {
-    const occupants = matcher.occupants([]);
-    const need = needOf(job, group);
-    for (let index = 0; index < group.count && count < placementsMax; index++) {
-      count += 1;
-      const instance = `${job.id}.${group.name}.${index}`;
-      const found = matcher.place(need, occupants);
-      if ("placed" in found) {
-        placements.push({ instance, ...found.placed });
-        continue;
-      }
-      placements.push({ instance, agentId: "", agentName: "" });
-      for (const rejection of found.rejections) rejections.push({ group: group.name, ...rejection });
-      break;
-    }
-  }
+  const { placements, rejections, count } = placeRun(job, rooms, random);
   const isSame = before !== undefined && changes.length === 0 && entry?.isStopped === false;
   const startsNow = !isSame && job.schedule === undefined && job.parameterized === undefined;
   return {
@@ -64,16 +48,58 @@ export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Ro
   };
 }
 
+/** Where one run would go now; of a group that finds no place, or not enough, why not. */
+function placeRun(
+  job: Job,
+  rooms: readonly Room[],
+  random: Random,
+): { placements: PlanPlacement[]; rejections: AgentRejection[]; count: number } {
+  const matcher = new Matcher(rooms, random);
+  const placements: PlanPlacement[] = [];
+  const rejections: AgentRejection[] = [];
+  let count = 0;
+  for (const group of job.groups) {
+    const occupants = matcher.occupants([]);
+    const need = needOf(job, group);
+    for (const [index, agentId] of placesOf(job, group, need, rooms).entries()) {
+      if (count >= placementsMax) break;
+      count += 1;
+      const instance = `${job.id}.${group.name}.${index}`;
+      const found = matcher.place(need, occupants, agentId);
+      if ("placed" in found) {
+        placements.push({ instance, ...found.placed });
+        continue;
+      }
+      placements.push({ instance, agentId: "", agentName: "" });
+      for (const rejection of found.rejections) rejections.push({ group: group.name, ...rejection });
+      // What has no room on one agent of all may have it on the next.
+      if (agentId === undefined) break;
+    }
+  }
+  return { placements, rejections, count };
+}
+
+/** The agents that instances of a group belong to, in a run on every agent; else for each instance: any. */
+function placesOf(job: Job, { count }: TaskGroup, need: Need, rooms: readonly Room[]): (string | undefined)[] {
+  if (!isEverywhere(job)) return Array.from({ length: count }, () => undefined);
+  return count === 0 ? [] : rooms.filter((room) => canRunThere(need, room)).map(({ agentId }) => agentId);
+}
+
 /** Why the waiting instances of a job wait, by agent. */
 export function rejectionsOf(entry: JobEntry, rooms: readonly Room[], nowMs: number, random: Random): AgentRejection[] {
   const rejections = new Map<string, AgentRejection>();
+  const matcher = new Matcher(rooms, random);
   for (const run of activeRuns(entry))
-    for (const instance of run.instances) {
-      if (instance.phase !== "waiting" || instance.notBefore > nowMs) continue;
-      const job = jobOf(entry, run);
-      const group = groupOf(job, instance);
-      for (const rejection of new Matcher(rooms, random).explain(needOf(job, group), []))
-        rejections.set(`${group.name}/${rejection.agentId}`, { group: group.name, ...rejection });
+    for (const [groupIndex, group] of jobOf(entry, run).groups.entries()) {
+      const waiting = run.instances.filter(
+        (one) => one.groupIndex === groupIndex && one.phase === "waiting" && one.notBefore <= nowMs,
+      );
+      const [first] = waiting;
+      if (!first) continue;
+      const only = first.isPinned && new Set(waiting.map(({ agentId }) => agentId));
+      for (const rejection of matcher.explain(needOf(jobOf(entry, run), group), []))
+        if (!only || only.has(rejection.agentId))
+          rejections.set(`${group.name}/${rejection.agentId}`, { group: group.name, ...rejection });
     }
   return [...rejections.values()];
 }
