@@ -96,6 +96,7 @@ export {
   type StoreOutcome,
   type StoreTransaction,
   storeKeyBytesMax,
+  storeTransactionBytesMax,
   storeValueBytesMax,
   storeWritesMax,
 } from "./store/contract.ts";

@@ -1,7 +1,16 @@
 import type { Result } from "../errors/muster-error.ts";
-import type { Store, StoreChange, StoreEntry, StoreOutcome, StoreTransaction } from "./contract.ts";
+import {
+  type Store,
+  type StoreChange,
+  type StoreEntry,
+  type StoreOutcome,
+  type StoreTransaction,
+  storeTransactionBytesMax,
+  storeValueBytesMax,
+  storeWritesMax,
+} from "./contract.ts";
 
-/** One thing that every store must do. `open` gives a new view of the same data each time it is called. */
+/** One thing that a store must do. `open` gives a new view of the same data each time it is called. */
 export interface StoreCase {
   readonly name: string;
   run(open: () => Promise<Store>): Promise<void>;
@@ -39,7 +48,18 @@ const elected = (store: Store): Promise<number> =>
     store.campaign("candidate", done, failed);
   });
 
-/** The suite that the memory store, lmdb and every later adapter must pass. */
+/** Real stores tell what happens when they come to it: waited for so long. */
+const patienceMs = 10_000;
+
+async function until(holds: () => boolean, claim: string): Promise<void> {
+  const endMs = performance.now() + patienceMs;
+  while (!holds()) {
+    must(performance.now() < endMs, claim);
+    await new Promise((wait) => setTimeout(wait, 5));
+  }
+}
+
+/** The suite that the memory store, lmdb, etcd and every later adapter must pass. */
 export const storeConformance: readonly StoreCase[] = [
   {
     name: "give back what was put, with versions that count from 1",
@@ -113,7 +133,37 @@ export const storeConformance: readonly StoreCase[] = [
       const many = Array.from({ length: 513 }, (_, index) => ({ key: `k${index}`, value: bytes("") }));
       const tooMany = await transact(store, { puts: many });
       must(!tooMany.ok && tooMany.error.kind === "too-many", "refuse too many writes");
+      const heavy = Array.from({ length: storeTransactionBytesMax / storeValueBytesMax }, (_, index) => ({
+        key: `k${index}`,
+        value: new Uint8Array(storeValueBytesMax),
+      }));
+      const tooHeavy = await transact(store, { puts: heavy });
+      must(!tooHeavy.ok && tooHeavy.error.kind === "too-many", "refuse too many bytes");
       must((await list(store, "")).length === 0, "write nothing of what it refuses");
+      await close(store);
+    },
+  },
+  {
+    name: "do a transaction that is as large as the limits let it be, and list what it wrote",
+    async run(open) {
+      const store = await open();
+      const each = Math.floor(storeTransactionBytesMax / storeWritesMax) - 16;
+      const puts = Array.from({ length: storeWritesMax }, (_, index) => ({
+        key: `large/${String(index).padStart(4, "0")}`,
+        value: new Uint8Array(each),
+      }));
+      const compares = puts.map(({ key }) => ({ key, version: 0 }));
+      const done = value(await transact(store, { compares, puts }));
+      must(done.committed && done.versions.every((version) => version === 1), "write all of it");
+      const all = await list(store, "large/");
+      must(
+        all.length === storeWritesMax && all.every((entry, index) => entry.key === puts[index]?.key),
+        "list all of it",
+      );
+      const some = await list(store, "large/", { after: "large/0099", limit: 200 });
+      must(some.length === 200 && some[0]?.key === "large/0100", "list a page that is larger than the store's own");
+      const again = value(await transact(store, { compares, puts }));
+      must(!again.committed && again.conflicts.length === storeWritesMax, "name every conflict");
       await close(store);
     },
   },
@@ -131,7 +181,7 @@ export const storeConformance: readonly StoreCase[] = [
       await transact(store, { puts: [{ key: "w/1", value: bytes("x") }] });
       await transact(store, { puts: [{ key: "other", value: bytes("x") }] });
       await transact(store, { deletes: ["w/1"] });
-      await new Promise((wait) => setTimeout(wait, 20));
+      await until(() => seen.length >= 2, `tell of every change: ${seen.join(", ")}`);
       stop();
       await transact(store, { puts: [{ key: "w/2", value: bytes("x") }] });
       await new Promise((wait) => setTimeout(wait, 20));
@@ -172,6 +222,87 @@ export const storeConformance: readonly StoreCase[] = [
       await close(store);
       const late = await transact(store, { puts: [{ key: "a", value: bytes("") }] });
       must(!late.ok && late.error.kind === "unavailable", "refuse after its end");
+    },
+  },
+];
+
+/** A candidate of an election: what it was told. */
+interface Candidate {
+  readonly store: Store;
+  readonly epochs: number[];
+  readonly losses: string[];
+  readonly resign: () => void;
+}
+
+function stand(store: Store, name: string): Candidate {
+  const epochs: number[] = [];
+  const losses: string[] = [];
+  const resign = store.campaign(
+    name,
+    (epoch) => epochs.push(epoch),
+    (error) => losses.push(error.message),
+  );
+  return { store, epochs, losses, resign };
+}
+
+const put = (store: Store, key: string, content: string): Promise<Result<StoreOutcome>> =>
+  transact(store, { puts: [{ key, value: bytes(content) }] });
+
+/** What a store that several masters share must do beyond that. */
+export const electionConformance: readonly StoreCase[] = [
+  {
+    name: "let one candidate lead at a time, and the next one when it resigns",
+    async run(open) {
+      const first = stand(await open(), "first");
+      await until(() => first.epochs.length === 1, "elect whoever stands alone");
+      const second = stand(await open(), "second");
+      await new Promise((wait) => setTimeout(wait, 50));
+      must(second.epochs.length === 0 && first.store.leads() && !second.store.leads(), "let one lead alone");
+      first.resign();
+      await until(() => second.epochs.length === 1, "elect the next one");
+      must((second.epochs[0] ?? 0) > (first.epochs[0] ?? 0), "raise the epoch");
+      must(!first.store.leads() && second.store.leads(), "say who leads");
+      await close(first.store);
+      await close(second.store);
+    },
+  },
+  {
+    name: "let nobody write but who leads, of those who have stood for election",
+    async run(open) {
+      const first = stand(await open(), "first");
+      await until(() => first.epochs.length === 1, "elect whoever stands alone");
+      const second = stand(await open(), "second");
+      const early = await put(second.store, "who", "second");
+      must(!early.ok && early.error.kind === "not-leader", "refuse who waits");
+      must((await put(first.store, "who", "first")).ok, "take the leader's word");
+      first.resign();
+      await until(() => second.epochs.length === 1, "elect the next one");
+      must((await put(second.store, "who", "second")).ok, "take the next leader's word");
+      const late = await put(first.store, "who", "first");
+      must(!late.ok && late.error.kind === "not-leader", "refuse who has led");
+      const entry = await get(second.store, "who");
+      must(entry !== undefined && text(entry.value) === "second", "keep what the leader wrote");
+      await close(first.store);
+      await close(second.store);
+    },
+  },
+  {
+    name: "tell everybody who leads, and each change",
+    async run(open) {
+      const heard: (string | undefined)[] = [];
+      const watching = await open();
+      const stop = watching.leader((candidate) => heard.push(candidate));
+      const first = stand(await open(), "first:1");
+      await until(() => heard.at(-1) === "first:1", "tell who leads");
+      const second = stand(await open(), "second:2");
+      await close(first.store);
+      await until(() => heard.at(-1) === "second:2", "tell who leads next, when a leader's store is closed");
+      stop();
+      const count = heard.length;
+      await close(second.store);
+      await new Promise((wait) => setTimeout(wait, 20));
+      must(heard.length === count, "tell nothing after the end");
+      await close(watching);
     },
   },
 ];

@@ -15,7 +15,7 @@ export interface StoreCompare {
   readonly version: number;
 }
 
-/** All of it or nothing. A key may be written once. At most `storeWritesMax` writes. */
+/** All of it or nothing. A key may be written once. At most `storeWritesMax` writes and as many compares. */
 export interface StoreTransaction {
   readonly compares: readonly StoreCompare[];
   readonly puts: readonly { readonly key: string; readonly value: Uint8Array }[];
@@ -37,6 +37,8 @@ export const storeWritesMax = 512;
 export const storeKeyBytesMax = 1_024;
 /** Bytes of a value. */
 export const storeValueBytesMax = 1024 * 1024;
+/** Bytes of all keys and values of a transaction: the largest message that asks for one, and what is put before its keys. */
+export const storeTransactionBytesMax = 5 * 1024 * 1024;
 
 /**
  * What must outlive a master. Keys are paths such as "agents/a-1"; order is by their bytes.
@@ -58,8 +60,16 @@ export interface Store {
   /**
    * Asks to lead. `elected` is called once with the epoch of the new reign, which is higher than every one before and
    * durable; `lost` is called once when the right to lead has ended, after which no transaction of this reign commits.
+   * A store that has campaigned writes only while it leads; before and after it answers `not-leader`.
    */
   campaign(candidate: string, elected: (epoch: number) => void, lost: (error: MusterError) => void): Cancel;
+  /**
+   * Whether this store's candidate leads beyond doubt, by the local clock. O(1): to be asked before each batch of
+   * effects, for whoever was stopped for a while finds out by nothing else in time.
+   */
+  leads(): boolean;
+  /** Who leads, as its candidate's name: told soon after the call if it is known, and at each change. */
+  leader(changed: (candidate: string | undefined) => void): Cancel;
   /** Waits for what was asked for, then lets go of files and locks. */
   close(done: () => void): void;
 }

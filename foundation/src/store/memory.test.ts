@@ -1,44 +1,27 @@
 import { expect, test } from "vitest";
 import { MusterError } from "../errors/muster-error.ts";
 import { systemClock } from "../time/system-clock.ts";
-import { storeConformance } from "./conformance.ts";
+import { electionConformance, storeConformance } from "./conformance.ts";
 import { memoryStore, memoryStoreData } from "./memory.ts";
 
-for (const { name, run } of storeConformance)
+for (const { name, run } of [...storeConformance, ...electionConformance])
   test(`the memory store must ${name}`, async () => {
     const data = memoryStoreData();
     await run(async () => memoryStore(systemClock, data));
   });
 
-test("one candidate leads at a time; the next one follows when it resigns", async () => {
+test("a leader that was stopped meanwhile writes nothing, and learns of it", async () => {
   const data = memoryStoreData();
   const [first, second] = [memoryStore(systemClock, data), memoryStore(systemClock, data)];
-  const epochs: number[] = [];
-  const resign = await new Promise<() => void>((done) => {
-    const cancel = first.campaign(
-      "a",
-      (epoch) => {
-        epochs.push(epoch);
-        done(cancel);
-      },
-      () => {},
-    );
-  });
-  const followed = new Promise<void>((done) => {
-    second.campaign(
-      "b",
-      (epoch) => {
-        epochs.push(epoch);
-        done();
-      },
-      () => {},
-    );
-  });
-  await new Promise((wait) => setTimeout(wait, 10));
-  expect(epochs).toEqual([1]);
-  resign();
-  await followed;
-  expect(epochs).toEqual([1, 2]);
+  const lost = new Promise<MusterError>((done) => first.campaign("first", () => {}, done));
+  const elected = new Promise<number>((done) => second.campaign("second", done, () => {}));
+  first.forget();
+  await elected;
+  const write = { compares: [], puts: [{ key: "a", value: new Uint8Array() }], deletes: [] };
+  const refused = await new Promise((done) => first.transact(write, done));
+  expect(refused).toMatchObject({ ok: false, error: { kind: "not-leader" } });
+  expect(await lost).toMatchObject({ kind: "not-leader" });
+  expect(data.entries.size).toBe(0);
 });
 
 test("an injected fault fails an operation without doing it", async () => {

@@ -7,6 +7,7 @@ import {
   type StoreOutcome,
   type StoreTransaction,
   storeKeyBytesMax,
+  storeTransactionBytesMax,
   storeValueBytesMax,
   storeWritesMax,
 } from "./contract.ts";
@@ -16,11 +17,20 @@ export interface MemoryStoreData {
   readonly entries: Map<string, StoreEntry>;
   epoch: number;
   leader: MemoryStore | undefined;
+  candidate: string | undefined;
   readonly waiting: (() => void)[];
+  readonly followers: Set<() => void>;
 }
 
 export function memoryStoreData(): MemoryStoreData {
-  return { entries: new Map(), epoch: 0, leader: undefined, waiting: [] };
+  return {
+    entries: new Map(),
+    epoch: 0,
+    leader: undefined,
+    candidate: undefined,
+    waiting: [],
+    followers: new Set(),
+  };
 }
 
 /** Faults that a test wants: called before each operation; a returned error fails it. */
@@ -32,12 +42,17 @@ export type StoreFault = (
 export function checkTransaction({ compares, puts, deletes }: StoreTransaction): MusterError | undefined {
   if (puts.length + deletes.length > storeWritesMax)
     return new MusterError("too-many", `a transaction holds at most ${storeWritesMax} writes`);
+  if (compares.length > storeWritesMax)
+    return new MusterError("too-many", `a transaction holds at most ${storeWritesMax} compares`);
   for (const key of [...puts.map((put) => put.key), ...deletes, ...compares.map((compare) => compare.key)])
     if (key.length === 0 || new TextEncoder().encode(key).length > storeKeyBytesMax)
       return new MusterError("invalid", `a key has 1 to ${storeKeyBytesMax} bytes`, { field: "key" });
   for (const put of puts)
     if (put.value.length > storeValueBytesMax)
       return new MusterError("invalid", `a value has at most ${storeValueBytesMax} bytes`, { field: put.key });
+  const bytes = puts.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  if (bytes > storeTransactionBytesMax)
+    return new MusterError("too-many", `a transaction has at most ${storeTransactionBytesMax} bytes`);
   return undefined;
 }
 
@@ -49,6 +64,7 @@ export class MemoryStore implements Store {
   readonly #watchers = new Set<{ prefix: string; changed: (changes: readonly StoreChange[]) => void }>();
   #closed = false;
   #lost: ((error: MusterError) => void) | undefined;
+  #hasCampaigned = false;
 
   constructor(clock: Clock, data: MemoryStoreData = memoryStoreData(), fault: StoreFault = () => undefined) {
     this.#clock = clock;
@@ -80,7 +96,7 @@ export class MemoryStore implements Store {
 
   transact(transaction: StoreTransaction, done: (result: Result<StoreOutcome>) => void): void {
     this.#answer<StoreOutcome>("transact", done, () => {
-      const error = checkTransaction(transaction);
+      const error = checkTransaction(transaction) ?? this.#fence();
       if (error) return { ok: false, error };
       const conflicts = transaction.compares
         .map(({ key }) => ({ key, version: this.#data.entries.get(key)?.version ?? 0 }))
@@ -96,16 +112,17 @@ export class MemoryStore implements Store {
     return () => this.#watchers.delete(watcher);
   }
 
-  campaign(_candidate: string, elected: (epoch: number) => void, lost: (error: MusterError) => void): Cancel {
+  campaign(candidate: string, elected: (epoch: number) => void, lost: (error: MusterError) => void): Cancel {
     let cancelled = false;
+    this.#hasCampaigned = true;
     const stand = (): void => {
       if (cancelled || this.#closed) return;
       if (this.#data.leader !== undefined) {
         this.#data.waiting.push(stand);
         return;
       }
-      this.#data.leader = this;
       this.#lost = lost;
+      this.#tellLeader(this, candidate);
       const epoch = ++this.#data.epoch;
       this.#clock.after(0, () => {
         if (!cancelled && !this.#closed) elected(epoch);
@@ -116,6 +133,21 @@ export class MemoryStore implements Store {
       cancelled = true;
       this.#resign();
     };
+  }
+
+  leads(): boolean {
+    return this.#data.leader === this;
+  }
+
+  leader(changed: (candidate: string | undefined) => void): Cancel {
+    const tell = (): void => {
+      this.#clock.after(0, () => {
+        if (!this.#closed && this.#data.followers.has(tell)) changed(this.#data.candidate);
+      });
+    };
+    this.#data.followers.add(tell);
+    tell();
+    return () => this.#data.followers.delete(tell);
   }
 
   close(done: () => void): void {
@@ -132,11 +164,32 @@ export class MemoryStore implements Store {
     lost?.(error);
   }
 
+  /** For tests: as `depose`, but the leader does not learn of it before it asks, as one that was stopped for a while. */
+  forget(): void {
+    if (this.#data.leader !== this) return;
+    this.#tellLeader(undefined, undefined);
+    this.#data.waiting.shift()?.();
+  }
+
   #resign(): void {
     if (this.#data.leader !== this) return;
-    this.#data.leader = undefined;
     this.#lost = undefined;
-    this.#data.waiting.shift()?.();
+    this.forget();
+  }
+
+  #tellLeader(leader: MemoryStore | undefined, candidate: string | undefined): void {
+    this.#data.leader = leader;
+    this.#data.candidate = candidate;
+    for (const tell of [...this.#data.followers]) tell();
+  }
+
+  #fence(): MusterError | undefined {
+    if (!this.#hasCampaigned || this.leads()) return undefined;
+    const error = new MusterError("not-leader", "this master does not lead: nothing was written");
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost) this.#clock.after(0, () => lost(error));
+    return error;
   }
 
   #answer<T>(operation: "get" | "list" | "transact", done: (result: Result<T>) => void, work: () => Result<T>): void {

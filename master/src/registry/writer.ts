@@ -1,4 +1,11 @@
-import { type Clock, type Log, MusterError, type Store, storeWritesMax } from "@muster/foundation";
+import {
+  type Clock,
+  type Log,
+  MusterError,
+  type Store,
+  storeTransactionBytesMax,
+  storeWritesMax,
+} from "@muster/foundation";
 
 /** How long to wait after the store has failed. */
 const retryMs = 1_000;
@@ -42,7 +49,7 @@ export class RegistryWriter {
   /** Called once a tick. */
   flush(): void {
     if (this.#busy || this.#stopped || this.#queue.length === 0) return;
-    const batch = this.#queue.slice(0, storeWritesMax);
+    const batch = this.#queue.slice(0, this.#batchCount());
     this.#queue = this.#queue.slice(batch.length);
     const last = new Map<string, Uint8Array | undefined>();
     for (const { key, value } of batch) last.set(key, value);
@@ -60,6 +67,16 @@ export class RegistryWriter {
       for (const { done } of batch) done?.(error);
       this.flush();
     });
+  }
+
+  /** As many of the first as one transaction takes. */
+  #batchCount(): number {
+    let bytes = 0;
+    const tooMany = this.#queue.findIndex(({ key, value }, index) => {
+      bytes += key.length + (value?.length ?? 0);
+      return index > 0 && (index >= storeWritesMax || bytes > storeTransactionBytesMax);
+    });
+    return tooMany === -1 ? this.#queue.length : tooMany;
   }
 
   #retry(batch: readonly Write[], error: MusterError): void {

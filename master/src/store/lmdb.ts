@@ -108,6 +108,10 @@ class LmdbStore implements Store {
   #closed = false;
   #failure: MusterError | undefined;
   #lost: ((error: MusterError) => void) | undefined;
+  #hasCampaigned = false;
+  #isLeading = false;
+  readonly #followers = new Set<(candidate: string | undefined) => void>();
+  #candidate: string | undefined;
   #underway = 0;
   #idle: (() => void) | undefined;
 
@@ -148,7 +152,7 @@ class LmdbStore implements Store {
   }
 
   transact(transaction: StoreTransaction, done: (result: Result<StoreOutcome>) => void): void {
-    const refused = this.#unusable() ?? checkTransaction(transaction);
+    const refused = this.#unusable() ?? checkTransaction(transaction) ?? this.#fence();
     if (refused) {
       this.#clock.after(0, () => done({ ok: false, error: refused }));
       return;
@@ -172,6 +176,7 @@ class LmdbStore implements Store {
   /** Alone in its folder: whoever asks leads. */
   campaign(candidate: string, elected: (epoch: number) => void, lost: (error: MusterError) => void): Cancel {
     let cancelled = false;
+    this.#hasCampaigned = true;
     this.#lost = lost;
     const raise = (): number => {
       const epoch = Number((this.#meta.get("epoch") as number | undefined) ?? 0) + 1;
@@ -181,23 +186,47 @@ class LmdbStore implements Store {
     };
     this.#settle(this.#root.transaction(raise), (result) => {
       if (cancelled) return;
-      if (result.ok) elected(result.value);
-      else lost(result.error);
+      if (!result.ok) return lost(result.error);
+      this.#lead(candidate);
+      elected(result.value);
     });
     return () => {
       cancelled = true;
       this.#lost = undefined;
+      this.#lead(undefined);
     };
+  }
+
+  leads(): boolean {
+    return this.#isLeading && this.#failure === undefined;
+  }
+
+  leader(changed: (candidate: string | undefined) => void): Cancel {
+    this.#followers.add(changed);
+    this.#clock.after(0, () => this.#followers.has(changed) && changed(this.#candidate));
+    return () => this.#followers.delete(changed);
   }
 
   close(done: () => void): void {
     this.#closed = true;
     this.#watchers.clear();
+    this.#followers.clear();
     const finish = (): void => {
       this.#root.close().then(done, done);
     };
     if (this.#underway === 0) finish();
     else this.#idle = finish;
+  }
+
+  #fence(): MusterError | undefined {
+    if (!this.#hasCampaigned || this.#isLeading) return undefined;
+    return new MusterError("not-leader", "this master does not lead: nothing was written");
+  }
+
+  #lead(candidate: string | undefined): void {
+    this.#isLeading = candidate !== undefined;
+    this.#candidate = candidate;
+    for (const changed of [...this.#followers]) changed(candidate);
   }
 
   #apply({ compares, puts, deletes }: StoreTransaction, changes: StoreChange[]): StoreOutcome {

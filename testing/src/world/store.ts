@@ -71,6 +71,8 @@ export function storeOf(world: World, life: Life, ground: StoreGround, random: R
       ),
     watch: (prefix, changed: (changes: readonly StoreChange[]) => void): Cancel => inner.watch(prefix, changed),
     campaign: (candidate, elected, lost) => inner.campaign(candidate, elected, lost),
+    leads: () => inner.leads(),
+    leader: (changed) => inner.leader(changed),
     close: (done) => inner.close(done),
   };
 }
