@@ -37,8 +37,16 @@ export const daemonCommands: readonly CommandSpec[] = [
     "master",
     "run a master",
     [
-      { flags: "--data-dir <folder>", help: "folder of its store" },
+      { flags: "--data-dir <folder>", help: "folder of its store, if that is not etcd" },
       { flags: "--listen <host:port>", help: "its gRPC server (default: 127.0.0.1:5050)" },
+      { flags: "--advertise <host:port>", help: "where the others find it; as --listen if absent" },
+      { flags: "--store <url>", help: "etcd that several masters share, as etcd://10.0.0.1:2379,10.0.0.2:2379/muster" },
+      { flags: "--etcd-ca <file>", help: "authorities by which etcd is known, for etcds:// (default: the system's)" },
+      { flags: "--etcd-cert <file>", help: "certificate by which etcd knows the master" },
+      { flags: "--etcd-key <file>", help: "its key" },
+      { flags: "--etcd-user <name>", help: "by which etcd knows the master, where it asks" },
+      { flags: "--etcd-password-file <file>", help: "whose first line is the password" },
+      { flags: "--lease-seconds <count>", help: "without a word to etcd after which another may lead (default: 5)" },
       { flags: "--offer-timeout-ms <ms>", help: "an offer that is not answered is taken back after so long" },
       { flags: "--unreachable-interval-ms <ms>", help: "at most one agent is given up in so long (default: no limit)" },
       {
@@ -48,7 +56,7 @@ export const daemonCommands: readonly CommandSpec[] = [
     ],
     [
       "daemon master --data-dir /var/lib/muster/master",
-      "daemon master --listen 10.0.0.1:5050",
+      "daemon master --listen 10.0.0.1:5050 --store etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379",
       "daemon master --config /etc/muster/master.conf",
     ],
     () => import("../daemons/master.ts"),

@@ -1,26 +1,22 @@
-import { mkdirSync } from "node:fs";
-import { resolve } from "node:path";
 import { createMetrics, grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
 import { createMaster, defaultMasterConfig, type OverlaySettings, parseOverlays } from "@muster/master";
 import { standardServices } from "@muster/master/standard-services";
-import { lmdbStore } from "@muster/master/store-lmdb";
 import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
-import { lockFolder } from "../dev/lock.ts";
 import { version } from "../version.ts";
 import { schemas } from "./schemas.ts";
 import { componentLog, settingsOf } from "./settings.ts";
+import { advertisedAddress, storeOf } from "./store.ts";
 import { runComponent } from "./supervised.ts";
 
 export const run: CommandModule["run"] = (invocation) => {
   const settings = settingsOf(schemas.master, invocation);
   const log = componentLog("master", settings.logLevel);
   const overlays = overlaysOf(settings.overlays);
+  const address = advertisedAddress(settings);
+  const openStore = storeOf(settings, log);
   return runComponent(invocation, log, async (lifecycle) => {
-    const folder = resolve(settings.dataDir);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    await lockFolder(folder, "master");
-    const store = lmdbStore({ folder, clock: systemClock });
+    const store = await openStore();
     const transport = grpcTransport();
     const standard = standardServices();
     let isListening = false;
@@ -45,8 +41,8 @@ export const run: CommandModule["run"] = (invocation) => {
       },
       {
         ...defaultMasterConfig,
-        candidate: settings.listen,
-        address: settings.listen,
+        candidate: address,
+        address,
         version,
         pid: process.pid,
         offerTimeoutMs: settings.offerTimeoutMs,

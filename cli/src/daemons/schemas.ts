@@ -6,8 +6,22 @@ const master = textOption("127.0.0.1:5050", "gRPC address of the master");
 /** What can be set of each component; the flags of `muster daemon` are made of these names. */
 export const schemas = {
   master: {
-    dataDir: textOption("muster-master", "folder of its store"),
+    dataDir: textOption("muster-master", "folder of its store, if that is not etcd"),
     listen: textOption("127.0.0.1:5050", "host and port of its gRPC server"),
+    advertise: textOption("", "host and port under which the others find it; as listen if empty"),
+    store: textOption(
+      "",
+      "etcd that several masters share: etcd://HOST:PORT,.../NAME, etcds:// for TLS; a database of its own if empty",
+    ),
+    etcdCa: textOption("", "PEM file of the authorities by which etcd is known; the system's if empty"),
+    etcdCert: textOption("", "PEM file of the certificate by which etcd knows the master"),
+    etcdKey: textOption("", "PEM file of that certificate's key"),
+    etcdUser: textOption("", "name by which etcd knows the master, where it asks for one"),
+    etcdPasswordFile: textOption("", "file whose first line is the password of that name"),
+    leaseSeconds: integerOption(5, "a leader that etcd has not heard for so long may be followed by another", {
+      min: 2,
+      max: 60,
+    }),
     offerTimeoutMs: integerOption(60_000, "an offer that is not answered is taken back after so long", { min: 100 }),
     unreachableIntervalMs: integerOption(
       0,

@@ -1,0 +1,2 @@
+export { etcdStore } from "./etcd.ts";
+export { etcdSettings, isEtcdUrl } from "./settings.ts";
