@@ -40,7 +40,7 @@ const faulty = [
 ];
 
 /** Job files that are placed: with every block that begins to work, more. */
-const placedMin = 110;
+const placedMin = 130;
 
 /** Hosts of two data centres, half of them in each. */
 const agentCount = 10;

@@ -5,6 +5,7 @@ import { DevCluster, type JobNow, processesOf } from "../e2e/dev-cluster.ts";
 import { lacking, testUnless } from "../e2e-root/machine.ts";
 import { jobFiles, reason } from "./nomad-files.ts";
 
+const agentCount = 4;
 /** How long jobs that were handed in together may take to come to it, on a busy machine. */
 const waitMs = 90_000;
 
@@ -100,6 +101,8 @@ const expected: readonly Expected[] = [
   runs("scaling/input/namespace_default_3.nomad.hcl", 4),
   healthy("servicediscovery/input/checks_happy.nomad"),
   sick("servicediscovery/input/checks_sad.nomad"),
+  runs("scheduler_system/input/system_canary_v0.nomad.hcl", agentCount),
+  runs("scheduler_system/input/system_canary_v0_100.nomad.hcl", agentCount),
   runs("servicediscovery/input/consul_provider.nomad"),
   runs("servicediscovery/input/multi_provider.nomad", 2),
   runs("servicediscovery/input/nomad_provider.nomad"),
@@ -115,7 +118,6 @@ const expected: readonly Expected[] = [
 /** Commands at once: each is a process of Node. */
 const hands = 6;
 const offset = 21_000;
-const agentCount = 4;
 
 /** Does it with all, so many at once. */
 async function withAll<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {

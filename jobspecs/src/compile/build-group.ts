@@ -56,15 +56,7 @@ export function buildGroup(
   }
   const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
   const disconnect = block && buildDisconnect(block, context.type);
-  const update = buildUpdate(context.job.first("update"), block?.first("update"));
-  if (isSystem && update.canaryCount > 0) {
-    const own = block?.first("update");
-    (own?.has("canary") ? own : context.job.first("update"))?.error("canary", {
-      code: "schema/refused",
-      summary: '"canary": system jobs have none, an agent has room for one instance',
-      hint: "leave it out: max_parallel and stagger say how fast an update goes",
-    });
-  }
+  const update = buildUpdate(context.job.first("update"), block?.first("update"), context.type);
   const migrate = buildMigrate(context.job.first("migrate"), block?.first("migrate"), context.type);
   return {
     name,

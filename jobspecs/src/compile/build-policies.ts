@@ -48,14 +48,18 @@ export function buildReschedule(block: DecodedBlock | undefined, type: JobType):
 }
 
 /** A group's block over the job's, attribute by attribute. */
-export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock | undefined): UpdateStrategy {
+export function buildUpdate(
+  job: DecodedBlock | undefined,
+  group: DecodedBlock | undefined,
+  type: JobType,
+): UpdateStrategy {
   if (!job && !group) return defaultUpdate;
   const number = (name: string): number | undefined => group?.number(name) ?? job?.number(name);
   const bool = (name: string): boolean | undefined => group?.bool(name) ?? job?.bool(name);
   const health = group?.text("health_check") ?? job?.text("health_check");
   const strategy: UpdateStrategy = {
     method: buildMethod(group ?? job, number),
-    canaryCount: number("canary") ?? writtenUpdate.canaryCount,
+    ...buildCanaries(group?.has("canary") ? group : job, type),
     healthCheck: (health ?? writtenUpdate.healthCheck) as UpdateStrategy["healthCheck"],
     minHealthyTimeMs: number("min_healthy_time") ?? writtenUpdate.minHealthyTimeMs,
     healthyDeadlineMs: number("healthy_deadline") ?? writtenUpdate.healthyDeadlineMs,
@@ -66,6 +70,25 @@ export function buildUpdate(job: DecodedBlock | undefined, group: DecodedBlock |
   };
   refuseTimes(group ?? job, strategy);
   return strategy;
+}
+
+/** A number of instances, or of a system job per cent of its agents. */
+function buildCanaries(
+  block: DecodedBlock | undefined,
+  type: JobType,
+): Pick<UpdateStrategy, "canaryCount" | "canaryPercent"> {
+  const written = block?.number("canary") ?? 0;
+  if (type !== "system") {
+    if (type === "sysbatch" && written > 0)
+      block?.error("canary", { code: "job/canary", summary: "a sysbatch job has no canaries: its runs have an end" });
+    return { canaryCount: written };
+  }
+  if (written > 100)
+    block?.error("canary", {
+      code: "job/canary",
+      summary: `canary = ${written}: of a system job it is per cent of the agents, 0 to 100`,
+    });
+  return { canaryCount: 0, ...(written > 0 ? { canaryPercent: written } : {}) };
 }
 
 /** A group's block over the job's; undefined: none is written. */

@@ -55,11 +55,17 @@ test("a batch job may say how long it is waited for on an agent that is cut off"
   });
 });
 
-test("what no framework here serves is refused at its place, before anything is sent", () => {
-  const update = "update {\n canary = 1\n}";
-  expect(remarks({ type: "system", group: update })).toEqual(["error schema/refused"]);
-  expect(remarks({ type: "system", job: update })).toEqual(["error schema/refused"]);
-  expect(remarks({ type: "service", group: update })).toEqual([]);
+test("canaries are so many, or of a system job per cent of its agents; a sysbatch job has none", () => {
+  const update = "update {\n canary = 40\n}";
+  const canaries = (type: string) => {
+    const { canaryCount, canaryPercent } = compiled({ type, group: update }).job?.groups[0]?.update ?? {};
+    return { canaryCount, canaryPercent };
+  };
+  expect(canaries("service")).toEqual({ canaryCount: 40, canaryPercent: undefined });
+  expect(canaries("system")).toEqual({ canaryCount: 0, canaryPercent: 40 });
+  expect(remarks({ type: "system", job: update })).toEqual([]);
+  expect(remarks({ type: "system", job: update.replace("40", "101") })).toEqual(["error job/canary"]);
+  expect(remarks({ type: "sysbatch", group: update })).toEqual(["error job/canary"]);
 });
 
 test("jobs that run on every agent have no affinity and no spread, wherever it is written", () => {

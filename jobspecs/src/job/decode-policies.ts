@@ -96,6 +96,7 @@ export function decodeUpdate(value: unknown, path: string): UpdateStrategy {
   const made: UpdateStrategy = {
     method: decodeMethod(reader.raw("method"), reader.at("method")),
     canaryCount: reader.integer("canaryCount", 0, countMax),
+    ...(reader.has("canaryPercent") ? { canaryPercent: reader.integer("canaryPercent", 1, 100) } : {}),
     healthCheck: reader.oneOf("healthCheck", ["checks", "task_states", "manual"]),
     minHealthyTimeMs: reader.duration("minHealthyTimeMs"),
     healthyDeadlineMs: reader.duration("healthyDeadlineMs"),

@@ -498,6 +498,8 @@ export interface UpdateStrategy {
         readonly isStrict?: boolean;
       };
   readonly canaryCount: number;
+  /** Of system jobs: on so many agents of a hundred the new version comes first. Absent: 0. */
+  readonly canaryPercent?: number;
   readonly healthCheck: "checks" | "task_states" | "manual";
   /** Healthy for this long before the next step. */
   readonly minHealthyTimeMs: number;

@@ -52,7 +52,7 @@ export const updateBlock: BlockSchema = block("How a new version replaces the ol
     }),
     auto_revert: works("bool", "Back to the last stable version after a failure; false."),
     auto_promote: works("bool", "Promote healthy canaries; false."),
-    canary: works("integer", "Canaries before the rest; 0.", { min: 0 }),
+    canary: works("integer", "Canaries before the rest, of a system job per cent of the agents; 0.", { min: 0 }),
     stagger: works("duration", "Between steps of system jobs; 30s.", { min: 0 }),
   },
 });

@@ -14,7 +14,7 @@ import {
   type TaskStatus,
 } from "@muster/framework-sdk";
 import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
-import { noteEnd } from "./deployments.ts";
+import { deploymentOf, noteEnd } from "./deployments.ts";
 import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
 import { commit, proposeVersion } from "./proposals.ts";
@@ -206,6 +206,18 @@ export class SmallWorld {
 
   live(name: string): Instance[] {
     return [...this.entry(name).instances.values()].filter(({ isKilling }) => !isKilling);
+  }
+
+  /** Of which versions the instances are that live. */
+  versions(name: string): number[] {
+    const all = this.live(name).map(({ version }) => version);
+    return all.sort();
+  }
+
+  /** Somebody promotes its canaries. */
+  promote(name: string): void {
+    const { record } = this.entry(name).current;
+    record.deployment = { ...deploymentOf(record), promoted: ["g"] };
   }
 
   #kill(instance: Instance): void {

@@ -28,21 +28,10 @@ function inCanaries(canary: number, more = ""): SmallWorld {
 const changedText = (canary: number, more = "", count = 3): string =>
   jobText("web", { count, group: update(canary, more), task: 'user = "nobody"' });
 
-const versions = (world: SmallWorld): number[] =>
-  world
-    .live("web")
-    .map(({ version }) => version)
-    .sort();
-
-function promote(world: SmallWorld): void {
-  const { record } = world.entry("web").current;
-  record.deployment = { ...deploymentOf(record), promoted: ["g"] };
-}
-
 test("canaries run beside what serves, and nothing ends before they are promoted, however long that takes", () => {
   const world = inCanaries(1);
   world.advance(3_600_000, 60_000, () => world.startAll());
-  expect(versions(world)).toEqual([1, 1, 1, 2]);
+  expect(world.versions("web")).toEqual([1, 1, 1, 2]);
   expect(world.killed).toEqual([]);
   const entry = world.entry("web");
   expect(awaitsPromotion(entry)).toBe(true);
@@ -56,12 +45,12 @@ test("canaries run beside what serves, and nothing ends before they are promoted
 test("what is promoted goes on step by step until all is new", () => {
   const world = inCanaries(1);
   world.advance(10_000, 500, () => world.startAll());
-  promote(world);
+  world.promote("web");
   world.advance(30_000, 500, () => {
     world.startAll();
-    expect(versions(world).length).toBeGreaterThanOrEqual(2);
+    expect(world.versions("web").length).toBeGreaterThanOrEqual(2);
   });
-  expect(versions(world)).toEqual([2, 2, 2]);
+  expect(world.versions("web")).toEqual([2, 2, 2]);
   const { record } = world.entry("web").current;
   expect(record.deployment).toMatchObject({ status: "successful", promoted: ["g"] });
 });
@@ -69,10 +58,10 @@ test("what is promoted goes on step by step until all is new", () => {
 test("with as many canaries as instances all of the old end at once when the new are promoted", () => {
   const world = inCanaries(3);
   world.advance(10_000, 500, () => world.startAll());
-  expect(versions(world)).toEqual([1, 1, 1, 2, 2, 2]);
-  promote(world);
+  expect(world.versions("web")).toEqual([1, 1, 1, 2, 2, 2]);
+  world.promote("web");
   world.settle();
-  expect(versions(world)).toEqual([2, 2, 2]);
+  expect(world.versions("web")).toEqual([2, 2, 2]);
 });
 
 test("what serves beside canaries and dies is made again as it was, after a delay of its own", () => {
@@ -82,9 +71,9 @@ test("what serves beside canaries and dies is made again as it was, after a dela
     const last = world.live("web").find(({ index, version }) => index === 2 && version === 1);
     world.fail([...(last?.tasks.keys() ?? [])][0] ?? "");
     world.settle();
-    expect(versions(world)).toEqual([1, 1, 2]);
+    expect(world.versions("web")).toEqual([1, 1, 2]);
     world.advance(2_500, 500, () => world.startAll());
-    expect(versions(world)).toEqual([1, 1, 1, 2]);
+    expect(world.versions("web")).toEqual([1, 1, 1, 2]);
   }
   expect(world.entry("web").restarts.get("g~serving/2")?.failureCount).toBe(2);
 });
@@ -105,7 +94,7 @@ test("a canary that never becomes healthy makes the deployment overdue, and what
   expect(world.entry("web").isOverdue).toBe(true);
   // The canary has failed at its own deadline, and another was tried.
   expect(world.killed.length).toBeGreaterThan(0);
-  expect(versions(world).filter((version) => version === 1)).toEqual([1, 1, 1]);
+  expect(world.versions("web").filter((version) => version === 1)).toEqual([1, 1, 1]);
   expect(world.entry("web").current.record.deployment?.status).toBe("failed");
 });
 
@@ -156,11 +145,11 @@ test("a version that comes before the first one was healthy has canaries beside 
   world.settle();
   world.run(changedText(1));
   world.advance(60_000, 500, () => world.startAll());
-  expect(versions(world)).toEqual([1, 1, 1, 2]);
+  expect(world.versions("web")).toEqual([1, 1, 1, 2]);
   // Another one stands beside the same.
   world.run(jobText("web", { count: 3, group: update(1), task: 'user = "daemon"' }));
   world.advance(60_000, 500, () => world.startAll());
-  expect(versions(world)).toEqual([1, 1, 1, 3]);
+  expect(world.versions("web")).toEqual([1, 1, 1, 3]);
   restartFramework(world, "web");
   expect(world.entry("web").current.record.triesFrom).toBe(1);
   const empty = new SmallWorld(anAgent("a"));
@@ -170,13 +159,13 @@ test("a version that comes before the first one was healthy has canaries beside 
   empty.run(changedText(1));
   empty.offering = () => true;
   empty.advance(10_000, 500, () => empty.startAll());
-  expect(versions(empty)).toEqual([2, 2, 2]);
+  expect(empty.versions("web")).toEqual([2, 2, 2]);
 });
 
 test("a change of the count alone needs no second promotion, and another new version needs its own", () => {
   const world = inCanaries(1);
   world.advance(5_000, 500, () => world.startAll());
-  promote(world);
+  world.promote("web");
   world.run(changedText(1, "", 4), "scale");
   expect(world.entry("web").current.record.deployment?.promoted).toEqual(["g"]);
   expect(world.entry("web").history[0]?.record.deployment).toMatchObject({
@@ -185,9 +174,9 @@ test("a change of the count alone needs no second promotion, and another new ver
   });
   world.run(jobText("web", { count: 4, group: update(1), task: 'user = "daemon"' }));
   world.advance(60_000, 500, () => world.startAll());
-  expect(versions(world).filter((version) => version === 4)).toHaveLength(1);
+  expect(world.versions("web").filter((version) => version === 4)).toHaveLength(1);
   // What serves is what was healthy as a whole, also where the count has grown since.
-  expect(versions(world).filter((version) => version === 1)).toHaveLength(4);
+  expect(world.versions("web").filter((version) => version === 1)).toHaveLength(4);
 });
 
 test("a first version and one that goes back have no canaries", () => {
@@ -198,7 +187,7 @@ test("a first version and one that goes back have no canaries", () => {
   const back = inCanaries(1);
   back.run(jobText("web", { count: 3, group: update(1) }), "revert");
   back.advance(10_000, 500, () => back.startAll(HEALTH_HEALTHY));
-  expect(versions(back)).toEqual([1, 1, 1]);
+  expect(back.versions("web")).toEqual([1, 1, 1]);
 });
 
 test("a deployment that is paused takes no step, still replaces what ends, and says so", () => {
@@ -211,22 +200,22 @@ test("a deployment that is paused takes no step, still replaces what ends, and s
   const { record } = world.entry("web").current;
   record.deployment = { ...deploymentOf(record), status: "paused" };
   world.advance(3_600_000, 60_000, () => world.startAll());
-  expect(versions(world)).toEqual([1, 1, 1]);
+  expect(world.versions("web")).toEqual([1, 1, 1]);
   expect(world.entry("web").isOverdue).toBe(false);
   world.fail("web.g.1.1-2");
   world.settle();
   world.startAll();
-  expect(versions(world)).toEqual([1, 1, 2]);
+  expect(world.versions("web")).toEqual([1, 1, 2]);
   const around = { agents: world.agents, isKnown: true, random: undefined as never };
   expect(jobStatus(world.state, world.entry("web"), around, world.now).message).toBe("its deployment is paused");
   record.deployment = { ...record.deployment, status: "running" };
   world.advance(30_000, 500, () => world.startAll());
-  expect(versions(world)).toEqual([2, 2, 2]);
+  expect(world.versions("web")).toEqual([2, 2, 2]);
 });
 
 test("what was promoted is so after a restart of the framework", () => {
   const world = inCanaries(1);
-  promote(world);
+  world.promote("web");
   restartFramework(world, "web");
   expect(deploymentOf(world.entry("web").current.record).promoted).toEqual(["g"]);
 });
@@ -242,7 +231,7 @@ test("what serves beside canaries moves away from an agent that is drained, and 
     world.startAll();
   });
   expect(world.live("web").map(({ agentId }) => agentId)).toEqual(Array(4).fill("b"));
-  expect(versions(world)).toEqual([1, 1, 1, 2]);
+  expect(world.versions("web")).toEqual([1, 1, 1, 2]);
 });
 
 test("a deployment that is paused keeps no agent from being drained", () => {

@@ -31,12 +31,23 @@ export function isHeld({ record }: JobVersionEntry): boolean {
  * promoted, or nothing runs that they could be compared with. O(versions).
  */
 export function canaryBase(entry: JobEntry, group: TaskGroup): JobVersionEntry | undefined {
-  const { record, job, templates } = entry.current;
-  if (group.update.canaryCount === 0 || record.stable || record.cause === "revert" || entry.isStopped) return undefined;
-  if (job.type !== "service" || deploymentOf(record).promoted.includes(group.name)) return undefined;
+  const { record, templates } = entry.current;
+  const { canaryCount, canaryPercent = 0 } = group.update;
+  if (canaryCount + canaryPercent === 0 || record.stable || record.cause === "revert" || entry.isStopped)
+    return undefined;
+  if (deploymentOf(record).promoted.includes(group.name)) return undefined;
   const base = lastStable(entry) ?? (record.triesFrom === undefined ? undefined : versionOf(entry, record.triesFrom));
   const template = base?.templates.get(group.name);
   return template === undefined || template === templates.get(group.name) ? undefined : base;
+}
+
+/** How many canaries come first where a group has so many places. */
+export function canariesOf({ update }: TaskGroup, placeCount: number): number {
+  const { canaryCount, canaryPercent = 0, method } = update;
+  if (canaryPercent === 0) return Math.min(canaryCount, placeCount);
+  // On each agent the old one ends for the new: no more of them at once than of any other update.
+  const most = method.kind === "batch" && method.maxParallel > 0 ? method.maxParallel : placeCount;
+  return Math.min(Math.ceil((placeCount * canaryPercent) / 100), most);
 }
 
 /** Since the job was stopped last. */
@@ -128,12 +139,13 @@ export function awaitsPromotion({ canaries }: JobEntry): boolean {
 
 function describeGroup(entry: JobEntry, group: TaskGroup): DeploymentGroup {
   const base = canaryBase(entry, group);
+  const desired = entry.current.job.type === "system" ? placesOf(entry, group) : group.count;
   const made: DeploymentGroup = {
     group: group.name,
-    desired: group.count,
+    desired,
     healthy: 0,
     outdated: 0,
-    canaries: base ? Math.min(group.update.canaryCount, group.count) : 0,
+    canaries: base ? canariesOf(group, desired) : 0,
     promoted: deploymentOf(entry.current.record).promoted.includes(group.name),
   };
   for (const instance of entry.instances.values()) {
@@ -142,4 +154,10 @@ function describeGroup(entry: JobEntry, group: TaskGroup): DeploymentGroup {
     else if (instance.healthySinceMs !== undefined) made.healthy++;
   }
   return made;
+}
+
+/** Of a system job: on how many agents there is something of a group. */
+function placesOf({ instances }: JobEntry, { name }: TaskGroup): number {
+  const own = [...instances.values()].filter(({ group, isKilling }) => group === name && !isKilling);
+  return new Set(own.map(({ index }) => index)).size;
 }

@@ -1,7 +1,7 @@
 import { type ClusterAgent, StatusReason, TaskState } from "@muster/framework-sdk";
 import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
 import { startsAfter } from "./dependencies.ts";
-import { canaryBase, isHeld, isMadeLike } from "./deployments.ts";
+import { canariesOf, canaryBase, isHeld, isMadeLike } from "./deployments.ts";
 import { keptOf, replacedAtMs } from "./disconnects.ts";
 import { healthyDeadlineMs } from "./healthy-deadline.ts";
 import { hasOthers, leavesInMs } from "./leaving.ts";
@@ -71,7 +71,8 @@ export class GroupPlanner {
     if (this.#isHeldBack) this.#plan.isHeldBack = true;
     const views = this.#viewSlots();
     const base = canaryBase(this.#entry, this.#group);
-    if (base) this.#tryCanaries(views, base);
+    if (base && this.#entry.current.job.type === "system") this.#tryOnSomeAgents(views, base);
+    else if (base) this.#tryCanaries(views, base);
     else this.#replace(views);
     for (const view of views) this.#failLate(view);
     const settled = views.filter((view) => view.old.length === 0 && this.#isSettled(view.current));
@@ -193,8 +194,7 @@ export class GroupPlanner {
    * by itself is made again of the version that serves, unless the slot's canary has proved itself.
    */
   #tryCanaries(views: readonly SlotView[], base: JobVersionEntry): void {
-    const { canaryCount, autoPromote } = this.#group.update;
-    const wanted = Math.min(canaryCount, views.length);
+    const wanted = canariesOf(this.#group, views.length);
     for (const [place, view] of views.entries()) {
       const isProved = this.#isSettled(view.current);
       const inOrder = [...view.old].sort((a, b) => this.#rankServing(b, base) - this.#rankServing(a, base));
@@ -212,8 +212,36 @@ export class GroupPlanner {
         if (view.current === undefined && !isHeld(this.#entry.current)) this.#want(view.slot);
       } else if (view.current !== undefined && view.old.length > 0) this.#plan.kills.push(view.current);
     }
+    this.#awaitPromotion();
+  }
+
+  /**
+   * Of a system job some agents get the new version in the place of what they have, those first that have it already.
+   * Everywhere else, also on agents that come meanwhile, what served goes on serving.
+   */
+  #tryOnSomeAgents(views: readonly SlotView[], base: JobVersionEntry): void {
+    const inOrder = [...views].sort((a, b) => Number(b.current !== undefined) - Number(a.current !== undefined));
+    const chosen = new Set(inOrder.slice(0, canariesOf(this.#group, views.length)));
+    for (const view of views) {
+      const { slot, current, old } = view;
+      const isProved = this.#isSettled(current);
+      if (chosen.has(view)) {
+        this.#plan.canariesWanted++;
+        if (isProved) this.#plan.canariesSettled++;
+        if (current !== undefined || !isHeld(this.#entry.current)) this.#plan.kills.push(...old);
+        if (current === undefined && !isHeld(this.#entry.current)) this.#want(slot);
+      } else {
+        const serving = [...old].sort((a, b) => this.#rankServing(b, base) - this.#rankServing(a, base));
+        this.#plan.kills.push(...serving.filter((one, place) => place > 0 || this.#isLeaving(one)));
+        if (current === undefined && old.length === 0) this.#want(slot, base);
+      }
+    }
+    this.#awaitPromotion();
+  }
+
+  #awaitPromotion(): void {
     this.#plan.isStable = false;
-    if (!autoPromote) this.#plan.promotesItself = false;
+    if (!this.#group.update.autoPromote) this.#plan.promotesItself = false;
   }
 
   /** Of several that are out of date what serves is the version that did so, and the best of it. */

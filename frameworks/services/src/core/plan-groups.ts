@@ -1,5 +1,6 @@
 import type { PlanGroup } from "@muster/framework-sdk";
 import type { TaskGroup } from "@muster/jobspecs";
+import { canariesOf } from "./deployments.ts";
 import { groupOf, type Instance, type JobEntry, type JobVersionEntry } from "./model.ts";
 import type { Surroundings } from "./report.ts";
 import { slotsOf } from "./slots.ts";
@@ -46,12 +47,13 @@ export function planGroups(
 
 /** How the instances of a group would be replaced. */
 function forecastOf(group: TaskGroup, count: number, { job }: JobVersionEntry): string {
-  const { method, canaryCount, autoPromote, minHealthyTimeMs, autoRevert, progressDeadlineMs } = group.update;
+  const { method, autoPromote, minHealthyTimeMs, autoRevert, progressDeadlineMs } = group.update;
   const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
   const parts: string[] = [];
-  if (canaryCount > 0 && job.type === "service")
+  const canaryCount = canariesOf(group, count);
+  if (canaryCount > 0)
     parts.push(
-      `${Math.min(canaryCount, count)} canaries first, then ${autoPromote ? "it goes on by itself" : "it waits for job promote"}`,
+      `${canaryCount} canaries first${job.type === "system" ? ", in the place of what runs there" : ""}, then ${autoPromote ? "it goes on by itself" : "it waits for job promote"}`,
     );
   let step = count;
   if (method.kind === "batch") {

@@ -49,10 +49,6 @@ function checkGroup(group: TaskGroup, path: string, job: Job): void {
       `${path}.update.method`,
       "must leave an update a way on: it may neither stop one of 100 % healthy instances nor start one too many",
     );
-  if (group.update.canaryCount > 0 && job.type === "system")
-    throw new MusterError("unsupported", "system jobs have no canaries: an agent has room for one instance", {
-      field: `${path}.update.canary`,
-    });
 }
 
 /** Remarks on a job that is taken in all the same. */
