@@ -57,6 +57,8 @@ export {
   type JobSummary,
   type JobsWatchResponse,
   type JobVersion,
+  type JobVolume,
+  JobVolumeState,
   type Obstacle,
   type Offer,
   type Operation,

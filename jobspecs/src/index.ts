@@ -51,6 +51,7 @@ export type {
   NetworkMode,
   NetworkPort,
   Overlap,
+  OwnVolume,
   ReschedulePolicy,
   RestartPolicy,
   Schedule,
@@ -65,6 +66,7 @@ export type {
   UpdateStrategy,
 } from "./job/types.ts";
 export { hasOwnPorts, jobSchema, modeOfPort } from "./job/types.ts";
+export { ownVolumes } from "./job/volumes.ts";
 export type { Verdict } from "./reference/reference.ts";
 export { askReference, crossCheck } from "./reference/reference.ts";
 export { type Completion, completionsAt } from "./schema/complete.ts";

@@ -33,6 +33,7 @@ export function emptySpec(): TaskSpec {
     shutdownDelayMs: 0,
     networkMode: "",
     volumeMounts: [],
+    onlyNamedVolumes: false,
     dispatchPayload: null,
     artifacts: [],
     templates: [],

@@ -233,6 +233,7 @@ function copySpec(spec: TaskSpec): TaskSpec {
       destination,
       readOnly,
     })),
+    onlyNamedVolumes: spec.onlyNamedVolumes,
     volumeMounts: spec.volumeMounts.map(({ volume, destination, readOnly }) => ({ volume, destination, readOnly })),
     templates: spec.templates.map(copyTemplate),
     secrets: spec.secrets.map(copySecret),

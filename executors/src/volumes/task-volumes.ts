@@ -16,7 +16,7 @@ export interface TaskVolume {
 /** Where a task that says nothing finds a volume of its group. */
 const folderDefault = "/volumes";
 
-/** The volumes that a task finds: those that it says, or else all of its group. Pure. */
+/** The volumes that a task finds: those that it names, or all of its group unless it says that it names them. Pure. */
 export function taskVolumes({ group, spec }: Task, { dataFolder, hostVolumes }: CoreConfig): TaskVolume[] {
   // A task of an agent that knew none says nothing of them.
   const { hostMounts = [] }: Partial<TaskSpec> = spec;
@@ -34,8 +34,11 @@ export function taskVolumes({ group, spec }: Task, { dataFolder, hostVolumes }: 
 }
 
 /** A task of an agent that knew no volumes says nothing of them. */
-function mountsOf({ volumeMounts = [] }: Partial<TaskSpec>, volumes: readonly GroupVolume[]): readonly VolumeMount[] {
-  if (volumeMounts.length > 0) return volumeMounts;
+function mountsOf(
+  { volumeMounts = [], onlyNamedVolumes = false }: Partial<TaskSpec>,
+  volumes: readonly GroupVolume[],
+): readonly VolumeMount[] {
+  if (volumeMounts.length > 0 || onlyNamedVolumes) return volumeMounts;
   return volumes.map(({ name }) => ({ volume: name, destination: `${folderDefault}/${name}`, readOnly: false }));
 }
 

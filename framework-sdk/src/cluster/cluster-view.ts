@@ -25,6 +25,10 @@ export interface ClusterAgent {
   readonly networkModes: readonly string[];
   /** What operators have decided about it: unless it is active, nothing of it is offered. */
   readonly standing: AgentStanding;
+  /** Ids of what is reserved of it. */
+  readonly reservationIds: ReadonlySet<string>;
+  /** Ids of its volumes. */
+  readonly volumeIds: ReadonlySet<string>;
   /** When its next maintenance begins, milliseconds since the epoch; 0: none is planned. */
   readonly maintenanceAt: number;
 }
@@ -180,8 +184,16 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
     drivers: [...record.drivers],
     networkModes: [...record.networkModes],
     standing: record.standing,
+    reservationIds: idsOf(record.reservations, ({ reservationId }) => reservationId),
+    volumeIds: idsOf(record.volumes, ({ volumeId }) => volumeId),
     maintenanceAt: record.maintenanceAt,
   };
+}
+
+const noIds: ReadonlySet<string> = new Set();
+
+function idsOf<T>(records: readonly T[], idOf: (record: T) => string): ReadonlySet<string> {
+  return records.length === 0 ? noIds : new Set(records.map(idOf));
 }
 
 /** Whether tasks can be started there now. */

@@ -160,6 +160,7 @@ function commandSpec(run: Command): TaskSpec {
     memoryMiBMax: 0,
     networkMode: "",
     volumeMounts: [],
+    onlyNamedVolumes: false,
     dispatchPayload: null,
     artifacts: [],
     ...taskFiles(),

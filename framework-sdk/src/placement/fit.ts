@@ -8,6 +8,8 @@ import type { AgentTraits } from "./references.ts";
 /** Room on one agent: of its offers, or of the whole agent. */
 export interface Room extends AgentTraits {
   readonly available: Resources;
+  /** Of its disk, what nobody has reserved; absent: that is not known, and enough. */
+  readonly unreservedDiskMiB?: number;
   /** All that the agent has, if that is known: how full it gets is measured by it. */
   readonly total?: Resources;
   readonly portsTaken: ReadonlySet<number>;
@@ -25,6 +27,8 @@ export interface Room extends AgentTraits {
 export interface Need {
   /** Without ports. */
   readonly resources: Resources;
+  /** Of its disk, what is to be taken of what nobody has reserved: volumes are made of that. Default: none. */
+  readonly unreservedDiskMiB?: number;
   /** How many ports of the agent's dynamic range. */
   readonly dynamicPortCount: number;
   /** Host ports by number, whole or in part. */
@@ -55,6 +59,12 @@ export function fit(need: Need, room: Room, neighbours: Neighbours = noNeighbour
   const wanted = demandOn(need, room);
   const shortage = missingResource(wanted, room.available);
   if (shortage) return { fits: false, reason: describeShortage(shortage) };
+  const { unreservedDiskMiB = 0 } = need;
+  if (unreservedDiskMiB > (room.unreservedDiskMiB ?? Number.POSITIVE_INFINITY))
+    return {
+      fits: false,
+      reason: `needs ${unreservedDiskMiB} MiB of disk that is not reserved, there are ${room.unreservedDiskMiB}`,
+    };
   for (const port of need.staticPorts)
     if (isPortTaken(port, room)) return { fits: false, reason: `port ${numberOf(port)} is taken` };
   const missing = whatIsMissing(need, room);
@@ -111,9 +121,15 @@ export function roomOf(offer: Offer): Room {
     agentName: offer.agentName,
     attributes: new Map(offer.attributes.map(({ name, value }) => [name, value])),
     available: resources(offer.resources),
+    unreservedDiskMiB: unreservedDisk(offer),
     portsTaken: new Set(offer.portsTaken),
     portsInPart: portsInPart(offer.portsInPart),
     dynamicPortFirst: offer.dynamicPortFirst,
     dynamicPortLast: offer.dynamicPortLast,
   };
+}
+
+function unreservedDisk({ resources: all, reserved }: Offer): number {
+  const reservedMiB = reserved.reduce((sum, part) => sum + (part.resources?.diskMiB ?? 0), 0);
+  return (all?.diskMiB ?? 0) - reservedMiB;
 }

@@ -10,6 +10,7 @@ export class OpenRoom implements Room {
   /** Its place among rooms that are equally good. */
   readonly order: number;
   available: Resources;
+  unreservedDiskMiB: number;
   readonly total: Resources;
   portsTaken: ReadonlySet<number>;
   portsInPart: PortsInPart;
@@ -25,6 +26,7 @@ export class OpenRoom implements Room {
     this.attributes = room.attributes;
     this.available = room.available;
     this.total = room.total ?? room.available;
+    this.unreservedDiskMiB = room.unreservedDiskMiB ?? Number.POSITIVE_INFINITY;
     this.portsTaken = room.portsTaken;
     this.portsInPart = room.portsInPart ?? new Map();
     this.dynamicPortFirst = room.dynamicPortFirst;
@@ -35,6 +37,7 @@ export class OpenRoom implements Room {
 
   take(need: Need): void {
     this.available = subtractResources(this.available, demandOn(need, this));
+    this.unreservedDiskMiB -= need.unreservedDiskMiB ?? 0;
     if (need.staticPorts.length > 0) Object.assign(this, withPorts(need.staticPorts, this));
   }
 }

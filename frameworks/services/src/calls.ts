@@ -22,9 +22,12 @@ import {
   readSubmission,
   scaledJob,
 } from "./core/proposals.ts";
+import { volumeWrite } from "./core/records.ts";
 import { jobStatus, jobSummary, jobVersion, type Surroundings } from "./core/report.ts";
 import { refuseStuckUpdate } from "./core/update-room.ts";
 import { checkJob, jobWarnings, versionEntry } from "./core/versions.ts";
+import { refuseOtherRole, surplusVolumes } from "./core/volume-changes.ts";
+import { releaseVolumes } from "./core/volumes.ts";
 import { DeploymentCalls } from "./deployment-calls.ts";
 import { rebalanceHandler } from "./rebalance-calls.ts";
 
@@ -79,6 +82,7 @@ export class JobCalls {
         this.#refuseCycle(job);
         const around = this.#context.around();
         const wanted = versionEntry(record, job);
+        refuseOtherRole(state.jobs.get(job.id), job);
         refuseStuckUpdate(state.jobs.get(job.id), wanted, around);
         const plan = planRun(state.jobs.get(job.id), wanted, around);
         reply.send({ ...plan, warnings: [...plan.warnings, ...dependencyWarnings(state, job, around.agents)] });
@@ -99,6 +103,7 @@ export class JobCalls {
           }
           const made = { job, definition, source, cause: "run" } as const;
           const proposal = proposeVersion(state, job.id, made, this.#context.now());
+          refuseOtherRole(present, job);
           refuseStuckUpdate(present, proposal.current, this.#context.around());
           apply(this.#proposed(proposal), () => answer(proposal.current.record.version, true));
         });
@@ -107,13 +112,14 @@ export class JobCalls {
         this.#changes.change(request.name, reply, (apply) => {
           const entry = this.#find(request.name);
           const taskCount = [...entry.instances.values()].reduce((sum, { tasks }) => sum + tasks.size, 0);
-          if (entry.isStopped && (entry.isPurged || !request.purge)) {
+          const wipes = request.purge || request.wipe;
+          if (entry.isStopped && (entry.isPurged || !request.purge) && !(wipes && entry.volumes.size > 0)) {
             apply(undefined, () => reply.send({ taskCount }));
             return;
           }
           const { job, record } = entry.current;
           const made = { job, definition: record.definition, source: record.source, cause: "stop" } as const;
-          const ends = { isStopped: true, isPurged: request.purge };
+          const ends = { isStopped: true, isPurged: entry.isPurged || request.purge, isWiped: request.wipe };
           const proposal = proposeVersion(state, entry.name, made, this.#context.now(), ends);
           apply(this.#proposed(proposal), () => reply.send({ taskCount }));
         });
@@ -122,17 +128,31 @@ export class JobCalls {
         this.#changes.change(request.name, reply, (apply) => {
           const entry = this.#find(request.name);
           if (entry.isStopped) throw new MusterError("wrong-state", `job ${entry.name} is stopped: run it first`);
-          const { job, before } = scaledJob(entry, request.group, request.count);
+          const { job, before, group } = scaledJob(entry, request.group, request.count);
           checkJob(job, roles);
           const answer = (version: number): void => reply.send({ version, countBefore: before });
+          const surplus = request.wipe ? surplusVolumes(entry, job, group, this.#context.around().agents) : [];
+          const wipe = {
+            writes: surplus.map(({ record }) => volumeWrite(record, true)),
+            made: (): void => releaseVolumes(state, entry, surplus, this.#context.now(), true),
+          };
           if (before === request.count) {
-            apply(undefined, () => answer(entry.current.record.version));
+            apply(surplus.length === 0 ? undefined : wipe, () => answer(entry.current.record.version));
             return;
           }
           const { source } = entry.current.record;
           const made = { job, definition: canonicalJson(job), source, cause: "scale" } as const;
           const proposal = proposeVersion(state, entry.name, made, this.#context.now());
-          apply(this.#proposed(proposal), () => answer(proposal.current.record.version));
+          const change = this.#proposed(proposal);
+          const whole: Change = {
+            ...change,
+            writes: [...change.writes, ...wipe.writes],
+            made: (stateVersion) => {
+              change.made(stateVersion);
+              wipe.made();
+            },
+          };
+          apply(whole, () => answer(proposal.current.record.version));
         });
       },
       Revert: (request, reply) => {
@@ -222,7 +242,7 @@ export class JobCalls {
     this.#arriving.set(name, needed);
     return {
       writes: proposal.writes,
-      made: (stateVersion) => void commit(this.#context.state, proposal, stateVersion),
+      made: (stateVersion) => void commit(this.#context.state, proposal, stateVersion, this.#context.now()),
       over: () => void this.#arriving.delete(name),
     };
   }

@@ -41,12 +41,14 @@ import {
   versionKey,
   versionsPrefix,
   versionWrite,
+  volumesPrefix,
 } from "./core/records.ts";
 import { jobStatus, places, type Surroundings } from "./core/report.ts";
 import { planJob } from "./core/rollout.ts";
 import { takeStatus } from "./core/statuses.ts";
 import { jobTypes } from "./core/versions.ts";
 import { notNeededMs, RoleInterest } from "./interest.ts";
+import { VolumeKeeper } from "./volume-keeper.ts";
 
 export interface ServicesConfig {
   /** One or several masters, "host:port". */
@@ -88,6 +90,7 @@ class Framework implements Services {
   readonly #others: JobFollower;
   readonly #interest: RoleInterest;
   readonly #calls: JobCalls;
+  readonly #volumes: VolumeKeeper;
   /** All agents, as rooms: made only when a constraint asks for those that are not offered. */
   readonly #places = { [Symbol.iterator]: () => places(this.#view.agents)[Symbol.iterator]() };
   readonly #watchers = new Map<string, Set<Replier<JobsWatchResponse>>>();
@@ -164,6 +167,14 @@ class Framework implements Services {
       watchers: (job) => this.#watchersOf(job),
       dropWatchers: (job) => this.#watchers.delete(job),
     });
+    this.#volumes = new VolumeKeeper({
+      state: this.state,
+      clock: runtime.clock,
+      log: runtime.log,
+      now: () => this.#now(),
+      transact: (writes, done) => this.#store.transact(writes, done),
+      changed: () => this.#soon(),
+    });
     this.#others = createJobFollower(runtime, { address }, (job) => this.#otherChanged(job));
     this.#jobs = createJobServer(runtime, { address, jobTypes }, this.#calls.handlers());
   }
@@ -179,6 +190,7 @@ class Framework implements Services {
     this.#cancelWake?.();
     this.#cancelWake = undefined;
     this.#interest.stop();
+    this.#volumes.stop();
     this.#store.close();
     this.#view.stop();
     this.#jobs.stop();
@@ -189,7 +201,7 @@ class Framework implements Services {
   /** Reads all that is kept, counts this start, and only then opens the session. */
   #load(): void {
     const pages: (readonly StateRecord[])[] = [];
-    const prefixes = [jobsPrefix, versionsPrefix, restartsPrefix];
+    const prefixes = [jobsPrefix, versionsPrefix, restartsPrefix, volumesPrefix];
     const next = (): void => {
       const prefix = prefixes[pages.length];
       if (prefix === undefined) {
@@ -207,7 +219,7 @@ class Framework implements Services {
   }
 
   #loaded(pages: readonly (readonly StateRecord[])[]): void {
-    const faults = loadRecords(this.state, pages[0] ?? [], pages[1] ?? [], pages[2] ?? []);
+    const faults = loadRecords(this.state, pages, this.#now());
     for (const fault of faults) this.#runtime.log.error(fault, "a record of the state can't be read");
     if (faults.length > 0) {
       const keys = faults.map(({ key }) => key).join(", ");
@@ -255,6 +267,7 @@ class Framework implements Services {
   #viewChanged(): void {
     for (const [name, entry] of this.state.jobs)
       if (entry.current.job.type === "system" || entry.waiting.size > 0) this.state.dirty.add(name);
+    if (this.state.released.size > 0) this.#soon();
     const leaving = leavingAgents(this.#view.agents);
     for (const { name } of jobsToMove(this.state, this.#leaving, leaving)) this.state.dirty.add(name);
     this.#leaving = leaving;
@@ -302,8 +315,9 @@ class Framework implements Services {
     this.#endOrphans();
     if (this.#scheduler.isSubscribed) {
       this.#launch(now, changed);
-      this.#interest.settle(this.#allWants(), this.#around());
+      this.#interest.settle(this.#allWants(), this.state.released.values(), this.#around());
     }
+    this.#volumes.keep(this.#around());
     this.#keepRestarts();
     for (const name of changed) this.#tell(name, now);
     this.#armWake(now);
@@ -324,6 +338,7 @@ class Framework implements Services {
       instance.isEnding = true;
       for (const { taskId, state } of instance.tasks.values()) if (!isTerminal(state)) this.#scheduler.kill(taskId);
     }
+    this.#volumes.settle(entry, plan);
     if (plan.wants.length > 0) this.#wants.set(name, plan.wants);
     if (plan.wakeAtMs !== undefined) this.#wakes.set(name, plan.wakeAtMs);
     if (noteEnd(entry, plan.isStable, now)) this.#keep(name, [versionWrite(name, entry.current.record)]);
@@ -335,7 +350,7 @@ class Framework implements Services {
 
   #purge(entry: JobEntry): void {
     const { name } = entry;
-    if (this.#purging.has(name)) return;
+    if (this.#purging.has(name) || this.#volumes.isMarking(name)) return;
     this.#purging.add(name);
     const versions = [entry.current, ...entry.history].slice(0, 120);
     const writes = [
@@ -370,14 +385,17 @@ class Framework implements Services {
 
   #launch(now: Now, changed: Set<string>): void {
     if (this.#offers.length === 0) return;
-    const offers = this.#offers;
-    this.#offers = [];
     const random = this.#random.stream(`match-${++this.#matchCount}`);
+    const offered = { offers: this.#offers, others: this.#places, random };
+    const { left, held } = this.#volumes.plan(this.#allWants(), offered);
+    const offers = left;
+    this.#offers = held;
     const { answers, unplaced } = launchWants(this.state, this.#allWants(), offers, this.#places, random, now);
     const waiting = new Set(unplaced.map(({ role }) => role));
-    for (const { role, offerIds, groups } of answers) {
+    for (const { role, offerIds, groups, before, after } of answers) {
       const refuseMs = waiting.has(role) ? undefined : notNeededMs(this.#view.agents.size);
-      if (groups.length > 0) this.#scheduler.accept(offerIds, groups, refuseMs === undefined ? {} : { refuseMs });
+      const options = { before, operations: after, ...(refuseMs === undefined ? {} : { refuseMs }) };
+      if (groups.length + after.length > 0) this.#scheduler.accept(offerIds, groups, options);
       else this.#scheduler.decline(offerIds, refuseMs);
     }
     for (const name of this.#wants.keys()) changed.add(name);

@@ -5,11 +5,15 @@ import {
   fit,
   type Neighbours,
   noNeighbours,
+  pinnedTo,
+  resources,
   type Scheduler,
+  type Waits,
 } from "@muster/framework-sdk";
 import { agentsOf, pinnedNeed } from "./core/launching.ts";
-import { slotKey, type Want } from "./core/model.ts";
+import { type ReleasedVolume, slotKey, type Want } from "./core/model.ts";
 import { rooms, type Surroundings } from "./core/report.ts";
+import { leftOfReleased } from "./core/volumes.ts";
 
 /** A role asks anew for what it has refused at most so often: each time makes the master look at every agent. */
 const reviveIntervalMs = 1_000;
@@ -46,8 +50,11 @@ export class RoleInterest {
     this.#teller = new DemandTeller(scheduler, clock, again);
   }
 
-  /** Tells the master what has changed since the last call. O(wants), and O(agents) for what has waited for long. */
-  settle(wants: readonly Want[], around: Surroundings): void {
+  /**
+   * Tells the master what has changed since the last call: what is wanted, and where volumes are to be removed.
+   * O(wants + released), and O(agents) for what has waited for long.
+   */
+  settle(wants: readonly Want[], released: Iterable<ReleasedVolume>, around: Surroundings): void {
     const fresh = new Set<string>();
     const seen = new Set<string>();
     for (const { entry, version, group, slot, role } of wants) {
@@ -55,8 +62,13 @@ export class RoleInterest {
       seen.add(key);
       if (!this.#seen.has(key)) fresh.add(role);
     }
+    const removals = removalWaits(released, around);
+    for (const { key, role } of removals) {
+      seen.add(key);
+      if (!this.#seen.has(key)) fresh.add(role);
+    }
     this.#seen = seen;
-    const wanted = new Set(wants.map(({ role }) => role));
+    const wanted = new Set([...wants, ...removals].map(({ role }) => role));
     for (const role of this.#toRevive) if (!wanted.has(role)) this.#toRevive.delete(role);
     const waiting = wants.map((want) => ({
       role: want.role,
@@ -65,7 +77,7 @@ export class RoleInterest {
       priority: want.version.job.priority,
       neighbours: () => neighboursOf(want),
     }));
-    this.#teller.tell(this.#roles, waiting, () => rooms(around.agents));
+    this.#teller.tell(this.#roles, [...waiting, ...removals], () => rooms(around.agents));
     this.#revive(fresh);
   }
 
@@ -111,6 +123,20 @@ export class RoleInterest {
     }
     this.#revive(roles);
   }
+}
+
+/** What of an agent must be offered so that a volume can be removed there, and then what it lay in. */
+function removalWaits(released: Iterable<ReleasedVolume>, { agents }: Surroundings): Waits[] {
+  const waits: Waits[] = [];
+  for (const one of released) {
+    const { agentId, role, volumeId } = one.record;
+    const left = leftOfReleased(one, agents);
+    if (left === undefined) continue;
+    const some = { resources: resources({ diskMiB: 1 }), dynamicPortCount: 0, staticPorts: [], constraints: [] };
+    const need = pinnedTo(some, agentId);
+    waits.push({ role, key: `remove-${left}/${volumeId}`, need, priority: 1 });
+  }
+  return waits;
 }
 
 /** Instances of system jobs belong to one agent each, and so differ in where room could be made. */

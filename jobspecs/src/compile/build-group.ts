@@ -1,5 +1,6 @@
 import { type NetworkedTask, problemOfTaskNetwork } from "../job/task-networks.ts";
 import type { JobType, TaskGroup } from "../job/types.ts";
+import { ownVolumes } from "../job/volumes.ts";
 import { buildDependencies } from "./build-dependencies.ts";
 import { buildDisconnect } from "./build-disconnect.ts";
 import { withGroupDisk } from "./build-disk.ts";
@@ -57,6 +58,15 @@ export function buildGroup(
   const reschedule = buildReschedule(block?.first("reschedule") ?? context.job.first("reschedule"), context.type);
   const disconnect = block && buildDisconnect(block, context.type);
   const update = buildUpdate(context.job.first("update"), block?.first("update"), context.type);
+  const volumes = buildVolumes(block, tasks, context.type);
+  if (update.canaryCount > 0 && ownVolumes(volumes).length > 0) {
+    const own = block?.first("update");
+    (own?.has("canary") ? own : context.job.first("update"))?.error("canary", {
+      code: "job/volume",
+      summary: '"canary": an instance with a volume of type muster has none beside it, for the volume has one user',
+      hint: "leave it out: max_parallel says how many are replaced at a time",
+    });
+  }
   const migrate = buildMigrate(context.job.first("migrate"), block?.first("migrate"), context.type);
   return {
     name,
@@ -70,7 +80,7 @@ export function buildGroup(
     ...(reschedule ? { reschedule } : {}),
     update,
     ...(migrate ? { migrate } : {}),
-    ...buildVolumes(block, tasks),
+    ...volumes,
     ...(disconnect ? { disconnect } : {}),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),

@@ -28,14 +28,19 @@ function compile(group: string, task: string, driver = "exec") {
 const host = 'type = "host"\nsource = "data"';
 const place = 'volume = "store"\ndestination = "/srv/store"';
 
-test("a host volume is asked of agents that have it, as it is used, and mounted where the task says", () => {
-  const { job, remarks } = compile(volume(host), mount(place));
+/** The only task of a job that nothing is said of, and that its JSON says whole. */
+function onlyTask({ job, remarks }: ReturnType<typeof compile>) {
   expect(remarks).toEqual([]);
   if (!job) throw new Error("no job");
   expect(decodeJob(canonicalJson(job))).toEqual(job);
   const [group] = job.groups;
   const [task] = group?.tasks ?? [];
   if (!group || !task) throw new Error("no task");
+  return { job, group, task };
+}
+
+test("a host volume is asked of agents that have it, as it is used, and mounted where the task says", () => {
+  const { job, group, task } = onlyTask(compile(volume(host), mount(place)));
   // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference that is resolved for each agent
   const attribute = "${attr.host_volume.data}";
   expect(groupNeed(job, group).constraints).toContainEqual({ attribute, operator: "=", value: "rw" });
@@ -111,4 +116,42 @@ test("a job from the wire is held to the same", () => {
   );
   const wrong = [{ name: "store", type: "csi", source: "data", readOnly: false }];
   expect(() => decodeJob(changed((group) => Object.assign(group, { volumes: wrong })))).toThrow(/volumes\[0\]\.type/);
+});
+
+const own = 'type = "muster"\nsize = 100';
+
+test("a volume of Muster's own is asked of no agent, and mounted where the task says and nowhere else", () => {
+  const { job, group, task } = onlyTask(compile(volume(own), mount(place), "process"));
+  expect(group.volumes).toEqual([{ name: "store", type: "muster", sizeMiB: 100, readOnly: false }]);
+  expect(groupNeed(job, group).constraints).toEqual([]);
+  expect(taskDescription(job, group, task, 0)).toMatchObject({
+    volumeMounts: [{ volume: "store", destination: "/srv/store", readOnly: false }],
+    onlyNamedVolumes: true,
+    hostMounts: [],
+  });
+});
+
+test.each([
+  ['type = "muster"', /needs size/],
+  [`${own}\nsource = "data"`, /has no source/],
+  ['type = "muster"\nsize = 2000000000', /at most 1073741824 MiB/],
+  ['type = "host"\nsource = "data"\nsize = 5', /has no size of its own/],
+  ['type = "host"', /needs source/],
+])("%s is refused", (text, message) => {
+  const { job, remarks } = compile(volume(text), mount(place));
+  expect(job).toBeUndefined();
+  expect(remarks.join("\n")).toMatch(message);
+});
+
+test("volumes of Muster's own are of service jobs without canaries", () => {
+  const canary = compile(`${volume(own)}\nupdate {\ncanary = 1\n}`, mount(place));
+  expect(canary.remarks.join()).toMatch(/the volume has one user/);
+  const text = `job "j" {\ntype = "batch"\ngroup "g" {\n${volume(own)}\ntask "t" {\ndriver = "exec"\nconfig {\ncommand = "true"\n}\n}\n}\n}`;
+  const { diagnostics } = compileJob({ file: "j.hcl", text });
+  expect(diagnostics.map(({ summary }) => summary)).toEqual(["a batch job has no volumes of type muster"]);
+});
+
+test("a definition that no job file can say is refused too", () => {
+  const { job } = compile(volume(own), mount(place));
+  expect(() => decodeJob(JSON.stringify({ ...job, type: "system" }))).toThrow(/volumes/);
 });

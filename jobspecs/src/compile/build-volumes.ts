@@ -1,20 +1,22 @@
 import {
   type Driver,
   type GroupVolume,
+  type JobType,
   type Task,
   type TaskGroup,
   type VolumeMount,
   volumesMax,
 } from "../job/types.ts";
-import { isMountPlace, isVolumeName, problemOfVolumes } from "../job/volumes.ts";
+import { isMountPlace, isVolumeName, problemOfVolumes, volumeMiBMax } from "../job/volumes.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 const code = "job/volume";
 
-/** Volumes of a group: folders that operators have declared. Others are refused, with what there is instead. */
+/** Volumes of a group. Those that there are not are refused, with what there is instead. */
 export function buildVolumes(
   block: DecodedBlock | undefined,
   tasks: readonly DecodedBlock[],
+  jobType: JobType,
 ): Pick<TaskGroup, "volumes"> {
   const written = block?.all("volume") ?? [];
   const volumes = written.map(buildVolume);
@@ -23,31 +25,56 @@ export function buildVolumes(
       written[at]?.error(undefined, { code, summary: `two volumes are named "${name}"` });
   written[volumesMax]?.error(undefined, { code, summary: `a group has at most ${volumesMax} volumes` });
   refuseMounts(volumes, tasks);
+  for (const [at, { type }] of volumes.entries())
+    if (type === "muster" && jobType !== "service")
+      written[at]?.error("type", {
+        code,
+        summary: `a ${jobType} job has no volumes of type muster`,
+        hint: 'only instances of service jobs keep their place; use type = "host"',
+      });
   return volumes.length === 0 ? {} : { volumes };
 }
 
 function buildVolume(block: DecodedBlock): GroupVolume {
   const type = block.text("type");
-  if (type !== undefined && type !== "host")
+  if (type !== undefined && type !== "host" && type !== "muster")
     block.error("type", {
       code,
       summary: `volumes of type ${type} are not available in this release`,
-      hint: 'use type = "host": a folder that operators declare with --host-volumes on the agents that have it',
+      hint: 'use type = "muster", which is made for each instance, or "host": a folder that operators declare with --host-volumes',
     });
-  const source = block.text("source") ?? "";
   if (!isVolumeName(block.label))
     block.error(undefined, {
       code,
       summary: `"${block.label}" can't be a volume's name: letters, digits, dashes, underscores`,
     });
+  const readOnly = block.bool("read_only") ?? false;
+  return type === "muster" ? buildOwn(block, readOnly) : buildOfHost(block, readOnly);
+}
+
+function buildOwn(block: DecodedBlock, readOnly: boolean): GroupVolume {
+  const sizeMiB = block.number("size");
+  if (!block.has("size")) block.error("type", { code, summary: "a volume of type muster needs size = ... in MiB" });
+  if (sizeMiB !== undefined && sizeMiB > volumeMiBMax)
+    block.error("size", { code, summary: `size must be at most ${volumeMiBMax} MiB` });
+  if (block.has("source"))
+    block.error("source", { code, summary: "a volume of type muster is made for its instance and has no source" });
+  return { name: block.label, type: "muster", sizeMiB: sizeMiB ?? 1, readOnly };
+}
+
+function buildOfHost(block: DecodedBlock, readOnly: boolean): GroupVolume {
+  const source = block.text("source") ?? "";
+  if (!block.has("source") && block.text("type") === "host")
+    block.error("type", { code, summary: "a volume of type host needs source = ..., the name that operators gave it" });
   if (block.has("source") && !isVolumeName(source))
     block.error("source", {
       code,
       summary: "source must be the name of a host volume: letters, digits, dashes, underscores",
     });
+  if (block.has("size")) block.error("size", { code, summary: "a folder of the host has no size of its own" });
   if (block.bool("per_alloc"))
     block.error("per_alloc", { code, summary: "host volumes belong to the agent, not to an instance" });
-  return { name: block.label, type: "host", source, readOnly: block.bool("read_only") ?? false };
+  return { name: block.label, type: "host", source, readOnly };
 }
 
 export function buildMounts(block: DecodedBlock, driver: Driver | undefined): Pick<Task, "volumeMounts"> {

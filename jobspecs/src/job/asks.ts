@@ -3,7 +3,7 @@ import { driverConfigJson } from "./driver-config.ts";
 import { dispatchParent } from "./parameterized.ts";
 import type { Affinity, PlacementPolicy, Spread } from "./preferences.ts";
 import { type Constraint, hasOwnPorts, type Job, modeOfPort, type Task, type TaskGroup } from "./types.ts";
-import { hostMounts, volumeConstraints } from "./volumes.ts";
+import { hostMounts, ownMounts, volumeConstraints } from "./volumes.ts";
 
 /** What one instance of a group needs of an agent. */
 export interface GroupNeed {
@@ -116,6 +116,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     meta: { ...task.meta },
     networkMode: task.network?.mode ?? "",
     hostMounts: hostMounts(group, task),
+    ...ownMounts(group, task),
     artifacts: (task.artifacts ?? []).map((one) => ({
       ...one,
       options: { ...one.options },

@@ -29,7 +29,7 @@ import {
   type TaskGroup,
   type TaskNetwork,
 } from "./types.ts";
-import { decodeMounts, decodeVolumes, problemOfVolumes } from "./volumes.ts";
+import { decodeMounts, decodeVolumes, ownVolumes, problemOfVolumes } from "./volumes.ts";
 
 /** Characters of a job's JSON. */
 export const jobJsonLengthMax = 1024 * 1024;
@@ -62,6 +62,10 @@ const readJob = typed((reader): Job => {
     if (type.startsWith("sys") && group.count > 1) {
       throw new JobInvalid(`groups[${index}].count`, `must be 0 or 1 in a ${type} job`);
     }
+    if (type !== "service" && ownVolumes(group).length > 0)
+      throw new JobInvalid(`groups[${index}].volumes`, `must not be of type muster in a ${type} job`);
+    if (group.update.canaryCount > 0 && ownVolumes(group).length > 0)
+      throw new JobInvalid(`groups[${index}].update.canaryCount`, "must be 0 where volumes are of type muster");
   }
   const made: Job = {
     schema: jobSchema,

@@ -136,8 +136,21 @@ export interface Task extends TaskFiles {
   readonly dispatchPayload?: DispatchPayload;
 }
 
+/** A volume of a group: what its tasks mount. */
+export type GroupVolume = HostVolume | OwnVolume;
+
+/** Made for each instance of the group, on the agent where it starts first; it starts nowhere else from then on. */
+export interface OwnVolume {
+  readonly name: string;
+  readonly type: "muster";
+  /** Of its agent's disk, set aside for the job's role. */
+  readonly sizeMiB: number;
+  /** No task of the group writes to it. */
+  readonly readOnly: boolean;
+}
+
 /** A folder of the agents that their operators have declared. The group goes to agents that have it. */
-export interface GroupVolume {
+export interface HostVolume {
   readonly name: string;
   readonly type: "host";
   /** As operators call it. */

@@ -1,6 +1,9 @@
 import { type Reader, typed } from "./reader.ts";
-import type { Constraint, GroupVolume, Task, TaskGroup, VolumeMount } from "./types.ts";
+import type { Constraint, GroupVolume, HostVolume, OwnVolume, Task, TaskGroup, VolumeMount } from "./types.ts";
 import { volumesMax } from "./types.ts";
+
+/** MiB of one volume: a pebibyte. */
+export const volumeMiBMax = 1_073_741_824;
 
 export function isVolumeName(text: string): boolean {
   return /^[A-Za-z0-9_-]{1,63}$/.test(text);
@@ -12,11 +15,14 @@ export function isMountPlace(text: string): boolean {
 }
 
 const readVolume = typed((reader): GroupVolume => {
-  const source = reader.text("source");
-  if (!isVolumeName(source)) reader.fail("source", "must be 1 to 63 letters, digits, dashes and underscores");
   const name = reader.text("name");
   if (!isVolumeName(name)) reader.fail("name", "must be 1 to 63 letters, digits, dashes and underscores");
-  return { name, type: reader.oneOf("type", ["host"]), source, readOnly: reader.bool("readOnly") };
+  const readOnly = reader.bool("readOnly");
+  const type = reader.oneOf("type", ["host", "muster"]);
+  if (type === "muster") return { name, type, sizeMiB: reader.integer("sizeMiB", 1, volumeMiBMax), readOnly };
+  const source = reader.text("source");
+  if (!isVolumeName(source)) reader.fail("source", "must be 1 to 63 letters, digits, dashes and underscores");
+  return { name, type, source, readOnly };
 });
 
 const readMount = typed((reader): VolumeMount => {
@@ -49,9 +55,25 @@ export function problemOfVolumes(
   return undefined;
 }
 
+/** Volumes that are made for each instance of a group. */
+export function ownVolumes({ volumes = [] }: Pick<TaskGroup, "volumes">): readonly OwnVolume[] {
+  return volumes.filter((volume) => volume.type === "muster");
+}
+
+/** Where a task finds the volumes that are made for its instance, in the contract's words: nowhere else. */
+export function ownMounts(group: TaskGroup, { volumeMounts = [] }: Task) {
+  const own = ownVolumes(group);
+  const named = volumeMounts.flatMap((mount) => {
+    const volume = own.find(({ name }) => name === mount.volume);
+    if (!volume) return [];
+    return [{ volume: volume.name, destination: mount.destination, readOnly: isReadOnly(volume, mount) }];
+  });
+  return { volumeMounts: named, onlyNamedVolumes: own.length > 0 };
+}
+
 /** Agents that have the host volumes of a group, as its tasks use them. */
 export function volumeConstraints({ volumes = [], tasks }: TaskGroup): Constraint[] {
-  return volumes.map((volume) => {
+  return volumes.filter(isOfHost).map((volume) => {
     const attribute = `\${attr.host_volume.${volume.source}}`;
     const isWritten = tasks.some(({ volumeMounts = [] }) =>
       volumeMounts.some((mount) => mount.volume === volume.name && !isReadOnly(volume, mount)),
@@ -64,7 +86,7 @@ export function volumeConstraints({ volumes = [], tasks }: TaskGroup): Constrain
 export function hostMounts({ volumes = [] }: TaskGroup, { volumeMounts = [] }: Task) {
   return volumeMounts.flatMap((mount) => {
     const volume = volumes.find(({ name }) => name === mount.volume);
-    if (!volume) return [];
+    if (!volume || !isOfHost(volume)) return [];
     const { source, name } = volume;
     return [{ source, volume: name, destination: mount.destination, readOnly: isReadOnly(volume, mount) }];
   });
@@ -72,4 +94,8 @@ export function hostMounts({ volumes = [] }: TaskGroup, { volumeMounts = [] }: T
 
 function isReadOnly(volume: GroupVolume, mount: VolumeMount): boolean {
   return volume.readOnly || mount.readOnly;
+}
+
+function isOfHost(volume: GroupVolume): volume is HostVolume {
+  return volume.type === "host";
 }

@@ -4,6 +4,7 @@ import {
   JobState,
   type JobStatus,
   type JobSummary,
+  JobVolumeState,
   type Obstacle,
   TaskState,
 } from "@muster/proto";
@@ -27,6 +28,8 @@ export interface JobJson {
   readonly rejections: readonly RejectionJson[];
   /** The same summed up, each with what would change it. */
   readonly obstacles: readonly ReturnType<typeof obstacleJson>[];
+  /** What is kept for its instances, on the agents where these run and nowhere else. */
+  readonly volumes: readonly VolumeJson[];
   /** The roll-out of its version; null where there is none. */
   readonly deployment: ReturnType<typeof deploymentJson> | null;
 }
@@ -44,6 +47,17 @@ export interface InstanceJson {
   /** Port by label, at `ip`. */
   readonly ports: Readonly<Record<string, number>>;
   readonly reason: string;
+}
+
+export interface VolumeJson {
+  readonly instance: string;
+  readonly name: string;
+  /** Of the volume and of its reservation. */
+  readonly id: string;
+  readonly agent: string;
+  readonly sizeMiB: number;
+  /** planned, used or kept. */
+  readonly state: string;
 }
 
 export interface RejectionJson {
@@ -71,6 +85,10 @@ export function jobJson(job: JobStatus): JobJson {
       reason,
     })),
     obstacles: job.obstacles.map(obstacleJson),
+    volumes: job.volumes.map(({ instance, name, volumeId, agentName, agentId, diskMiB, state }) => ({
+      ...{ instance, name, id: volumeId, agent: agentName || agentId, sizeMiB: diskMiB },
+      state: enumWord(JobVolumeState, state, "JOB_VOLUME_STATE_"),
+    })),
     deployment: job.deployment ? deploymentJson(job.deployment) : null,
   };
 }

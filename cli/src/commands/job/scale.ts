@@ -14,7 +14,7 @@ export const run: CommandModule["run"] = (invocation) => {
     const { name } = summaryOf(await findJob(client, wanted.name));
     const { version, countBefore } = await client.call(
       "Jobs.Scale",
-      message("ScaleRequest", { name, group: wanted.group, count: wanted.count }),
+      message("ScaleRequest", { name, group: wanted.group, count: wanted.count, wipe: options.flag("wipe") }),
     );
     out.say(`${name}: ${countBefore} -> ${wanted.count}, version ${version}`);
     if (options.flag("detach")) {

@@ -4,6 +4,7 @@ import {
   type JobInstance,
   JobState,
   type JobStatus,
+  JobVolumeState,
   type Obstacle,
   TaskState,
 } from "@muster/proto";
@@ -12,7 +13,7 @@ import { enumWord, stateText } from "../../output/states.ts";
 import { table } from "../../output/table.ts";
 import { spanText, timeText } from "../../output/times.ts";
 import { deploymentWord, groupText } from "./deployment-words.ts";
-import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy, summaryOf } from "./describe.ts";
+import { groupsOfSeveral, groupsWithChecks, instanceName, isHealthy, jobJson, summaryOf } from "./describe.ts";
 
 /** Prints a job for people: a head, its instances, and what stands in the way. */
 export function showJob(job: JobStatus, out: Output, nowMs: number): void {
@@ -35,7 +36,20 @@ export function showJob(job: JobStatus, out: Output, nowMs: number): void {
     out.line();
     out.line(instancesTable(job, out, nowMs));
   }
+  if (job.volumes.length > 0) {
+    out.line();
+    out.line(volumesTable(job));
+  }
   for (const line of obstacleLines(job)) out.line(line);
+}
+
+function volumesTable(job: JobStatus): string {
+  return table(
+    ["VOLUME", "OF", "SIZE", "AGENT", "STATE", "ID"],
+    jobJson(job).volumes.map(({ instance, name, id, agent, sizeMiB, state }) => [
+      ...[name, instance, `${sizeMiB} MiB`, agent, state, id],
+    ]),
+  );
 }
 
 export function instancesTable(job: JobStatus, out: Output, nowMs: number): string {
@@ -74,7 +88,9 @@ export function reasonText(instance: JobInstance, nowMs: number): string {
 /** What stands in the way: each agent's reason; the job's own words where neither agents nor instances have any. */
 export function obstacleLines(job: JobStatus): string[] {
   if (job.rejections.length > 0) return [...rejectionLines(job.rejections), ...obstacleSums(job.obstacles)];
-  const isTold = job.message === "" || job.instances.some((instance) => instance.reason !== "");
+  const isKept = job.volumes.some(({ state }) => state === JobVolumeState.JOB_VOLUME_STATE_KEPT);
+  // That an instance waits for its volume nothing else tells.
+  const isTold = job.message === "" || (!isKept && job.instances.some((instance) => instance.reason !== ""));
   return isTold ? [] : [`  ${job.message}`];
 }
 

@@ -14,8 +14,13 @@ export const run: CommandModule["run"] = (invocation) =>
   withClient(invocation, async (client) => {
     const { out, options } = invocation;
     const purge = options.flag("purge");
-    const { name, running } = summaryOf(await findJob(client, invocation.args[0] ?? ""));
-    const forgets = purge ? " and forgets its history" : "";
+    const wipe = options.flag("wipe");
+    const present = await findJob(client, invocation.args[0] ?? "");
+    const { name, running } = summaryOf(present);
+    const count = present.volumes.length;
+    const wipes =
+      count > 0 && (purge || wipe) ? `, removes ${count} volume${count === 1 ? "" : "s"} with all that is in them` : "";
+    const forgets = `${purge ? " and forgets its history" : ""}${wipes}`;
     if (
       !(await confirmed(
         invocation,
@@ -25,7 +30,7 @@ export const run: CommandModule["run"] = (invocation) =>
       out.say("nothing was done");
       return exitCode.failed;
     }
-    const { taskCount } = await client.call("Jobs.Stop", message("StopRequest", { name, purge }));
+    const { taskCount } = await client.call("Jobs.Stop", message("StopRequest", { name, purge, wipe }));
     if (options.flag("detach")) {
       out.data({ name, tasks: taskCount, outcome: "detached" });
       out.line(`${name} will stop: ${taskCount} tasks`);

@@ -97,7 +97,6 @@ function taskInfo(
       ...taskDescription(job, group, task, instance.index),
       healthChecks: checks,
       runTimeMsMax: group.runMsMax ?? 0,
-      volumeMounts: [],
       dispatchPayload: payloadOf(task, dispatch),
       ...(group.disconnect?.stopOnClientAfterMs === undefined
         ? {}

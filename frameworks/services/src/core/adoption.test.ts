@@ -105,7 +105,10 @@ test("a task of an unknown job is remembered to be ended", () => {
 });
 
 test("a record that can't be read is told of, not dropped", () => {
-  const faults = loadRecords(emptyState(), [{ key: `${jobsPrefix}x`, value: Buffer.from("{"), version: 1 }], [], []);
+  const faults = loadRecords(emptyState(), [[{ key: `${jobsPrefix}x`, value: Buffer.from("{"), version: 1 }]], {
+    monotonicMs: 0,
+    epochMs: 0,
+  });
   expect(faults.map(({ key }) => key)).toEqual(["jobs/x"]);
 });
 

@@ -1,6 +1,7 @@
 import {
   codecOf,
   furtherNetworks,
+  type GroupVolume,
   groupNetwork,
   type HealthCheck,
   type TaskGroup as LaunchGroup,
@@ -34,6 +35,8 @@ export interface InstanceRef {
   readonly version: number;
   readonly instanceId: string;
   readonly launchId: string;
+  /** Volumes of its place. */
+  readonly volumes: readonly GroupVolume[];
 }
 
 /** What an agent is given to start one instance of a group. */
@@ -52,7 +55,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     moreNetworks: furtherNetworks(group.network),
     executor: null,
     isExecutor: false,
-    volumes: [],
+    volumes: [...ref.volumes],
   };
 }
 
@@ -145,7 +148,6 @@ function taskSpec(job: Job, group: TaskGroup, task: Task, checks: HealthCheck[],
     ...taskDescription(job, group, task, index),
     healthChecks: checks,
     runTimeMsMax: 0,
-    volumeMounts: [],
     dispatchPayload: null,
     ...(awayMs === undefined ? {} : { stopAfterAwayMs: awayMs }),
     ...taskFiles(task),

@@ -15,14 +15,17 @@ import {
 } from "@muster/framework-sdk";
 import { canonicalJson, compileJob, type Job } from "@muster/jobspecs";
 import { deploymentOf, noteEnd } from "./deployments.ts";
+import { DisksOfAgents } from "./disks.test.support.ts";
 import { launchWants } from "./launching.ts";
 import { emptyState, type Instance, type JobEntry, type Now, type ServicesState, type VersionCause } from "./model.ts";
+import { planVolumes } from "./plan-volumes.ts";
 import { commit, proposeVersion } from "./proposals.ts";
-import { jobWrite, loadRecords, restartsWrite, versionWrite } from "./records.ts";
+import { jobWrite, loadRecords, restartsWrite, versionWrite, volumeWrite } from "./records.ts";
 import { places } from "./report.ts";
-import { planJob } from "./rollout.ts";
+import { type JobPlan, planJob } from "./rollout.ts";
 import { takeStatus } from "./statuses.ts";
 import { readJob } from "./versions.ts";
+import { addVolumes, dropVolumes, goneVolumes, releaseVolumes } from "./volumes.ts";
 
 /** A group of one task; `group` and `task` are lines of HCL to put there. */
 export function jobText(
@@ -94,6 +97,8 @@ export function anAgent(
     drivers: ["process"],
     networkModes: ["host"],
     standing: AgentStanding.AGENT_STANDING_ACTIVE,
+    reservationIds: new Set(),
+    volumeIds: new Set(),
     maintenanceAt: 0,
   };
 }
@@ -112,6 +117,8 @@ export class SmallWorld {
   endsKilled = true;
   /** Which agents are offered. */
   offering: (agentId: string) => boolean = () => true;
+  /** What is reserved on agents, and volumes there. */
+  readonly disks = new DisksOfAgents(this.agents);
   readonly #sequences = new Map<string, number>();
   #offerCount = 0;
 
@@ -123,14 +130,14 @@ export class SmallWorld {
     const definition = definitionOf(text);
     const job = readJob(definition);
     const proposal = proposeVersion(this.state, job.id, { job, definition, source: text, cause }, this.now);
-    return commit(this.state, proposal, 1);
+    return commit(this.state, proposal, 1, this.now);
   }
 
-  stop(name: string): void {
+  stop(name: string, isWiped = false): void {
     const entry = this.entry(name);
     const { job, record } = entry.current;
     const made = { job, definition: record.definition, source: record.source, cause: "stop" } as const;
-    commit(this.state, proposeVersion(this.state, name, made, this.now, { isStopped: true }), 1);
+    commit(this.state, proposeVersion(this.state, name, made, this.now, { isStopped: true, isWiped }), 1, this.now);
   }
 
   entry(name: string): JobEntry {
@@ -155,11 +162,30 @@ export class SmallWorld {
       }
       const offered = [...this.agents.values()].filter((agent) => isUsable(agent) && this.offering(agent.agentId));
       const offers = offered.map((agent) => this.#offer(agent));
-      const others = places(this.agents);
-      const { answers } = launchWants(this.state, plan.wants, offers, others, seededRandom("x"), this.now);
-      for (const { groups } of answers)
-        for (const group of groups) for (const task of group.tasks) this.launched.push(task.taskId);
+      this.#settleVolumes(entry, plan, offers);
+      const { answers } = launchWants(this.state, plan.wants, offers, places(this.agents), seededRandom("x"), this.now);
+      for (const { offerIds, groups, before, after } of answers) {
+        const agentId = offers.find(({ offerId }) => offerIds.includes(offerId))?.agentId ?? "";
+        this.disks.change(agentId, before);
+        for (const group of groups) {
+          this.disks.use(agentId, group);
+          for (const task of group.tasks) this.launched.push(task.taskId);
+        }
+        this.disks.change(agentId, after);
+      }
     }
+    for (const { record } of goneVolumes(this.state, this.agents, true, this.now))
+      this.state.released.delete(record.volumeId);
+  }
+
+  /** State answers at once. */
+  #settleVolumes(entry: JobEntry, plan: JobPlan, offers: readonly Offer[]): void {
+    releaseVolumes(this.state, entry, plan.released, this.now, true);
+    dropVolumes(entry, plan.vanished);
+    for (const one of this.state.released.values()) one.isMarked = true;
+    const offered = { offers, others: places(this.agents), random: seededRandom("volumes") };
+    for (const one of planVolumes(this.state, plan.wants, offered, this.now))
+      addVolumes(entry, [{ ...one, isKept: true }]);
   }
 
   /** Settles again and again while time passes, in steps. */
@@ -187,6 +213,7 @@ export class SmallWorld {
       ...fields,
     };
     takeStatus(this.state, status, this.now);
+    if (isTerminal(state)) this.disks.leave(status.launchId);
   }
 
   /** Everything that was launched and lives runs now. */
@@ -238,6 +265,7 @@ export class SmallWorld {
       agentName: agent.name,
       role: "default",
       resources: agent.free,
+      ...this.disks.offered(agent.agentId),
       attributes: [...agent.attributes].map(([name, value]) => ({ name, value })),
       portsTaken: [...agent.portsTaken],
       portsInPart: [...agent.portsInPart.values()].flat(),
@@ -248,17 +276,19 @@ export class SmallWorld {
 
 /** The framework starts anew: all it has is what State holds, and what it is told. */
 export function restartFramework(world: SmallWorld, name: string): void {
-  const { current, history, isStopped, isPurged } = world.entry(name);
+  const { current, history, isStopped, isPurged, wipedVersion } = world.entry(name);
   const record = (write: { key: string; put?: Buffer }) => ({
     key: write.key,
     value: write.put ?? Buffer.alloc(0),
     version: 1,
   });
-  const job = jobWrite(name, 0, { version: current.record.version, isStopped, isPurged });
+  const job = jobWrite(name, 0, { version: current.record.version, isStopped, isPurged, wipedVersion });
   const versions = [current, ...history].map((one) => versionWrite(name, one.record));
   const kept = restartsWrite(world.entry(name));
   const { epoch } = world.state;
+  const before = [...world.entry(name).volumes.values()].flat().map((one) => one.record);
   world.state = { ...emptyState(), epoch: epoch + 1 };
-  const faults = loadRecords(world.state, [record(job)], versions.map(record), [record(kept)]);
+  const volumes = before.map((one) => record(volumeWrite(one, false)));
+  const faults = loadRecords(world.state, [[record(job)], versions.map(record), [record(kept)], volumes], world.now);
   if (faults.length > 0) throw new Error(JSON.stringify(faults));
 }

@@ -1,5 +1,5 @@
-import { type ClusterAgent, StatusReason, TaskState } from "@muster/framework-sdk";
-import type { MigrateStrategy, TaskGroup, UpdateStrategy } from "@muster/jobspecs";
+import { type ClusterAgent, type Need, StatusReason, TaskState } from "@muster/framework-sdk";
+import { type MigrateStrategy, ownVolumes, type TaskGroup, type UpdateStrategy } from "@muster/jobspecs";
 import { startsAfter } from "./dependencies.ts";
 import { canariesOf, canaryBase, isHeld, isMadeLike } from "./deployments.ts";
 import { keptOf, replacedAtMs } from "./disconnects.ts";
@@ -15,11 +15,13 @@ import {
   type Slot,
   servingMark,
   slotKeyOf,
+  type Want,
 } from "./model.ts";
 import { movesAtOnce } from "./rebalance-pace.ts";
 import { remainingDelayMs } from "./restarts.ts";
 import type { JobPlan } from "./rollout.ts";
 import { slotsOf } from "./slots.ts";
+import { isBound, lookAtVolumes, needWithVolumes, slotVolumes } from "./volumes.ts";
 
 /** A surplus instance that finds no room for so long lets its predecessor go first. */
 export const surgeStuckMs = 5_000;
@@ -80,6 +82,9 @@ export class GroupPlanner {
     if (settled.length < views.length) this.#plan.isStable = false;
     const { name } = this.#group;
     const keys = new Set(views.map((view) => slotKeyOf(this.#entry, this.#entry.current, name, view.slot.index)));
+    // An instance that was out of reach has come back to its place.
+    for (const { current, slot } of views)
+      if (current) this.#entry.waiting.delete(slotKeyOf(this.#entry, this.#entry.current, name, slot.index));
     for (const key of this.#entry.waiting.keys())
       if ((key.startsWith(`${name}/`) && !keys.has(key)) || this.#isPast(key)) this.#entry.waiting.delete(key);
   }
@@ -117,6 +122,10 @@ export class GroupPlanner {
   #replace(views: readonly SlotView[]): void {
     const waiting = views.filter((view) => view.current === undefined && view.old.length === 0);
     for (const view of waiting) this.#want(view.slot);
+    if (isBound(this.#entry, this.#group)) {
+      this.#replaceInPlace(views, waiting.length);
+      return;
+    }
     const staying = this.#move(views, waiting.length);
     // A deployment that is held keeps no agent from being emptied.
     const moving = isHeld(this.#entry.current)
@@ -125,6 +134,28 @@ export class GroupPlanner {
     const { migrate } = this.#group;
     const updating = migrate ? this.#migrate(moving, waiting.length, migrate) : moving;
     if (updating.some((view) => view.old.length > 0)) this.#update(updating, waiting.length);
+  }
+
+  /**
+   * Instances with volumes: a volume has one user, so what is there ends before its successor starts. What leaves its agent
+   * ends at once, for it comes back there and nowhere else; of what is out of date so many at a time as an update may stop.
+   */
+  #replaceInPlace(views: readonly SlotView[], vacantCount: number): void {
+    const { method } = this.#group.update;
+    for (const view of views) if (view.current !== undefined) this.#plan.kills.push(...view.old);
+    const outdated = views.filter((view) => view.old.length > 0 && view.current === undefined);
+    const isLeaving = ({ old }: SlotView): boolean => old.every((one) => isCurrent(this.#entry, one));
+    for (const view of outdated) if (isLeaving(view)) this.#plan.kills.push(...view.old);
+    if (isHeld(this.#entry.current)) return;
+    const most =
+      method.kind === "batch"
+        ? method.maxParallel || views.length
+        : Math.max(1, Math.floor((views.length * (100 - method.minHealthyPercent)) / 100));
+    const unsettled = views.filter((view) => view.current !== undefined && !this.#isSettled(view.current)).length;
+    this.#stopFirst(
+      outdated.filter((view) => !isLeaving(view)),
+      most - unsettled - vacantCount,
+    );
   }
 
   /**
@@ -330,8 +361,25 @@ export class GroupPlanner {
     }
     const sinceMs = entry.waiting.get(key) ?? this.#now.monotonicMs;
     entry.waiting.set(key, sinceMs);
-    this.#plan.wants.push({ entry, version, group, slot, need, role: entry.current.job.role, sinceMs });
+    const bound = ownVolumes(group).length === 0 ? { slot, need } : this.#bind(group, slot, need);
+    if (bound === undefined) return false;
+    this.#plan.wants.push({ entry, version, group, ...bound, role: entry.current.job.role, sinceMs });
     return true;
+  }
+
+  /** Where a place with volumes can be filled, and what it takes; undefined: what is known of them must change first. */
+  #bind(group: TaskGroup, slot: Slot, need: Need): Pick<Want, "slot" | "need"> | undefined {
+    const kept = slotVolumes(this.#entry, group, slot.index);
+    const { isGivenUp, vanished, againAtMs } = lookAtVolumes(kept, this.#agents, this.#now);
+    if (againAtMs !== undefined) this.#wakeAt(againAtMs);
+    this.#plan.vanished.push(...vanished);
+    if (isGivenUp) this.#plan.released.push(...kept);
+    if (isGivenUp || vanished.length > 0) return undefined;
+    const [first] = kept;
+    return {
+      slot: first ? { ...slot, agentId: first.record.agentId } : slot,
+      need: needWithVolumes(need, group, kept),
+    };
   }
 
   #update(views: readonly SlotView[], vacantCount: number): void {

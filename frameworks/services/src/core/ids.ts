@@ -48,6 +48,18 @@ export function makeInstanceId(epoch: number, count: number): string {
   return `${epoch.toString(36)}-${count.toString(36)}`;
 }
 
+/** "job.group.index.<epoch>-<n>.volume": never used twice. */
+export function makeVolumeId(
+  jobName: string,
+  group: string,
+  index: number,
+  volume: string,
+  epoch: number,
+  count: number,
+): string {
+  return `${makeTaskId(idPrefix(jobName, group), index, makeInstanceId(epoch, count), undefined)}.${volume}`;
+}
+
 /** How the ids of a group's tasks begin. Names that ids can't hold get a digest, so that no two groups share one. */
 export function idPrefix(jobName: string, group: string): string {
   return `${idPart(jobName, jobForm)}.${idPart(group, groupForm)}`;

@@ -160,6 +160,43 @@ export interface Slot {
   readonly agentId: string | undefined;
 }
 
+/** A volume of one place of a group, as State keeps it. */
+export interface VolumeRecord {
+  /** Of the volume, and of the reservation that its disk is. */
+  readonly volumeId: string;
+  readonly job: string;
+  readonly group: string;
+  readonly index: number;
+  /** What its group calls it. */
+  readonly name: string;
+  readonly agentId: string;
+  readonly agentName: string;
+  readonly diskMiB: number;
+  /** For whom its disk is reserved. */
+  readonly role: string;
+  /** Version of the job that it was made for. */
+  readonly version: number;
+}
+
+/** A volume that a place keeps, whether or not an instance is there. */
+export interface KeptVolume {
+  readonly record: VolumeRecord;
+  /** State has it. Until then nothing is made. */
+  isKept: boolean;
+  /** Its agent may have it: an instance was started on it, or this framework does not know. */
+  isMade: boolean;
+  /** When its agent was chosen, or it was read from State, as `monotonicMs`. */
+  plannedMs: number;
+}
+
+/** A volume that nobody is to have any more, until nothing is left of it. */
+export interface ReleasedVolume {
+  readonly record: VolumeRecord;
+  readonly releasedMs: number;
+  /** State knows that it was given up. */
+  isMarked: boolean;
+}
+
 export interface JobEntry {
   readonly name: string;
   /** Of the record in State, for compare-and-set. */
@@ -187,6 +224,10 @@ export interface JobEntry {
   offersSeen: { readonly count: number; readonly atMs: number } | undefined;
   /** By group: when each of its latest kills for failing checks stops counting, as `monotonicMs`. */
   readonly healthKills: Map<string, number[]>;
+  /** Volumes of its places, by "group/index": those too of places that are not wanted now. */
+  readonly volumes: Map<string, readonly KeptVolume[]>;
+  /** Volumes of this version and earlier ones were given up; 0: none. */
+  wipedVersion: number;
   /** System jobs: which agent has which index, by "group/agent". */
   readonly systemIndexes: Map<string, number>;
 }
@@ -212,6 +253,8 @@ export interface ServicesState {
   readonly byTask: Map<string, Instance>;
   /** Instances of jobs that are not known, to be ended once it is sure that they are nobody's. */
   readonly orphans: Map<string, string>;
+  /** Volumes that are to be removed, by id. */
+  readonly released: Map<string, ReleasedVolume>;
   /** Every task of earlier sessions is known. */
   isReconciled: boolean;
   /** Jobs to be looked at again. */
@@ -238,6 +281,7 @@ export function emptyState(): ServicesState {
     jobs: new Map(),
     byTask: new Map(),
     orphans: new Map(),
+    released: new Map(),
     isReconciled: false,
     dirty: new Set(),
     restartsChanged: new Set(),

@@ -63,6 +63,8 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     waiting: new Map(),
     healthKills: new Map(),
     offersSeen: undefined,
+    volumes: present?.volumes ?? new Map(),
+    wipedVersion: present?.wipedVersion ?? 0,
     systemIndexes: new Map(present?.systemIndexes ?? []),
     progress: undefined,
     canaries: { wanted: 0, settled: 0 },

@@ -13,6 +13,7 @@ import {
 } from "./model.ts";
 import { jobWrite, registerJob, versionKey, versionWrite } from "./records.ts";
 import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
+import { releaseVolumes } from "./volumes.ts";
 
 /** Versions that one change forgets at most. */
 const forgottenMax = 50;
@@ -22,6 +23,8 @@ export interface Proposal {
   readonly name: string;
   readonly isStopped: boolean;
   readonly isPurged: boolean;
+  /** Volumes of versions up to this one are given up. */
+  readonly wipedVersion: number;
   readonly current: JobVersionEntry;
   readonly writes: readonly StateWrite[];
   /** What becomes of the deployment that it overtakes, if one goes on. */
@@ -69,7 +72,7 @@ export function proposeVersion(
   name: string,
   made: { readonly job: Job; readonly definition: string; readonly source: string; readonly cause: VersionCause },
   now: Now,
-  ends: { readonly isStopped?: boolean; readonly isPurged?: boolean } = {},
+  ends: { readonly isStopped?: boolean; readonly isPurged?: boolean; readonly isWiped?: boolean } = {},
 ): Proposal {
   const present = state.jobs.get(name);
   const version = (present?.current.record.version ?? 0) + 1;
@@ -81,6 +84,7 @@ export function proposeVersion(
   };
   const isStopped = ends.isStopped ?? false;
   const isPurged = ends.isPurged ?? false;
+  const wipedVersion = isPurged || ends.isWiped === true ? version : (present?.wipedVersion ?? 0);
   const forgotten = present && state.isReconciled ? outlived(present) : [];
   const current = versionEntry(record, made.job);
   const promoted = present ? stillPromoted(present.current, current.templates) : [];
@@ -90,11 +94,12 @@ export function proposeVersion(
     name,
     isStopped,
     isPurged,
+    wipedVersion,
     current,
     overtaken,
     forgotten,
     writes: [
-      jobWrite(name, present?.stateVersion ?? 0, { version, isStopped, isPurged }),
+      jobWrite(name, present?.stateVersion ?? 0, { version, isStopped, isPurged, wipedVersion }),
       versionWrite(name, record),
       ...(present && overtaken ? [versionWrite(name, { ...present.current.record, deployment: overtaken })] : []),
       ...forgotten.map((one) => ({ key: versionKey(name, one.record.version), delete: true }) as const),
@@ -159,8 +164,8 @@ export function goodBefore(entry: JobEntry): JobVersionEntry | undefined {
 }
 
 /** The change is durable: it holds from now on. */
-export function commit(state: ServicesState, proposal: Proposal, stateVersion: number): JobEntry {
-  const { name, current, isStopped, isPurged } = proposal;
+export function commit(state: ServicesState, proposal: Proposal, stateVersion: number, now: Now): JobEntry {
+  const { name, current, isStopped, isPurged, wipedVersion } = proposal;
   let entry = state.jobs.get(name);
   if (entry === undefined) {
     entry = {
@@ -176,6 +181,8 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       waiting: new Map(),
       healthKills: new Map(),
       offersSeen: undefined,
+      volumes: new Map(),
+      wipedVersion,
       systemIndexes: new Map(),
       progress: undefined,
       canaries: { wanted: 0, settled: 0 },
@@ -189,6 +196,10 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
     entry.stateVersion = stateVersion;
     entry.isStopped = isStopped;
     entry.isPurged = isPurged;
+    if (wipedVersion > entry.wipedVersion) {
+      entry.wipedVersion = wipedVersion;
+      releaseVolumes(state, entry, [...entry.volumes.values()].flat(), now, false);
+    }
     entry.progress = undefined;
     entry.canaries = { wanted: 0, settled: 0 };
     entry.isOverdue = false;

@@ -2,9 +2,10 @@ import type { StateRecord, StateWrite } from "@muster/framework-sdk";
 import { jobsNeeded } from "@muster/jobspecs";
 import { noteNeeds, waitingFor } from "./dependencies.ts";
 import { idPrefix } from "./ids.ts";
-import type { JobEntry, RestartState, ServicesState, VersionRecord } from "./model.ts";
+import type { JobEntry, Now, RestartState, ServicesState, VersionRecord, VolumeRecord } from "./model.ts";
 import { freshRestarts } from "./restarts.ts";
 import { versionEntry } from "./versions.ts";
+import { addVolumes } from "./volumes.ts";
 
 /** What State holds of a job beside its versions. */
 interface JobRecord {
@@ -13,7 +14,11 @@ interface JobRecord {
   readonly version: number;
   readonly isStopped: boolean;
   readonly isPurged: boolean;
+  /** Volumes of versions up to this one were given up. Absent: none. */
+  readonly wipedVersion?: number;
 }
+
+type VolumeEntry = VolumeRecord & { readonly isReleased: boolean };
 
 interface RestartsRecord {
   readonly name: string;
@@ -23,6 +28,7 @@ interface RestartsRecord {
 export const jobsPrefix = "jobs/";
 export const versionsPrefix = "versions/";
 export const restartsPrefix = "restarts/";
+export const volumesPrefix = "volumes/";
 export const epochKey = "epoch";
 
 /** Slots whose restarts are kept of one job: more have no need to outlive a restart of the framework. */
@@ -49,6 +55,14 @@ export function versionWrite(name: string, record: VersionRecord): StateWrite {
   return { key: versionKey(name, record.version), put: encode({ name, ...record }) };
 }
 
+export function volumeKey({ volumeId }: VolumeRecord): string {
+  return `${volumesPrefix}${volumeId}`;
+}
+
+export function volumeWrite(record: VolumeRecord, isReleased: boolean): StateWrite {
+  return { key: volumeKey(record), put: encode({ ...record, isReleased } satisfies VolumeEntry) };
+}
+
 export function restartsWrite(entry: JobEntry): StateWrite {
   const restarts: Record<string, RestartState> = {};
   let count = 0;
@@ -60,14 +74,13 @@ export function restartsWrite(entry: JobEntry): StateWrite {
 }
 
 /**
- * Fills an empty state from what State holds. A record that can't be read is not dropped: its name and the reason come
+ * Fills an empty state from what State holds of jobs, versions, restarts and volumes, in that order. A record that can't be read is not dropped: its name and the reason come
  * back, and the framework must not start as if it had never been.
  */
 export function loadRecords(
   state: ServicesState,
-  jobs: readonly StateRecord[],
-  versions: readonly StateRecord[],
-  restarts: readonly StateRecord[],
+  [jobs = [], versions = [], restarts = [], volumes = []]: readonly (readonly StateRecord[])[],
+  now: Now,
 ): { key: string; reason: string }[] {
   const faults: { key: string; reason: string }[] = [];
   const attempt = (record: StateRecord, read: () => void): void => {
@@ -94,11 +107,21 @@ export function loadRecords(
         for (const [key, one] of Object.entries(kept))
           entry.restarts.set(key, { ...freshRestarts(one.version), ...one });
     });
+  for (const record of volumes) attempt(record, () => loadVolume(state, record, now));
   return faults;
 }
 
+/** A volume of a job that is no more, or was wiped since, is still to be removed. */
+function loadVolume(state: ServicesState, kept: StateRecord, { monotonicMs }: Now): void {
+  const { isReleased, ...record } = decode<VolumeEntry>(kept);
+  const entry = state.jobs.get(record.job);
+  if (entry === undefined || isReleased || record.version <= entry.wipedVersion)
+    state.released.set(record.volumeId, { record, releasedMs: monotonicMs, isMarked: isReleased });
+  else addVolumes(entry, [{ record, isKept: true, isMade: true, plannedMs: monotonicMs }]);
+}
+
 function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<string, VersionRecord[]>): void {
-  const { name, version, isStopped, isPurged } = decode<JobRecord>(record);
+  const { name, version, isStopped, isPurged, wipedVersion = 0 } = decode<JobRecord>(record);
   const entries = (byJob.get(name) ?? []).sort((a, b) => b.version - a.version).map((one) => versionEntry(one));
   const current = entries.find((one) => one.record.version === version);
   if (current === undefined) throw new Error(`version ${version} of job ${name} is missing`);
@@ -115,6 +138,8 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     waiting: new Map(),
     healthKills: new Map(),
     offersSeen: undefined,
+    volumes: new Map(),
+    wipedVersion,
     systemIndexes: new Map(),
     progress: undefined,
     canaries: { wanted: 0, settled: 0 },

@@ -43,7 +43,11 @@ import {
 } from "./model.ts";
 import { obstaclesOf, unusableAgents } from "./obstacles.ts";
 import { slotsOf } from "./slots.ts";
+import { jobVolumes } from "./volume-report.ts";
+import { needWithVolumes, slotVolumes, volumesMessage } from "./volumes.ts";
 
+/** Places whose volumes one message names. */
+const boundMessagesMax = 5;
 /** Rejections that one answer lists. */
 export const rejectionsMax = 1_000;
 
@@ -123,6 +127,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
   lines.push(...awayMessages(entry), ...keptMessages(entry), ...moveMessages(entry));
   lines.push(...orderMessages(state, entry, around));
   if (waitCount > 0) lines.push(waitingMessage(entry, now, waitCount, rejections, around));
+  lines.push(...boundMessages(entry, around));
   if (entry.isOverdue) lines.push(`version ${entry.current.record.version} has made no progress for too long`);
   const { status, reason } = deploymentOf(entry.current.record);
   if (isHeld(entry.current)) lines.push(`its deployment is ${status}${reason === "" ? "" : `: ${reason}`}`);
@@ -137,6 +142,7 @@ export function jobStatus(state: ServicesState, entry: JobEntry, around: Surroun
     definition: Buffer.from(maskedDefinition(entry.current.record.definition)),
     source: entry.current.record.source,
     deployment: describeDeployment(entry, entry.current),
+    volumes: jobVolumes(entry, around.agents),
   };
 }
 
@@ -159,6 +165,19 @@ function moveMessages({ instances }: JobEntry): string[] {
   return count === 0
     ? []
     : [`${count === 1 ? "1 instance goes" : `${count} instances go`} to other agents: job rebalance`];
+}
+
+/** Places that wait for what they have somewhere, the first few. */
+function boundMessages(entry: JobEntry, { agents }: Surroundings): string[] {
+  const lines: string[] = [];
+  for (const key of [...entry.waiting.keys()].sort()) {
+    const at = key.lastIndexOf("/");
+    const group = groupOf(entry.current, key.slice(0, at));
+    const line = group && volumesMessage(entry, group, Number(key.slice(at + 1)), agents);
+    if (line !== undefined) lines.push(line);
+    if (lines.length >= boundMessagesMax) break;
+  }
+  return lines;
 }
 
 /** What comes before the start or after the end of others. */
@@ -252,8 +271,11 @@ function explainWaiting(
     const matcher = new Matcher(open, around.random);
     const index = Number(first.slice(first.lastIndexOf("/") + 1));
     const slots = slotsOf(entry, group, around.agents, []);
-    const slot = slots.find((one) => one.index === index) ?? { index, agentId: undefined };
-    const want: Want = { entry, version, group, slot, need, role: entry.current.job.role, sinceMs: 0 };
+    const kept = slotVolumes(entry, group, index);
+    const home = kept[0] && { index, agentId: kept[0].record.agentId };
+    const slot = home ?? slots.find((one) => one.index === index) ?? { index, agentId: undefined };
+    const whole = needWithVolumes(need, group, kept);
+    const want: Want = { entry, version, group, slot, need: whole, role: entry.current.job.role, sinceMs: 0 };
     for (const { agentId, agentName, reason } of matcher.explain(pinnedNeed(want), matcher.occupants(agentsOf(want))))
       if (rejections.length < rejectionsMax && (slot.agentId === undefined || slot.agentId === agentId))
         rejections.push({ group: group.name, agentId, agentName, reason });

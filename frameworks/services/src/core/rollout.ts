@@ -3,7 +3,7 @@ import { stopsAfter } from "./dependencies.ts";
 import { awaitsPromotion, isHeld } from "./deployments.ts";
 import { GroupPlanner } from "./group-planner.ts";
 import { allowHealthKills } from "./health-kills.ts";
-import type { Instance, JobEntry, Now, ServicesState, TaskView, Want } from "./model.ts";
+import type { Instance, JobEntry, KeptVolume, Now, ServicesState, TaskView, Want } from "./model.ts";
 import { lacksTask } from "./statuses.ts";
 
 /** What is to be done for one job now. */
@@ -14,6 +14,10 @@ export interface JobPlan {
   /** Tasks whose agents may end them for their failing checks now. */
   readonly healthKills: TaskView[];
   readonly wants: Want[];
+  /** Volumes that were never made, on agents that don't take their instances: to be given up. */
+  readonly released: KeptVolume[];
+  /** Volumes that somebody has removed: to be forgotten. */
+  readonly vanished: KeptVolume[];
   /** To be looked at again at that moment (`monotonicMs`) even if nothing happens; undefined: no need. */
   wakeAtMs: number | undefined;
   /** How many slots are. */
@@ -41,6 +45,8 @@ export function planJob(
     ends: [],
     healthKills: [],
     wants: [],
+    released: [],
+    vanished: [],
     wakeAtMs: undefined,
     settledCount: 0,
     isStable: !entry.isStopped,

@@ -15,6 +15,7 @@ import {
   versionOf,
 } from "./model.ts";
 import { freshRestarts, recordDrop, recordFailure } from "./restarts.ts";
+import { noteMade } from "./volumes.ts";
 
 /** Tasks of unknown jobs that are remembered to be ended. Beyond, they are found again by the next reconciliation. */
 const orphansMax = 10_000;
@@ -40,6 +41,8 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   updateView(view, status, now);
   if (status.agentId !== "") instance.agentId = status.agentId;
   settleTimes(entry, instance, now);
+  if (status.state === TaskState.TASK_STARTING || status.state === TaskState.TASK_RUNNING)
+    noteMade(entry, instance.group, instance.index);
   const serving = instance.runningSinceMs === undefined ? undefined : versionServing(entry, instance);
   const restarts = serving && entry.restarts.get(slotKeyOf(entry, serving, instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;

@@ -84,7 +84,7 @@ export function versionEntry(record: VersionRecord, job: Job = readJob(record.de
  * out: they change in place.
  */
 function templateOf(job: Job, group: TaskGroup): string {
-  const { network, services, constraints, tasks } = group;
+  const { network, services, constraints, tasks, volumes } = group;
   return stableText({
     constraints: [...job.constraints, ...constraints],
     datacenters: job.datacenters,
@@ -92,6 +92,8 @@ function templateOf(job: Job, group: TaskGroup): string {
     role: job.role,
     network,
     services,
+    // A volume keeps the size that it was made with.
+    volumes: volumes?.map((one) => (one.type === "muster" ? { ...one, sizeMiB: 0 } : one)),
     stopOnClientAfterMs: group.disconnect?.stopOnClientAfterMs,
     tasks: tasks.map(
       ({ meta: _meta, restart: _restart, shutdownDelayMs: _delay, affinities: _likes, ...rest }) => rest,

@@ -68,6 +68,7 @@ export function statusOf(state: CronState, entry: JobEntry): JobStatus {
     definition: Buffer.from(maskedDefinition(definitionOf(entry))),
     source: entry.current.source,
     deployment: null,
+    volumes: [],
   };
 }
 

@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DevCluster, until } from "./dev-cluster.ts";
+
+const cluster = new DevCluster(4_600);
+
+interface Volumes {
+  readonly volumes: readonly { instance: string; id: string; agent: string; sizeMiB: number; state: string }[];
+}
+
+beforeAll(async () => {
+  await cluster.start("--no-example", "--agents", "2");
+});
+afterAll(() => cluster.remove());
+
+/** Each instance writes its number and the version of its job into its volume. */
+function db(count: number, version: number): string {
+  const text = `job "db" {
+  group "db" {
+    count = ${count}
+    volume "data" {
+      type = "muster"
+      size = 20
+    }
+    task "write" {
+      driver = "process"
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+      config {
+        command = "sh"
+        args    = ["-c", "echo $MUSTER_ALLOC_INDEX v${version} >> data/starts; exec sleep 3600"]
+      }
+      resources {
+        cpu    = 10
+        memory = 32
+      }
+    }
+    update {
+      min_healthy_time = "0s"
+    }
+  }
+}
+`;
+  writeFileSync(join(cluster.folder, "db.hcl"), text);
+  return "db.hcl";
+}
+
+async function muster(...words: string[]): Promise<void> {
+  const { code, stdout, stderr } = await cluster.muster(...words);
+  expect(code, `${words.join(" ")}: ${stdout}${stderr}`).toBe(0);
+}
+
+/** Folders of volumes on the agents' disks, by id, with what instances have written there. */
+function onDisk(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const entry of readdirSync(cluster.data, { recursive: true, encoding: "utf8" })) {
+    const [, id] = /\/volumes\/([^/]+)\/starts$/.exec(entry) ?? [];
+    if (id !== undefined) found.set(id, readFileSync(join(cluster.data, entry), "utf8"));
+  }
+  return found;
+}
+
+const volumes = async () => (await cluster.json<Volumes>("job", "status", "db")).volumes;
+
+test("what instances write into their volumes is there after an update, a scaling and a stop, and gone after a wipe", async () => {
+  await muster("job", "run", db(2, 1));
+  const made = await volumes();
+  expect(made.map(({ instance, sizeMiB, state }) => `${instance} ${sizeMiB} ${state}`)).toEqual([
+    "db.db.0 20 used",
+    "db.db.1 20 used",
+  ]);
+  expect(new Set(made.map(({ agent }) => agent)).size).toBe(2);
+  await muster("job", "run", db(2, 2));
+  await muster("job", "scale", "db=1");
+  await until("one has ended", 60_000, async () => (await volumes()).some(({ state }) => state === "kept"));
+  await muster("job", "scale", "db=2");
+  await muster("job", "stop", "--yes", "db");
+  expect((await volumes()).map(({ id, state }) => [id, state])).toEqual(made.map(({ id }) => [id, "kept"]));
+  await muster("job", "run", db(2, 3));
+  await until("all have written", 60_000, () =>
+    Promise.resolve([...onDisk().values()].every((text) => text.includes("v3"))),
+  );
+  expect((await volumes()).map(({ id, agent }) => [id, agent])).toEqual(made.map(({ id, agent }) => [id, agent]));
+  const [first = "", second = ""] = made.map(({ id }) => onDisk().get(id) ?? "");
+  expect(first).toMatch(/^0 v1\n0 v2\n(0 v2\n)?0 v3\n$/);
+  expect(second).toMatch(/^1 v1\n1 v2\n(1 v2\n)?1 v3\n$/);
+  // One of the two was stopped and started once more in between.
+  expect(`${first}${second}`.split("\n").filter((line) => line !== "")).toHaveLength(7);
+
+  await muster("job", "stop", "--yes", "--wipe", "db");
+  await until("nothing is left", 60_000, async () => {
+    const { reservations } = await cluster.json<{ reservations: unknown[] }>("reservation", "list");
+    return reservations.length === 0 && onDisk().size === 0;
+  });
+  expect(await volumes()).toEqual([]);
+}, 300_000);
