@@ -9,7 +9,7 @@ import { Output } from "./output/output.ts";
 import { version } from "./version.ts";
 
 const globalOptions: readonly (readonly [string, string])[] = [
-  ["--address <host:port>", "the master (MUSTER_ADDR; default 127.0.0.1:5050)"],
+  ["--address <host:port>", "the master, or several with commas in between (MUSTER_ADDR; default 127.0.0.1:5050)"],
   ["--json", "print data for programs: {schema, data, warnings}"],
   ["--no-color", "no colour (so do NO_COLOR and TERM=dumb)"],
   ["--debug", "print stacks and causes of errors"],

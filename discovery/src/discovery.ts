@@ -1,4 +1,4 @@
-import type { Cancel, Clock, Log, Random, Transport } from "@muster/foundation";
+import { type Cancel, type Clock, type Log, Masters, type Random, type Transport } from "@muster/foundation";
 import { Feed } from "./feed/follower.ts";
 import { masterNames, serverNames } from "./names/cluster-names.ts";
 import { Picture } from "./picture/picture.ts";
@@ -18,7 +18,7 @@ export interface DiscoveryDeps {
 }
 
 export interface DiscoveryConfig {
-  /** `host:port` of the master. */
+  /** `host:port` of the master, or of several with commas in between. */
   readonly masterAddress: string;
   /** Zone that is served; "muster" by default. */
   readonly domain?: string;
@@ -85,7 +85,8 @@ export function createDiscovery(deps: DiscoveryDeps, config: DiscoveryConfig): D
       hasSnapshot = true;
     },
     change: (events) => picture.change(events),
-    current: () => {
+    current: (leader) => {
+      publishMaster(zone, leader, domain, log);
       cancelAgeing?.();
       lostAtMs = undefined;
       isTooOld = false;
@@ -104,7 +105,8 @@ export function createDiscovery(deps: DiscoveryDeps, config: DiscoveryConfig): D
   });
 
   zone.replace("server", serverNames(config.serverIp ?? "127.0.0.1", domain));
-  publishMaster(zone, config.masterAddress, domain, log);
+  // Until one is heard the first that is named is taken for the leader.
+  publishMaster(zone, new Masters(config.masterAddress).current, domain, log);
 
   return {
     domain,
@@ -137,7 +139,10 @@ function publishMaster(zone: Zone, masterAddress: string, domain: string, log: L
   const ip = host === "localhost" ? "127.0.0.1" : host;
   const port = Number(masterAddress.slice(colon + 1));
   if (addressRdata(ip)) zone.replace("master", masterNames(ip, port, domain));
-  else log.warn({ address: masterAddress }, "the master's address is a name: leader and master have no records");
+  else {
+    zone.replace("master", []);
+    log.warn({ address: masterAddress }, "the master's address is a name: leader and master have no records");
+  }
 }
 
 function asBuffer(packet: Uint8Array): Buffer {

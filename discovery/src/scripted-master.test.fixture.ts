@@ -3,6 +3,7 @@ import {
   codecOf,
   emptyMessage,
   type Inlet,
+  type MusterError,
   seededRandom,
   silentLog,
   type Transport,
@@ -60,6 +61,8 @@ export class ScriptedMaster {
   sequence = 0;
   clusterId = "c-1";
   #inlet: EventsInlet | undefined;
+  /** Which masters were turned to. */
+  readonly addresses: string[] = [];
 
   readonly transport: Transport = {
     open: () => {
@@ -68,7 +71,8 @@ export class ScriptedMaster {
     call: () => {
       throw new Error("nothing here makes a call");
     },
-    follow: (method, _address, request, inlet) => {
+    follow: (method, address, request, inlet) => {
+      this.addresses.push(address);
       if (method !== "Watch.Events") throw new Error(`nothing here follows ${method}`);
       this.requests.push(request as EventsRequest);
       const opened = inlet as unknown as EventsInlet;
@@ -114,11 +118,11 @@ export class ScriptedMaster {
     this.say({ sequence: this.sequence, events: changes });
   }
 
-  /** The connection breaks. */
-  hangUp(): void {
+  /** The connection breaks, or is refused. */
+  hangUp(error?: MusterError): void {
     const inlet = this.#inlet;
     this.#inlet = undefined;
-    inlet?.closed(undefined);
+    inlet?.closed(error);
   }
 
   /** The master dies and another comes: the connection breaks and is made anew. */

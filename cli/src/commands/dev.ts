@@ -46,7 +46,7 @@ export const run: CommandModule["run"] = async (invocation) => {
     },
     failed: (name, message) => out.say(`${name}: ${message}`),
   });
-  const client = clientAt(layout.master);
+  const client = clientAt([layout.master]);
   let code: number = exitCode.done;
   try {
     const ids = await startUp(supervisor, client, settings, stopping);

@@ -1,7 +1,7 @@
 import type { RecordType } from "dns-packet";
 import { usageError } from "../cli-error.ts";
 import type { CommandModule, Invocation } from "../command.ts";
-import { masterAddress, parseAddress } from "../connect/address.ts";
+import { masterAddresses, parseAddress } from "../connect/address.ts";
 import { askDns } from "../connect/ask-dns.ts";
 import { exitCode } from "../exit-codes.ts";
 import { recordsTable, recordText } from "../output/dns-records.ts";
@@ -49,7 +49,7 @@ export function dnsAddress(invocation: Invocation): string {
     if (!parseAddress(text)) throw usageError(`--server needs host:port, not "${text}"`, "--server 127.0.0.1:8053");
     return text;
   }
-  const master = parseAddress(masterAddress(invocation));
+  const master = parseAddress(masterAddresses(invocation)[0] ?? "");
   const port = dnsPortDefault + (master?.port ?? masterPortDefault) - masterPortDefault;
   return `${master?.host ?? "127.0.0.1"}:${port > 0 && port < 65_536 ? port : dnsPortDefault}`;
 }

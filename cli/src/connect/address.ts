@@ -9,17 +9,18 @@ export interface Address {
   readonly port: number;
 }
 
-/** The master that is meant: flag, then MUSTER_ADDR, then the default. */
-export function masterAddress(invocation: Invocation): string {
+/** The masters that are meant, of which one leads: flag, then MUSTER_ADDR, then the default. */
+export function masterAddresses(invocation: Invocation): readonly string[] {
   const flag = invocation.options.text("address");
   const environment = invocation.environment["MUSTER_ADDR"] || undefined;
   const text = flag ?? environment ?? masterAddressDefault;
-  if (!parseAddress(text))
+  const addresses = text.split(",").map((one) => one.trim());
+  if (!addresses.every((address) => parseAddress(address)))
     throw usageError(
       `${flag === undefined ? "MUSTER_ADDR" : "--address"} needs host:port, not "${text}"`,
       `--address ${masterAddressDefault}`,
     );
-  return text;
+  return addresses;
 }
 
 /** "host:port" or "[v6]:port". */

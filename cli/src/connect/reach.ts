@@ -8,19 +8,25 @@ const triesMax = 3;
 const tryTimeoutMs = 1_200;
 const pausesMs = [300, 700] as const;
 
-/** Waits until something listens there, or says in words why nothing does. */
-export async function reach(address: string): Promise<void> {
-  const place = parseAddress(address);
-  if (!place) throw new CliError(exitCode.usage, `no address: ${address}`);
+/** Waits until something listens at one of these, and says where; or says in words why nothing does. */
+export async function reach(addresses: readonly string[]): Promise<string> {
   const beganMs = Date.now();
   let cause = "";
   for (let attempt = 0; attempt < triesMax; attempt++) {
     if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, pausesMs[attempt - 1]));
-    const failure = await tryOnce(place.host, place.port);
-    if (failure === undefined) return;
-    cause = failure;
+    const failures = await Promise.all(addresses.map((address) => failureAt(address)));
+    const found = addresses[failures.indexOf(undefined)];
+    if (found !== undefined) return found;
+    cause = failures[0] ?? "";
   }
-  throw unreachable(address, cause, triesMax, Date.now() - beganMs);
+  throw unreachable(addresses.join(","), cause, triesMax, Date.now() - beganMs);
+}
+
+/** Why nothing answers there; undefined if something does. */
+export async function failureAt(address: string): Promise<string | undefined> {
+  const place = parseAddress(address);
+  if (!place) throw new CliError(exitCode.usage, `no address: ${address}`);
+  return tryOnce(place.host, place.port);
 }
 
 export function unreachable(address: string, cause: string, tries: number, tookMs: number): CliError {

@@ -33,6 +33,7 @@ let server: Server;
 let discovery: ReturnType<typeof createServer>;
 let edge: Edge;
 let base: string;
+let masterAddress: string;
 let seen: { metadata: Metadata; deadlineMs: number } | undefined;
 let refusal: MusterError | undefined;
 let cancelled: Promise<void>;
@@ -66,11 +67,7 @@ beforeEach(async () => {
       },
     );
   });
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, at) =>
-      error ? reject(error) : resolve(at),
-    ),
-  );
+  masterAddress = await bound(server);
   discovery = createServer((request, response) => {
     response.writeHead(200, { "content-type": "application/json", "set-cookie": "stays=here" });
     response.end(JSON.stringify({ path: request.url, cookie: request.headers.cookie ?? "" }));
@@ -78,7 +75,7 @@ beforeEach(async () => {
   await new Promise<void>((done) => discovery.listen(0, "127.0.0.1", done));
   base = await new Promise((resolve) => {
     edge = serveEdge({
-      masterAddress: `127.0.0.1:${port}`,
+      masterAddress,
       listen: { port: 0 },
       dnsHttpAddress: `127.0.0.1:${(discovery.address() as AddressInfo).port}`,
       bundleFolder: folder,
@@ -87,6 +84,13 @@ beforeEach(async () => {
     });
   });
 });
+
+const bound = (of: Server): Promise<string> =>
+  new Promise((resolve, reject) =>
+    of.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, at) =>
+      error ? reject(error) : resolve(`127.0.0.1:${at}`),
+    ),
+  );
 
 afterEach(async () => {
   await new Promise<void>((done) => edge.close(done));
@@ -175,4 +179,54 @@ test("/v1 is handed on to discovery, without cookies either way", async () => {
 test("/healthz says how the master stands", async () => {
   await call("/muster.v1.Operator/GetMaster");
   expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: "ok", master: "ready" });
+});
+
+test("calls and streams that a standby sends away go to the leader, of whom the browser learns nothing", async () => {
+  const standby = new Server();
+  let count = 0;
+  const away = () => {
+    count++;
+    return toGrpcStatus(new MusterError("not-leader", "stands by", { leader: masterAddress }));
+  };
+  standby.addService(
+    { GetMaster: method("/muster.v1.Operator/GetMaster", false), Events: method("/muster.v1.Watch/Events", true) },
+    {
+      GetMaster: (_call: unknown, answer: sendUnaryData<Buffer>) => answer(away()),
+      Events: (stream: ServerWritableStream<Buffer, Buffer>) => void stream.emit("error", away()),
+    },
+  );
+  const address = await bound(standby);
+  const serveFrom = (): Promise<[Edge, string]> =>
+    new Promise((resolve) => {
+      const made: Edge = serveEdge({
+        masterAddress: address,
+        listen: { port: 0 },
+        dnsHttpAddress: "127.0.0.1:9",
+        bundleFolder: folder,
+        log: silentLog,
+        onListening: (at) => setImmediate(() => resolve([made, `http://${at}`])),
+      });
+    });
+  const ask = { method: "POST", headers: { "content-type": "application/json" }, body: "{}" };
+  const [first, firstBase] = await serveFrom();
+  const [second, secondBase] = await serveFrom();
+  try {
+    for (let time = 1; time <= 2; time++) {
+      const answer = await fetch(`${firstBase}/muster.v1.Operator/GetMaster`, ask);
+      expect(await answer.json()).toEqual({ clusterId: "c", epoch: "7" });
+    }
+    expect(count).toBe(1);
+    const headers = { "content-type": "application/grpc-web+proto", "x-grpc-web": "1" };
+    const leaving = new AbortController();
+    const stream = await fetch(`${secondBase}/muster.v1.Watch/Events`, {
+      ...{ method: "POST", headers, body: new Uint8Array(5), signal: leaving.signal },
+    });
+    const chunk = await stream.body?.getReader().read();
+    expect(events.decode(Buffer.from(chunk?.value ?? []).subarray(5))).toMatchObject({ epoch: 7 });
+    leaving.abort();
+    expect(count).toBe(2);
+  } finally {
+    for (const made of [first, second]) await new Promise<void>((done) => made.close(done));
+    standby.forceShutdown();
+  }
 });

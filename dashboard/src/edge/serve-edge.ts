@@ -6,15 +6,16 @@ import { fileURLToPath } from "node:url";
 import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { type ChannelCredentials, Client, connectivityState, credentials as insecure } from "@grpc/grpc-js";
+import { type ChannelCredentials, type Client, connectivityState, credentials as insecure } from "@grpc/grpc-js";
 import type { Log } from "@muster/foundation";
 import { Bundle } from "./bundle.ts";
 import { turnAway } from "./guard.ts";
+import { MasterClients } from "./masters.ts";
 import { proxy } from "./proxy.ts";
 import { type Reading, relayAll } from "./relay.ts";
 
 export interface EdgeOptions {
-  /** gRPC address of the master, "host:port". */
+  /** gRPC address of the master, "host:port", or of several with commas in between. */
   readonly masterAddress: string;
   /** How to speak to the master; plain text if absent. */
   readonly credentials?: ChannelCredentials;
@@ -46,8 +47,6 @@ export const headersTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
 /** Bytes of all headers of a request. */
 export const headersBytesMax = 16 * 1024;
-/** Milliseconds between tries to reach a master that is away: the page must come back soon after it. */
-export const masterBackoffMsMax = 2_000;
 
 const securityHeaders: ReadonlyArray<readonly [string, string]> = [
   [
@@ -64,12 +63,7 @@ const securityHeaders: ReadonlyArray<readonly [string, string]> = [
 export function serveEdge(options: EdgeOptions): Edge {
   const { log, listen } = options;
   const host = listen.host ?? "127.0.0.1";
-  const master = new Client(options.masterAddress, options.credentials ?? insecure.createInsecure(), {
-    "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.max_reconnect_backoff_ms": masterBackoffMsMax,
-    "grpc.keepalive_time_ms": 20_000,
-    "grpc.keepalive_timeout_ms": 10_000,
-  });
+  const masters = new MasterClients(options.masterAddress, options.credentials ?? insecure.createInsecure());
   const bundle = new Bundle(options.bundleFolder ?? fileURLToPath(new URL("../../dist/app/", import.meta.url)));
   if (!bundle.built) log.warn({}, "the page is not built; only calls are served");
   const stopping = new AbortController();
@@ -77,7 +71,7 @@ export function serveEdge(options: EdgeOptions): Edge {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors()));
   const adapterFor = (reading: Reading) =>
     connectNodeAdapter({
-      routes: (router) => relayAll(router, registry, master, reading),
+      routes: (router) => relayAll(router, registry, masters, reading),
       fallback: (request, response) => fallback(request as IncomingMessage, response as ServerResponse),
       // Calls of gRPC itself belong to the master; over HTTP/1.1 they can't work anyhow.
       grpc: false,
@@ -89,7 +83,7 @@ export function serveEdge(options: EdgeOptions): Edge {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     if (request.method !== "GET" && request.method !== "HEAD")
       refuse(response, 405, "only GET and HEAD are served here");
-    else if (path === "/healthz") health(response, master);
+    else if (path === "/healthz") health(response, masters.current);
     else if (path === "/v1" || path.startsWith("/v1/")) proxy(options.dnsHttpAddress, request, response, log);
     else bundle.serve(path, request, response);
   };
@@ -122,7 +116,7 @@ export function serveEdge(options: EdgeOptions): Edge {
     const { address, port, family } = server.address() as AddressInfo;
     options.onListening(family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`);
   });
-  return { close: (done) => close(server, master, stopping, done) };
+  return { close: (done) => close(server, masters, stopping, done) };
 }
 
 function descriptors(): Uint8Array {
@@ -157,9 +151,9 @@ function health(response: ServerResponse, master: Client): void {
 const asHostName = (name: string): string =>
   (name.includes(":") && !name.startsWith("[") ? `[${name}]` : name).toLowerCase();
 
-function close(server: Server, master: Client, stopping: AbortController, done: () => void): void {
+function close(server: Server, masters: MasterClients, stopping: AbortController, done: () => void): void {
   stopping.abort();
-  master.close();
+  masters.close();
   server.close(() => done());
   // Calls have been told to end; what has not gone by the next turn belongs to a peer that does not read.
   server.closeIdleConnections();

@@ -1,3 +1,4 @@
+import { MusterError } from "@muster/foundation";
 import { AgentState, Health, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { agent, ask, awaited, framework, ScriptedMaster, task } from "../scripted-master.test.fixture.ts";
@@ -223,4 +224,18 @@ test("case 5: a task whose name has no letter is counted, not published", () => 
   expect(discovery.status().refusedCount).toBe(1);
   master.change(task({ name: "$$$", endpoints: [], state: TaskState.TASK_FAILED }));
   expect(discovery.status().refusedCount).toBe(0);
+});
+
+test("of several masters the leader is followed, and named: one that stands by says who, and one that dies has others", () => {
+  const master = new ScriptedMaster();
+  const discovery = master.discovery({ masterAddress: "10.9.9.1:5050,10.9.9.2:5050,10.9.9.3:5050" });
+  const leader = (): unknown => ask(discovery, "leader.muster", "A").answers;
+  master.hangUp(new MusterError("not-leader", "stands by", { leader: "10.9.9.3:5050" }));
+  master.clock.advance(500);
+  master.snapshot([task()]);
+  expect(leader()).toEqual(["10.9.9.3"]);
+  master.restart();
+  master.snapshot([task()]);
+  expect(leader()).toEqual(["10.9.9.1"]);
+  expect(master.addresses).toEqual(["10.9.9.1:5050", "10.9.9.3:5050", "10.9.9.1:5050"]);
 });

@@ -1,4 +1,14 @@
-import { type Cancel, type Clock, type Log, MusterError, type Random, type Transport } from "@muster/foundation";
+import {
+  type Cancel,
+  type Clock,
+  isStandby,
+  type Log,
+  Masters,
+  MusterError,
+  type Random,
+  standbyRetryMs,
+  type Transport,
+} from "@muster/foundation";
 import { type EventsResponse, type WatchEvent, WatchKind } from "@muster/proto";
 
 /** Delay before the first attempt to reconnect; doubles up to the maximum. */
@@ -20,8 +30,8 @@ export interface Follower {
   replace(events: readonly WatchEvent[]): void;
   /** Changes in order. */
   change(events: readonly WatchEvent[]): void;
-  /** What we have is what the master has. Called once after each loss. */
-  current(): void;
+  /** What we have is what this master has. Called once after each loss. */
+  current(leader: string): void;
   /** The stream is gone: what we have may grow old from here. Called once after each `current`. */
   lost(): void;
 }
@@ -32,7 +42,7 @@ export interface Follower {
  */
 export class Feed {
   readonly #deps: FollowerDeps;
-  readonly #address: string;
+  readonly #masters: Masters;
   readonly #follower: Follower;
   /** The highest reign seen. */
   #epochSeen = 0;
@@ -47,9 +57,9 @@ export class Feed {
   #cancelRetry: Cancel | undefined;
   #retryMs = retryMsMin;
 
-  constructor(deps: FollowerDeps, address: string, follower: Follower) {
+  constructor(deps: FollowerDeps, address: string | readonly string[], follower: Follower) {
     this.#deps = deps;
-    this.#address = address;
+    this.#masters = new Masters(address);
     this.#follower = follower;
   }
 
@@ -75,7 +85,7 @@ export class Feed {
       role: "",
     };
     this.#snapshot = undefined;
-    const cancel = this.#deps.transport.follow("Watch.Events", this.#address, request, {
+    const cancel = this.#deps.transport.follow("Watch.Events", this.#masters.current, request, {
       receive: (message) => {
         if (connection === this.#connection) this.#receive(message);
       },
@@ -108,7 +118,7 @@ export class Feed {
     this.#retryMs = retryMsMin;
     if (this.#isCurrent) return;
     this.#isCurrent = true;
-    this.#follower.current();
+    this.#follower.current(this.#masters.current);
   }
 
   /** Why a message cannot be taken, if so. After it nothing of the connection is. */
@@ -132,8 +142,10 @@ export class Feed {
 
   #retry(error: MusterError | undefined): void {
     this.#disconnect();
-    const delayMs = this.#retryMs * (0.5 + this.#deps.random.next() / 2);
-    this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
+    this.#masters.next(error);
+    const longestMs = isStandby(error) ? Math.min(standbyRetryMs, this.#retryMs) : this.#retryMs;
+    const delayMs = longestMs * (0.5 + this.#deps.random.next() / 2);
+    if (!isStandby(error)) this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
     this.#deps.log.debug({ error: error?.message, delayMs }, "watch ended, trying again");
     this.#cancelRetry = this.#deps.clock.after(delayMs, () => {
       this.#cancelRetry = undefined;

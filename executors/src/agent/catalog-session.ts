@@ -1,10 +1,13 @@
 import {
   type Cancel,
   type Clock,
+  isStandby,
   type Log,
+  Masters,
   MusterError,
   type Outlet,
   type Random,
+  standbyRetryMs,
   type TemplateNeed,
   type Transport,
 } from "@muster/foundation";
@@ -35,11 +38,10 @@ const kinds = {
  */
 export class CatalogSession {
   readonly #deps: CatalogDeps;
-  readonly #masters: readonly string[];
+  readonly #masters: Masters;
   readonly #told: (isInDoubt: boolean, news: readonly CatalogNews[]) => void;
   readonly #epochSeen: () => number;
   #wanted: readonly TemplateNeed[] = [];
-  #masterIndex = 0;
   #outlet: Outlet<CatalogFollowRequest> | undefined;
   #generation = 0;
   #retry: Cancel | undefined;
@@ -53,7 +55,7 @@ export class CatalogSession {
     told: (isInDoubt: boolean, news: readonly CatalogNews[]) => void,
   ) {
     this.#deps = deps;
-    this.#masters = masters;
+    this.#masters = new Masters(masters);
     this.#epochSeen = epochSeen;
     this.#told = told;
   }
@@ -85,8 +87,7 @@ export class CatalogSession {
   }
 
   #connect(): void {
-    const address = this.#masters[this.#masterIndex++ % this.#masters.length];
-    if (address === undefined) return;
+    const address = this.#masters.current;
     const generation = ++this.#generation;
     const isCurrent = (): boolean => generation === this.#generation;
     const outlet = this.#deps.transport.open("Catalog.Follow", address, {
@@ -119,8 +120,10 @@ export class CatalogSession {
     this.#generation++;
     this.#outlet = undefined;
     const { log, random, clock } = this.#deps;
-    const delayMs = this.#retryMs * (0.5 + random.next() / 2);
-    this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2);
+    this.#masters.next(error);
+    const longestMs = isStandby(error) ? Math.min(standbyRetryMs, this.#retryMs) : this.#retryMs;
+    const delayMs = longestMs * (0.5 + random.next() / 2);
+    if (!isStandby(error)) this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2);
     log.debug(
       { reason: error?.message ?? "ended", delayMs: Math.round(delayMs) },
       "the catalog is not told, trying again",

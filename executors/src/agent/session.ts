@@ -3,10 +3,13 @@ import {
   type Cancel,
   type Clock,
   emptyMessage,
+  isStandby,
   type Log,
+  Masters,
   MusterError,
   Outbox,
   type Random,
+  standbyRetryMs,
   type Transport,
 } from "@muster/foundation";
 import type {
@@ -71,9 +74,8 @@ export interface SessionDeps {
 /** The agent's side of `Agents.Connect`: one stream at a time to one of the masters, anew for as long as it takes. */
 export class Session {
   readonly #deps: SessionDeps;
-  readonly #masters: readonly string[];
+  readonly #masters: Masters;
   readonly #events: SessionEvents;
-  #masterIndex = 0;
   #outbox: Outbox<ConnectRequest> | undefined;
   /** Counts the streams: what comes from an earlier one is dropped. */
   #generation = 0;
@@ -89,7 +91,7 @@ export class Session {
 
   constructor(deps: SessionDeps, masters: readonly string[], events: SessionEvents) {
     this.#deps = deps;
-    this.#masters = masters;
+    this.#masters = new Masters(masters);
     this.#events = events;
   }
 
@@ -166,8 +168,8 @@ export class Session {
   }
 
   #connect(): void {
-    const address = this.#masters[this.#masterIndex++ % this.#masters.length];
-    if (this.#isStopped || address === undefined) return;
+    if (this.#isStopped) return;
+    const address = this.#masters.current;
     const generation = ++this.#generation;
     const isCurrent = (): boolean => generation === this.#generation;
     const outlet = this.#deps.transport.open("Agents.Connect", address, {
@@ -260,8 +262,10 @@ export class Session {
     this.#goodbye?.();
     if (this.#isStopped) return;
     const { log, random, clock } = this.#deps;
-    const delayMs = this.#delayMs * (0.5 + random.next() / 2);
-    this.#delayMs = Math.min(reconnectDelayMsMax, this.#delayMs * 2);
+    this.#masters.next(error);
+    const longestMs = isStandby(error) ? Math.min(standbyRetryMs, this.#delayMs) : this.#delayMs;
+    const delayMs = longestMs * (0.5 + random.next() / 2);
+    if (!isStandby(error)) this.#delayMs = Math.min(reconnectDelayMsMax, this.#delayMs * 2);
     const level = wasRegistered ? "warn" : "debug";
     log[level]({ reason: error?.message ?? "ended", delayMs: Math.round(delayMs) }, "no master, trying again");
     this.#timer = clock.after(delayMs, () => this.#connect());

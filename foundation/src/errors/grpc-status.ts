@@ -51,7 +51,13 @@ const rpc = protobuf.Root.fromJSON({
     },
     Violation: { fields: { field: { type: "string", id: 1 }, description: { type: "string", id: 2 } } },
     BadRequest: { fields: { fieldViolations: { rule: "repeated", type: "Violation", id: 1 } } },
-    ErrorInfo: { fields: { reason: { type: "string", id: 1 }, domain: { type: "string", id: 2 } } },
+    ErrorInfo: {
+      fields: {
+        reason: { type: "string", id: 1 },
+        domain: { type: "string", id: 2 },
+        metadata: { keyType: "string", type: "string", id: 3 } as protobuf.IMapField,
+      },
+    },
     Duration: { fields: { seconds: { type: "int64", id: 1 }, nanos: { type: "int32", id: 2 } } },
     RetryInfo: { fields: { retryDelay: { type: "Duration", id: 1 } } },
   },
@@ -74,7 +80,8 @@ export function toGrpcStatus(error: MusterError): { code: status; details: strin
     typeUrl: `type.googleapis.com/google.rpc.${type.name}`,
     value: type.encode(value as protobuf.Message).finish(),
   });
-  const details = [any(errorInfoType, { reason: error.kind, domain: errorDomain })];
+  const facts = error.leader === undefined ? {} : { metadata: { leader: error.leader } };
+  const details = [any(errorInfoType, { reason: error.kind, domain: errorDomain, ...facts })];
   if (error.field !== undefined)
     details.push(any(badRequestType, { fieldViolations: [{ field: error.field, description: message }] }));
   if (error.retryAfterMs !== undefined) {
@@ -86,16 +93,25 @@ export function toGrpcStatus(error: MusterError): { code: status; details: strin
   return { code, details: message, metadata };
 }
 
+interface ErrorInfo {
+  readonly reason: string;
+  readonly domain: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** What a gRPC call failed with, as one of our errors; the original is its cause. */
 export function fromGrpcStatus(error: ServiceError | (Error & { code?: number })): MusterError {
   const service = error as Partial<ServiceError>;
   let kind = kinds.get(service.code ?? status.UNKNOWN) ?? "internal";
   let field: string | undefined;
   let retryAfterMs: number | undefined;
+  let leader: string | undefined;
   for (const { typeUrl, value } of readDetails(service.metadata)) {
     if (typeUrl.endsWith(".ErrorInfo")) {
-      const info = errorInfoType.decode(value) as unknown as { reason: string; domain: string };
-      if (info.domain === errorDomain && info.reason in codes) kind = info.reason as ErrorKind;
+      const info = errorInfoType.decode(value) as unknown as ErrorInfo;
+      if (info.domain !== errorDomain) continue;
+      if (info.reason in codes) kind = info.reason as ErrorKind;
+      leader = info.metadata["leader"];
     } else if (typeUrl.endsWith(".BadRequest")) {
       const request = badRequestType.decode(value) as unknown as { fieldViolations: { field: string }[] };
       field = request.fieldViolations[0]?.field;
@@ -107,6 +123,7 @@ export function fromGrpcStatus(error: ServiceError | (Error & { code?: number })
   return new MusterError(kind, service.details || error.message, {
     ...(field === undefined ? {} : { field }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(leader === undefined ? {} : { leader }),
     cause: error,
   });
 }

@@ -23,6 +23,8 @@ export interface ErrorDetails {
   field?: string;
   /** Try again after so many milliseconds. */
   retryAfterMs?: number;
+  /** Of `not-leader`: address of the master that leads, if it is known. */
+  leader?: string;
   /** Where it came from: for the log, never for the wire. */
   cause?: unknown;
 }
@@ -32,6 +34,7 @@ export class MusterError extends Error {
   readonly kind: ErrorKind;
   readonly field: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly leader: string | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -39,6 +42,7 @@ export class MusterError extends Error {
     this.kind = kind;
     this.field = details.field;
     this.retryAfterMs = details.retryAfterMs;
+    this.leader = details.leader;
   }
 
   /** The error as it is if it is one of ours, else an internal one that keeps the original as its cause. */

@@ -1,6 +1,5 @@
-import { type Cancel, MusterError, type Resources, resources, subtractResources } from "@muster/foundation";
+import { type Cancel, Masters, MusterError, type Resources, resources, subtractResources } from "@muster/foundation";
 import { type AgentRecord, AgentStanding, AgentState, type EventsResponse, WatchKind } from "@muster/proto";
-import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
 import { type PortsInPart, portsInPart } from "../placement/ports.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -63,7 +62,7 @@ export function createClusterView(
 class View implements ClusterView {
   readonly #runtime: Pick<Runtime, "clock" | "random" | "transport">;
   readonly #changed: () => void;
-  readonly #addresses: Addresses;
+  readonly #masters: Masters;
   readonly #backoff: Backoff;
   #agents = new Map<string, ClusterAgent>();
   /** The snapshot that is being received. */
@@ -82,7 +81,7 @@ class View implements ClusterView {
   ) {
     this.#runtime = runtime;
     this.#changed = changed;
-    this.#addresses = new Addresses(config.address);
+    this.#masters = new Masters(config.address);
     this.#backoff = new Backoff(runtime.random.stream("cluster"));
   }
 
@@ -119,7 +118,7 @@ class View implements ClusterView {
     const request = { ...place, kinds: [WatchKind.WATCH_KIND_AGENTS], frameworkId: "", agentId: "", role: "" };
     this.#arriving = undefined;
     let isOver = false;
-    const stop = this.#runtime.transport.follow("Watch.Events", this.#addresses.current, request, {
+    const stop = this.#runtime.transport.follow("Watch.Events", this.#masters.current, request, {
       receive: (message) => {
         if (!isOver && !this.#receive(message)) again(new MusterError("unavailable", "a deposed master answers"));
       },
@@ -132,8 +131,8 @@ class View implements ClusterView {
       stop();
       // The place to resume from may be what the master does not like.
       if (error?.kind === "invalid" || error?.kind === "not-found") this.#epoch = this.#sequence = 0;
-      this.#addresses.next();
-      this.#cancel = this.#runtime.clock.after(this.#backoff.nextMs(), () => this.#follow());
+      this.#masters.next(error);
+      this.#cancel = this.#runtime.clock.after(this.#backoff.nextMs(error), () => this.#follow());
     };
     this.#cancel = () => {
       isOver = true;

@@ -1,4 +1,4 @@
-import type { Random } from "@muster/foundation";
+import { isStandby, type MusterError, type Random, standbyRetryMs } from "@muster/foundation";
 
 export interface BackoffLimits {
   /** The longest first delay. */
@@ -21,10 +21,11 @@ export class Backoff {
     this.#limits = limits;
   }
 
-  /** How long to wait after one more failure. */
-  nextMs(): number {
-    const longest = Math.min(this.#limits.firstMs * 2 ** Math.min(this.#failureCount, 30), this.#limits.lastMs);
-    this.#failureCount++;
+  /** How long to wait after one more failure; a master that stands by is none, and bounds the delay. */
+  nextMs(error?: MusterError): number {
+    const lastMs = isStandby(error) ? Math.min(standbyRetryMs, this.#limits.lastMs) : this.#limits.lastMs;
+    const longest = Math.min(this.#limits.firstMs * 2 ** Math.min(this.#failureCount, 30), lastMs);
+    if (!isStandby(error)) this.#failureCount++;
     return Math.round(longest * (0.5 + this.#random.next() / 2));
   }
 

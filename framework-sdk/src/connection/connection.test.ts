@@ -1,8 +1,7 @@
-import { seededRandom } from "@muster/foundation";
+import { MusterError, seededRandom } from "@muster/foundation";
 import { expect, test } from "vitest";
 import { RefusalPolicy } from "../scheduler/refusals.ts";
 import { ReviveLimiter } from "../scheduler/revivals.ts";
-import { Addresses } from "./addresses.ts";
 import { Backoff } from "./backoff.ts";
 import { HeaderCheck } from "./headers.ts";
 
@@ -32,15 +31,11 @@ test("delays double up to their limit, and chance takes at most half", () => {
   expect(backoff.nextMs()).toBeLessThanOrEqual(100);
 });
 
-test("masters are tried in turn", () => {
-  const addresses = new Addresses("a:1, b:2");
-  const tried = Array.from({ length: 3 }, () => {
-    const { current } = addresses;
-    addresses.next();
-    return current;
-  });
-  expect(tried).toEqual(["a:1", "b:2", "a:1"]);
-  expect(() => new Addresses("")).toThrow("must name at least one master");
+test("who is sent away by a master that stands by asks again soon, however often others have failed", () => {
+  const backoff = new Backoff(seededRandom("x"));
+  for (let failure = 0; failure < 10; failure++) backoff.nextMs();
+  expect(backoff.nextMs(new MusterError("not-leader", "stands by"))).toBeLessThanOrEqual(500);
+  expect(backoff.nextMs()).toBeGreaterThan(2_000);
 });
 
 test("refusals grow from 5 s to 120 s per role and agent, and begin anew when the role is revived", () => {

@@ -1,6 +1,5 @@
-import type { Cancel } from "@muster/foundation";
+import { type Cancel, Masters } from "@muster/foundation";
 import type { JobSummary } from "@muster/proto";
-import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
@@ -29,7 +28,7 @@ export function createJobFollower(
   config: JobFollowerConfig,
   changed: (name: string) => void,
 ): JobFollower {
-  const addresses = new Addresses(config.address);
+  const masters = new Masters(config.address);
   const random = runtime.random.stream("follower");
   const known = new Map<string, JobSummary>();
   const cancels = new Map<string, Cancel>();
@@ -38,7 +37,7 @@ export function createJobFollower(
     let isOver = false;
     const stop = runtime.transport.follow(
       "Jobs.Watch",
-      addresses.current,
+      masters.current,
       { name },
       {
         receive: ({ job }) => {
@@ -53,10 +52,10 @@ export function createJobFollower(
           isOver = true;
           if (error?.kind === "not-found") {
             if (known.delete(name)) changed(name);
-          } else addresses.next();
+          } else masters.next(error);
           cancels.set(
             name,
-            runtime.clock.after(backoff.nextMs(), () => open(name, backoff)),
+            runtime.clock.after(backoff.nextMs(error), () => open(name, backoff)),
           );
         },
       },

@@ -2,6 +2,7 @@ import {
   batchShape,
   type Cancel,
   codecOf,
+  Masters,
   type MessageName,
   MusterError,
   Outbox,
@@ -15,7 +16,6 @@ import {
   type ServeRequest,
   type ServeResponse,
 } from "@muster/proto";
-import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
 import { HeaderCheck } from "../connection/headers.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -89,7 +89,7 @@ class Server implements JobServer {
   readonly #runtime: Runtime;
   readonly #config: JobServerConfig;
   readonly #handlers: JobHandlers;
-  readonly #addresses: Addresses;
+  readonly #masters: Masters;
   readonly #backoff: Backoff;
   readonly #headers = new HeaderCheck();
   readonly #calls = new Map<number, OpenCall>();
@@ -104,7 +104,7 @@ class Server implements JobServer {
     this.#runtime = runtime;
     this.#config = config;
     this.#handlers = handlers;
-    this.#addresses = new Addresses(config.address);
+    this.#masters = new Masters(config.address);
     this.#backoff = new Backoff(runtime.random.stream("jobs"));
   }
 
@@ -131,7 +131,7 @@ class Server implements JobServer {
   #connect(): void {
     this.#cancelRetry = undefined;
     this.#headers.reconnected();
-    const outlet: Outlet<ServeRequest> = this.#runtime.transport.open("Jobs.Serve", this.#addresses.current, {
+    const outlet: Outlet<ServeRequest> = this.#runtime.transport.open("Jobs.Serve", this.#masters.current, {
       receive: (message) => {
         if (this.#outlet === outlet) this.#receive(message);
       },
@@ -153,8 +153,8 @@ class Server implements JobServer {
     this.#outbox = undefined;
     this.#dropCalls();
     if (this.#isStopped) return;
-    this.#addresses.next();
-    const delayMs = this.#backoff.nextMs();
+    this.#masters.next(error);
+    const delayMs = this.#backoff.nextMs(error);
     this.#runtime.log.debug(
       { reason: error?.message ?? "closed by the master", delayMs },
       "job calls end, will try again",

@@ -1,5 +1,13 @@
-import { resources } from "@muster/foundation";
-import { type FrameworkInfo, Health, StatusReason, StatusSource, TaskState, type TaskStatus } from "@muster/proto";
+import { batchShape, resources } from "@muster/foundation";
+import {
+  type FrameworkInfo,
+  Health,
+  StatusReason,
+  StatusSource,
+  type SubscribeRequest,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
 import type { FrameworkDescription } from "./types.ts";
 
 export function frameworkInfo(description: FrameworkDescription): FrameworkInfo {
@@ -37,3 +45,42 @@ export function makeDroppedStatus(taskId: string, launchId: string, at: number):
     container: null,
   };
 }
+
+/** Of what a framework says in one tick one message is made, its fields in the order in which the master acts on them. */
+export const requestShape = batchShape<SubscribeRequest>(
+  [
+    "subscription",
+    "acknowledgements",
+    "kills",
+    "declines",
+    "accepts",
+    "suppresses",
+    "revives",
+    "reconciles",
+    "frameworkUpdate",
+    "claims",
+    "demands",
+    "executorMessages",
+    "executorShutdowns",
+    "inverseOfferAnswers",
+    "operationAcknowledgements",
+  ],
+  () => ({
+    subscription: null,
+    acknowledgements: [],
+    kills: [],
+    declines: [],
+    accepts: [],
+    suppresses: [],
+    revives: [],
+    reconciles: [],
+    frameworkUpdate: null,
+    claims: [],
+    demands: [],
+    executorMessages: [],
+    executorShutdowns: [],
+    inverseOfferAnswers: [],
+    operationAcknowledgements: [],
+    teardown: null,
+  }),
+);

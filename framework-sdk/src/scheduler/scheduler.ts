@@ -1,4 +1,4 @@
-import { batchShape, type Cancel, type ErrorKind, invalid, MusterError, Outbox, type Outlet } from "@muster/foundation";
+import { type Cancel, type ErrorKind, invalid, Masters, MusterError, Outbox, type Outlet } from "@muster/foundation";
 import type {
   FrameworkInfo,
   Kill,
@@ -10,7 +10,6 @@ import type {
   TaskQuestion,
   TaskStatus,
 } from "@muster/proto";
-import { Addresses } from "../connection/addresses.ts";
 import { Backoff, reconnectLimits } from "../connection/backoff.ts";
 import { HeaderCheck } from "../connection/headers.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -20,7 +19,7 @@ import { Demands } from "./demands.ts";
 import { HeldUpdates } from "./held-updates.ts";
 import { durableIdentity, type Identity, passingIdentity } from "./identity.ts";
 import { TaskLedger } from "./ledger.ts";
-import { frameworkInfo, makeDroppedStatus } from "./messages.ts";
+import { frameworkInfo, makeDroppedStatus, requestShape } from "./messages.ts";
 import { ReconciliationRounds, reconcileIntervalMs } from "./reconciliation.ts";
 import { RefusalPolicy } from "./refusals.ts";
 import { ReviveLimiter } from "./revivals.ts";
@@ -50,44 +49,6 @@ const refusals: ReadonlySet<ErrorKind> = new Set([
   "unsupported",
 ]);
 
-const requestShape = batchShape<SubscribeRequest>(
-  [
-    "subscription",
-    "acknowledgements",
-    "kills",
-    "declines",
-    "accepts",
-    "suppresses",
-    "revives",
-    "reconciles",
-    "frameworkUpdate",
-    "claims",
-    "demands",
-    "executorMessages",
-    "executorShutdowns",
-    "inverseOfferAnswers",
-    "operationAcknowledgements",
-  ],
-  () => ({
-    subscription: null,
-    acknowledgements: [],
-    kills: [],
-    declines: [],
-    accepts: [],
-    suppresses: [],
-    revives: [],
-    reconciles: [],
-    frameworkUpdate: null,
-    claims: [],
-    demands: [],
-    executorMessages: [],
-    executorShutdowns: [],
-    inverseOfferAnswers: [],
-    operationAcknowledgements: [],
-    teardown: null,
-  }),
-);
-
 /** A framework's session with the master: it reconnects, acknowledges, reconciles and batches by itself. */
 export function createScheduler(runtime: Runtime, config: SchedulerConfig, handler: SchedulerHandler): Scheduler {
   return new Driver(runtime, config, handler);
@@ -96,7 +57,7 @@ export function createScheduler(runtime: Runtime, config: SchedulerConfig, handl
 class Driver implements Scheduler {
   readonly #runtime: Runtime;
   readonly #handler: SchedulerHandler;
-  readonly #addresses: Addresses;
+  readonly #masters: Masters;
   readonly #backoff: Backoff;
   readonly #identity: Identity;
   readonly #headers = new HeaderCheck();
@@ -130,7 +91,7 @@ class Driver implements Scheduler {
   constructor(runtime: Runtime, config: SchedulerConfig, handler: SchedulerHandler) {
     this.#runtime = runtime;
     this.#handler = handler;
-    this.#addresses = new Addresses(config.address);
+    this.#masters = new Masters(config.address);
     this.#backoff = new Backoff(runtime.random.stream("scheduler"));
     this.#info = frameworkInfo(config.framework);
     this.#claims = new PendingClaims(this.#ledger, runtime.random.stream("claims"));
@@ -354,7 +315,7 @@ class Driver implements Scheduler {
     this.#killsInDoubt.clear();
     this.#offers.clear();
     let isOver = false;
-    const outlet: Outlet<SubscribeRequest> = transport.open("Scheduling.Subscribe", this.#addresses.current, {
+    const outlet: Outlet<SubscribeRequest> = transport.open("Scheduling.Subscribe", this.#masters.current, {
       receive: (message) => {
         if (!isOver && this.#outlet === outlet) this.#receive(message);
       },
@@ -389,7 +350,7 @@ class Driver implements Scheduler {
     this.#afterInSession(Math.max(leftMs, 1), () => {
       if (clock.monotonicMs() - this.#lastHeardMs < limitMs) return this.#watchSilence(limitMs);
       this.#giveUp(
-        new MusterError("unavailable", `the master at ${this.#addresses.current} was silent for ${limitMs} ms`),
+        new MusterError("unavailable", `the master at ${this.#masters.current} was silent for ${limitMs} ms`),
       );
     });
   }
@@ -408,12 +369,12 @@ class Driver implements Scheduler {
     this.#offers.clear();
     if (!this.#isStarted) return;
     this.#claims.sessionEnded();
-    this.#addresses.next();
+    this.#masters.next(error);
     const isOver = error?.kind === "wrong-state" && error.field === "subscription.framework_id";
     if (isOver && this.#frameworkId !== undefined) this.#identity.isOver(this.#frameworkId);
     // What a refusal says stays true for a while: asking again at once would only burden the master.
     const isRefused = error !== undefined && refusals.has(error.kind) && !isOver;
-    const delayMs = isRefused ? reconnectLimits.lastMs : this.#backoff.nextMs();
+    const delayMs = isRefused ? reconnectLimits.lastMs : this.#backoff.nextMs(error);
     const level = wasSubscribed || isRefused ? "warn" : "debug";
     this.#runtime.log[level](
       { reason: error?.message ?? "closed by the master", delayMs },

@@ -1,4 +1,13 @@
-import type { Cancel, Clock, MusterError, Random, Result, Transport } from "@muster/foundation";
+import {
+  type Cancel,
+  type Clock,
+  isStandby,
+  Masters,
+  type MusterError,
+  type Random,
+  type Result,
+  type Transport,
+} from "@muster/foundation";
 import type {
   StateChange,
   StateEntry,
@@ -6,7 +15,6 @@ import type {
   StateListResponse,
   StateTransactResponse,
 } from "@muster/proto";
-import { Addresses } from "../connection/addresses.ts";
 import { Backoff } from "../connection/backoff.ts";
 
 /** One call waits so long for its answer. */
@@ -64,7 +72,7 @@ class Client implements StateClient {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #transport: Transport;
-  readonly #addresses: Addresses;
+  readonly #masters: Masters;
   readonly #framework: string;
   readonly #giveUpAfterMs: number;
   readonly #cancels = new Set<Cancel>();
@@ -74,7 +82,7 @@ class Client implements StateClient {
     this.#clock = deps.clock;
     this.#random = deps.random.stream("state");
     this.#transport = deps.transport;
-    this.#addresses = new Addresses(config.address);
+    this.#masters = new Masters(config.address);
     this.#framework = config.framework;
     this.#giveUpAfterMs = config.giveUpAfterMs ?? Number.POSITIVE_INFINITY;
   }
@@ -82,7 +90,7 @@ class Client implements StateClient {
   get(key: string, done: (result: Result<StateRecord | undefined>) => void): void {
     const request = { framework: this.#framework, key };
     this.#insist<StateGetResponse>(
-      (answer) => this.#transport.call("State.Get", this.#addresses.current, request, callTimeoutMs, answer),
+      (answer) => this.#transport.call("State.Get", this.#masters.current, request, callTimeoutMs, answer),
       (result) => {
         if (result.ok) done({ ok: true, value: result.value.entry ? recordOf(result.value.entry) : undefined });
         else if (result.error.kind === "not-found") done({ ok: true, value: undefined });
@@ -96,7 +104,7 @@ class Client implements StateClient {
     const page = (after: string): void => {
       const request = { framework: this.#framework, prefix, after, limit: pageSize };
       this.#insist<StateListResponse>(
-        (answer) => this.#transport.call("State.List", this.#addresses.current, request, callTimeoutMs, answer),
+        (answer) => this.#transport.call("State.List", this.#masters.current, request, callTimeoutMs, answer),
         (result) => {
           if (!result.ok) return done(result);
           for (const entry of result.value.entries) records.push(recordOf(entry));
@@ -112,7 +120,7 @@ class Client implements StateClient {
   transact(writes: readonly StateWrite[], done: (result: Result<readonly number[]>) => void): void {
     const request = { framework: this.#framework, changes: writes.map(changeOf) };
     this.#insist<StateTransactResponse>(
-      (answer) => this.#transport.call("State.Transact", this.#addresses.current, request, callTimeoutMs, answer),
+      (answer) => this.#transport.call("State.Transact", this.#masters.current, request, callTimeoutMs, answer),
       (result, wasInDoubt) => {
         if (result.ok) done({ ok: true, value: [...result.value.versions] });
         else if (wasInDoubt && result.error.kind === "stale") this.#findOut(writes, result.error, done);
@@ -166,9 +174,10 @@ class Client implements StateClient {
         this.#cancels.delete(cancel);
         if (this.#isClosed) return;
         if (result.ok || !isPassing(result.error)) return done(result, wasInDoubt);
-        wasInDoubt = true;
-        this.#addresses.next();
-        const delayMs = backoff.nextMs();
+        // Whoever stands by has done nothing.
+        if (!isStandby(result.error)) wasInDoubt = true;
+        this.#masters.next(result.error);
+        const delayMs = backoff.nextMs(result.error);
         if (this.#clock.monotonicMs() - startMs + delayMs > this.#giveUpAfterMs) return done(result, wasInDoubt);
         const cancelWait = this.#clock.after(delayMs, () => {
           this.#cancels.delete(cancelWait);
