@@ -29,6 +29,8 @@ export interface LoopParts {
   readonly sessions: Sessions;
   readonly allocationSliceMs: number;
   readonly figuresIntervalMs: number;
+  /** Whether this master leads beyond doubt: O(1), asked before each input and before anything is sent. */
+  readonly leads: () => boolean;
   /** The reign is over, for a reason: called once. */
   readonly failed: (error: MusterError) => void;
 }
@@ -67,7 +69,7 @@ export class Loop {
   }
 
   post(input: Input): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#mayAct()) return;
     this.#queue.push(input);
     if (this.#stepping) return;
     this.#stepping = true;
@@ -125,7 +127,15 @@ export class Loop {
     return () => clock.monotonicMs() - beganMs >= milliseconds;
   }
 
+  /** One that was stopped for a while, or can't renew its lease, finds it out here, before its timers do. */
+  #mayAct(): boolean {
+    if (this.#parts.leads()) return true;
+    this.#parts.failed(new MusterError("not-leader", "the right to lead has ended"));
+    return false;
+  }
+
   #endTick(): void {
+    if (!this.#mayAct()) return;
     const { clock, sessions, metrics, allocationSliceMs } = this.#parts;
     const startMs = clock.monotonicMs();
     const { core } = this;

@@ -35,6 +35,8 @@ export interface MasterDeps {
   readonly metrics: Metrics;
   /** Leads from now on. */
   readonly elected?: (epoch: number) => void;
+  /** Another leads, and this one will when its turn comes. Called at each change. */
+  readonly standingBy?: (leader: string) => void;
   /** The reign is over: the process is to end, and begin anew if it wants to lead again. Called at most once. */
   readonly failed?: (error: MusterError) => void;
 }
@@ -61,6 +63,10 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   let resign: Cancel = () => {};
   let over: MusterError | undefined;
   let leadingSince = 0;
+  let leader: string | undefined;
+  /** One of several: its callers have others to turn to. */
+  let hasStoodBy = false;
+  let unfollow: Cancel = () => {};
   const serving = (): Loop => {
     if (loop === undefined) throw new MusterError("unavailable", "the master does not lead yet");
     return loop;
@@ -70,20 +76,33 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   const owners = new Owners(() => serving().core.state, clock);
   const refusal = (): MusterError | undefined => {
     if (over) return over;
-    return loop ? undefined : new MusterError("unavailable", "the master does not lead yet", { retryAfterMs: 200 });
+    if (loop) {
+      if (store.leads()) return undefined;
+      fail(new MusterError("not-leader", "this master does not lead any more"));
+      return over;
+    }
+    if (leader !== undefined && leader !== config.candidate)
+      return new MusterError("not-leader", `this master stands by; ${leader} leads`, { leader, retryAfterMs: 500 });
+    if (hasStoodBy)
+      return new MusterError("not-leader", "this master stands by; nobody leads yet", { retryAfterMs: 500 });
+    return new MusterError("unavailable", "the master does not lead yet", { retryAfterMs: 200 });
   };
-  const end = (error: MusterError): void => {
+  const end = (error: MusterError, isDeposed: boolean): void => {
     over = error;
+    unfollow();
     catalog?.end(error);
     loop?.watchers.end(error);
     loop?.stop();
-    sessions.endAll(error);
+    // What waits to be sent was decided by a leader: who is none any more must not say it.
+    if (isDeposed) sessions.dropAll(error);
+    else sessions.endAll(error);
     if (loop) owners.endAll(error);
   };
   const fail = (error: MusterError): void => {
     if (over) return;
     log.error({ error, reason: error.message }, "the master stops");
-    end(new MusterError("unavailable", "the master stops", { retryAfterMs: 500 }));
+    const told = error.kind === "not-leader" ? "this master does not lead any more" : "the master stops";
+    end(new MusterError("unavailable", told, { retryAfterMs: 500 }), error.kind === "not-leader");
     resign();
     deps.failed?.(error);
   };
@@ -121,6 +140,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
         sessions,
         allocationSliceMs: config.allocationSliceMs,
         figuresIntervalMs: config.figuresIntervalMs,
+        leads: () => store.leads(),
         failed: fail,
       });
       const { clusterId, awaited, frameworks } = core.state;
@@ -131,10 +151,17 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   return {
     handlers: guardHandlers(handlers, refusal),
     start: () => {
+      unfollow = store.leader((candidate) => {
+        leader = candidate;
+        if (loop || candidate === undefined || candidate === config.candidate) return;
+        hasStoodBy = true;
+        log.info({ leader: candidate }, "standing by");
+        deps.standingBy?.(candidate);
+      });
       resign = store.campaign(config.candidate, reign, fail);
     },
     stop: (done) => {
-      if (!over) end(new MusterError("unavailable", "the master stops", { retryAfterMs: 500 }));
+      if (!over) end(new MusterError("unavailable", "the master stops", { retryAfterMs: 500 }), false);
       resign();
       clock.after(0, done);
     },

@@ -1,4 +1,4 @@
-import { emptyMessage } from "@muster/foundation";
+import { emptyMessage, MusterError } from "@muster/foundation";
 import type { SubscribeResponse } from "@muster/proto";
 import { expect, test } from "vitest";
 import { Sessions } from "./sessions.ts";
@@ -39,6 +39,16 @@ test("offers wait for others to come, but with anything else they go at once, an
   patient.offer("c");
   expect(sessions.flush(false, never)).toBe(false);
   expect(patient.received.map(({ offers }) => offers.map(({ offerId }) => offerId))).toEqual([["a", "c"]]);
+});
+
+test("who leads no more ends its sessions without a word of what it had decided", () => {
+  const sessions = new Sessions();
+  const framework = aFramework(sessions);
+  framework.update();
+  sessions.dropAll(new MusterError("unavailable", "over"));
+  expect(sessions.flush(false, never)).toBe(false);
+  expect(framework.received).toEqual([]);
+  expect(sessions.size).toBe(0);
 });
 
 test("when time runs out the rest goes out in the next tick", () => {

@@ -148,6 +148,15 @@ export class Sessions {
     return true;
   }
 
+  /** Ends all without a word of what waits to be sent. */
+  dropAll(error: MusterError): void {
+    const outboxes = [...this.#outboxes.values()];
+    this.#outboxes.clear();
+    this.#touched.clear();
+    this.#patient.clear();
+    for (const outbox of outboxes) outbox.end(error);
+  }
+
   endAll(error: MusterError): void {
     for (const connection of [...this.#outboxes.keys()]) this.end(connection, error);
   }

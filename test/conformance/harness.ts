@@ -103,6 +103,9 @@ export class Cluster {
     this.clock = before?.clock ?? new ManualClock();
     this.data = before?.data ?? memoryStoreData();
     this.store = memoryStore(this.clock, this.data, () => (this.storeFault ? { error: this.storeFault } : undefined));
+    // Its address is known when it listens, which is before it campaigns.
+    const address = (): string => this.address;
+    const config = Object.defineProperty({ ...defaultMasterConfig, ...settings }, "candidate", { get: address });
     this.master = createMaster(
       {
         clock: this.clock,
@@ -115,11 +118,22 @@ export class Cluster {
           this.failed = error;
         },
       },
-      { ...defaultMasterConfig, ...settings },
+      config,
     );
   }
 
   static async start(settings: Partial<MasterConfig> = {}, before?: Cluster): Promise<Cluster> {
+    const cluster = await Cluster.#listening(settings, before);
+    await until(() => cluster.master.state !== undefined);
+    return cluster;
+  }
+
+  /** Another master on the same store, which leads when this one does no more. */
+  standby(): Promise<Cluster> {
+    return Cluster.#listening(this.#settings, this);
+  }
+
+  static async #listening(settings: Partial<MasterConfig>, before?: Cluster): Promise<Cluster> {
     const cluster = new Cluster(settings, before);
     await new Promise<void>((resolve, reject) => {
       cluster.#server = serveGrpc(cluster.master.handlers, {
@@ -133,7 +147,6 @@ export class Cluster {
       });
     });
     cluster.master.start();
-    await until(() => cluster.master.state !== undefined);
     return cluster;
   }
 

@@ -7,7 +7,10 @@ const shared: readonly OptionSpec[] = [
   { flags: "--log-level <level>", help: "debug, info, warn or error (default: info)" },
   { flags: "--supervised", help: "started by `muster dev`, which holds the other end of descriptor 3", hidden: true },
 ];
-const master: OptionSpec = { flags: "--master <host:port>", help: "the master (default: 127.0.0.1:5050)" };
+const master: OptionSpec = {
+  flags: "--master <host:port>",
+  help: "the master, or several with commas in between (default: 127.0.0.1:5050)",
+};
 
 function daemon(
   name: string,
@@ -120,7 +123,7 @@ export const daemonCommands: readonly CommandSpec[] = [
     ],
     [
       "daemon agent --data-dir /var/lib/muster/agent",
-      "daemon agent --master 10.0.0.1:5050 --ip 10.0.0.7 --listen 10.0.0.7:5051",
+      "daemon agent --master 10.0.0.1:5050,10.0.0.2:5050,10.0.0.3:5050 --ip 10.0.0.7 --listen 10.0.0.7:5051",
       "daemon agent --config /etc/muster/agent.conf",
     ],
     () => import("../daemons/agent.ts"),

@@ -38,12 +38,13 @@ export const run: CommandModule["run"] = (invocation) => {
     const dataFolder = resolve(settings.dataDir);
     mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
     await lockFolder(dataFolder, "agent");
+    const masters = settings.master.split(",").map((one) => one.trim());
     const ports = { dynamicPortFirst: settings.taskPortFirst, dynamicPortLast: settings.taskPortLast };
     const bridge: BridgeSettings = {
       subnet: settings.bridgeSubnet,
       subnet6: settings.bridgeSubnet6,
       mtu: settings.bridgeMtu,
-      closedPorts: [settings.listen, settings.master].map(portOf),
+      closedPorts: [settings.listen, ...masters].map(portOf),
       driver: settings.bridgeDriver as BridgeSettings["driver"],
     };
     const cni: CniSettings = {
@@ -101,7 +102,7 @@ export const run: CommandModule["run"] = (invocation) => {
       {
         name: settings.name || hostname(),
         address: settings.listen,
-        masters: [settings.master],
+        masters,
         dataFolder,
         host,
         version,

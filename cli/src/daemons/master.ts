@@ -34,9 +34,10 @@ export const run: CommandModule["run"] = (invocation) => {
         metrics: createMetrics("muster_master_"),
         elected: () => {
           isLeading = true;
-          standard.setServing(true);
+          standard.setRole("leading");
           tellReady();
         },
+        standingBy: () => standard.setRole("standby"),
         failed: (error) => lifecycle.fail(error),
       },
       {

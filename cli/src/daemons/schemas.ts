@@ -1,7 +1,7 @@
 import { flagOption, integerOption, listOption, textOption } from "@muster/foundation";
 
 const logLevel = textOption("info", "least important lines that are logged", ["debug", "info", "warn", "error"]);
-const master = textOption("127.0.0.1:5050", "gRPC address of the master");
+const master = textOption("127.0.0.1:5050", "gRPC address of the master, or of several with commas in between");
 
 /** What can be set of each component; the flags of `muster daemon` are made of these names. */
 export const schemas = {

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 
 test("a stock tool finds the services by reflection and asks for health", async () => {
   const standard = standardServices();
-  standard.setServing(true);
+  standard.setRole("leading");
   let close = (): void => {};
   const address = await new Promise<string>((listening, failed) => {
     const server = serveGrpc(
@@ -26,13 +26,17 @@ test("a stock tool finds the services by reflection and asks for health", async 
     close = () => server.close(() => {});
   });
   try {
-    const curl = (method: string): Promise<{ stdout: string; stderr: string }> =>
+    const curl = (method: string, data = "{}"): Promise<{ stdout: string; stderr: string }> =>
       run(
         "node_modules/.bin/buf",
-        ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", "{}", `http://${address}/${method}`],
+        ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", data, `http://${address}/${method}`],
         { timeout: 15_000 },
       );
-    expect((await curl("grpc.health.v1.Health/Check")).stdout).toContain("SERVING");
+    const health = async (service: string): Promise<string> =>
+      JSON.parse((await curl("grpc.health.v1.Health/Check", JSON.stringify({ service }))).stdout).status;
+    expect([await health(""), await health("standby")]).toEqual(["SERVING", "NOT_SERVING"]);
+    standard.setRole("standby");
+    expect([await health(""), await health("standby")]).toEqual(["NOT_SERVING", "SERVING"]);
     await expect(curl("muster.v1.Operator/GetMaster")).rejects.toThrow(/not yet/);
   } finally {
     close();

@@ -9,12 +9,17 @@ export interface StandardServices {
   /** To be handed to `serveGrpc` as `extend`. */
   readonly extend: (server: Server) => void;
   /** What health probes are told from now on. */
-  setServing(serving: boolean): void;
+  setRole(role: MasterRole): void;
 }
+
+export type MasterRole = "starting" | "standby" | "leading";
+
+/** The health service of this name is SERVING while a master stands by; the nameless one while it leads. */
+export const standbyService = "standby";
 
 /** `grpc.health.v1.Health` and server reflection, so that stock tools and probes just work. */
 export function standardServices(): StandardServices {
-  const health = new HealthImplementation({ "": "NOT_SERVING" });
+  const health = new HealthImplementation({ "": "NOT_SERVING", [standbyService]: "NOT_SERVING" });
   return {
     extend: (server) => {
       health.addToServer(server);
@@ -22,6 +27,9 @@ export function standardServices(): StandardServices {
         server,
       );
     },
-    setServing: (serving) => health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
+    setRole: (role) => {
+      health.setStatus("", role === "leading" ? "SERVING" : "NOT_SERVING");
+      health.setStatus(standbyService, role === "standby" ? "SERVING" : "NOT_SERVING");
+    },
   };
 }
