@@ -1,8 +1,10 @@
 import { createRequire } from "node:module";
+import { seededRandom } from "@muster/foundation";
 import { compileJob, convertDocument, formatSource, originOf, validateSource } from "@muster/jobspecs";
 import { expect } from "vitest";
+import { differenceOfPlaces, loadOracle } from "../../jobspecs/src/reference/oracle.test.support.ts";
 import { testUnless } from "../e2e-root/machine.ts";
-import { clone, jobFiles, reason } from "./nomad-files.ts";
+import { clone, type JobFile, jobFiles, reason } from "./nomad-files.ts";
 
 const reference = createRequire(new URL("../../jobspecs/package.json", import.meta.url))("hcl2-parser") as {
   parseToString(text: string): [string, unknown];
@@ -20,6 +22,62 @@ testUnless(
     expect(different.map(({ path }) => path)).toEqual([]);
   },
   120_000,
+);
+
+/** Mutants of job files that are compared: the reference takes its time with each. */
+const mutantCount = 250;
+
+/** Signs put in, or some cut out; the same for the same number. */
+function mutant(number: number): string {
+  const random = seededRandom(`mutant ${number}`);
+  const below = (most: number): number => Math.floor(random.next() * most);
+  const { text } = jobFiles[below(jobFiles.length)] as JobFile;
+  const at = below(text.length);
+  if (below(3) === 0) return text.slice(0, at) + text.slice(at + 1 + below(12));
+  const signs = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    '"',
+    "=",
+    ",",
+    ".",
+    "${",
+    "%{",
+    "}",
+    "?",
+    "1",
+    "-",
+    "#",
+    "//",
+    "\\",
+    "\n",
+  ];
+  return text.slice(0, at) + signs[below(signs.length)] + text.slice(at);
+}
+
+testUnless(
+  reason,
+  `${mutantCount} mutants of them have the reference's verdict, and their first error at its line and column`,
+  () => {
+    const oracle = loadOracle();
+    const different: string[] = [];
+    let refusedCount = 0;
+    for (let number = 0; number < mutantCount; number++) {
+      const text = mutant(number);
+      const ours = validateSource("f.hcl", text);
+      const theirs = oracle.diagnose(text);
+      if (ours.length > 0) refusedCount++;
+      const difference = theirs && differenceOfPlaces(ours, theirs);
+      if (difference) different.push(`mutant ${number}: ${difference}`);
+    }
+    expect(different).toEqual([]);
+    expect(refusedCount).toBeGreaterThan(mutantCount / 4);
+  },
+  300_000,
 );
 
 testUnless(

@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts show the language, where ${ } is meant.
-import { createRequire } from "node:module";
 import { expect, test } from "vitest";
-import { parse } from "../syntax/parse.ts";
-import { Report, Source } from "../syntax/source.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { validateSource } from "../syntax/validate-source.ts";
+import { differenceOfPlaces, loadOracle } from "./oracle.test.support.ts";
 
-const reference = createRequire(import.meta.url)("hcl2-parser") as { parseToString(text: string): [string, unknown] };
+const oracle = loadOracle();
 
 /** Short texts that hold all of the grammar between them: the reference takes a millisecond for a line. */
 const bases = [
@@ -56,55 +56,30 @@ function mutant(seed: number): string {
   return text;
 }
 
-/** undefined: the converter behind the grammar panicked, which is no verdict on the text. */
-function referenceAccepts(text: string): boolean | undefined {
-  try {
-    return !reference.parseToString(text)[1];
-  } catch {
-    return undefined;
-  }
-}
-
-function accepts(text: string): boolean {
-  const report = new Report();
-  parse(new Source("f.hcl", text), report);
-  return report.errorCount === 0;
-}
-
-/**
- * Texts of the grammar that the reference refuses all the same, since it also converts to JSON: a difference that is
- * none of the grammar's. Each reason is a property of the text.
- */
-const reasons: readonly { readonly why: string; readonly holds: (text: string) => boolean }[] = [
-  {
-    why: "the converter computes what stands before it without names: the negation of a number is an error there, and here one of evaluation",
-    holds: (text) => /!\s*(?:\d|null|")/.test(text),
-  },
-];
-
-const isExplained = (text: string): boolean => reasons.some(({ holds }) => holds(text));
-
 /** Each a block of its own in one text: where all are legal the reference says so in one go. */
 const together = (texts: readonly string[]): string => texts.map((text, at) => `b${at} {\n${text}\n}\n`).join("");
 
 const count = Number(process.env["MUSTER_MUTANTS"] ?? 20_000);
 
-test(`${count} seeded mutants have the verdict of HashiCorp's grammar`, { timeout: 600_000 }, () => {
+test(`${count} seeded mutants have the verdict of HashiCorp's grammar, and their first error at its place`, {
+  timeout: 600_000,
+}, () => {
   const texts = new Map(Array.from({ length: count }, (_, seed) => [mutant(seed), seed] as const));
   const legal: string[] = [];
   const different: string[] = [];
-  const compare = (text: string, ours: boolean): void => {
-    const verdict = referenceAccepts(text);
-    if (verdict === undefined || verdict === ours || isExplained(text)) return;
-    different.push(`${ours ? "accepted" : "refused"} here alone, seed ${texts.get(text)}: ${JSON.stringify(text)}`);
+  const compare = (text: string, ours: readonly Diagnostic[]): void => {
+    const theirs = oracle.diagnose(text);
+    const difference = theirs && differenceOfPlaces(ours, theirs);
+    if (difference) different.push(`seed ${texts.get(text)}: ${JSON.stringify(text)}: ${difference}`);
   };
   for (const text of texts.keys()) {
-    if (accepts(text)) legal.push(text);
-    else compare(text, false);
+    const ours = validateSource("f.hcl", text);
+    if (ours.length === 0) legal.push(text);
+    else compare(text, ours);
   }
   for (let at = 0; at < legal.length; at += 16) {
     const some = legal.slice(at, at + 16);
-    if (referenceAccepts(together(some)) !== true) for (const text of some) compare(text, true);
+    if (oracle.diagnose(together(some))?.length !== 0) for (const text of some) compare(text, []);
   }
   expect(legal.length).toBeGreaterThan(count / 10);
   expect(different).toEqual([]);

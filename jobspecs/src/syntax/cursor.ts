@@ -55,8 +55,12 @@ export class Cursor {
     return this.#ends[this.#at] ?? this.source.text.length;
   }
 
+  /** Place of the next token; a line break begins with the comment before it, as in the reference. */
   get span(): Span {
-    return { start: this.start, end: this.end };
+    const { start, end } = this;
+    if (this.#kinds[this.#at] !== token.newline || this.#kinds[this.#at - 1] !== token.comment) return { start, end };
+    const before = this.#starts[this.#at - 1] ?? start;
+    return { start: this.source.text.startsWith("/*", before) ? start : before, end };
   }
 
   /** Text of the next token. */

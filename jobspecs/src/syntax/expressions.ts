@@ -274,7 +274,7 @@ function parseFor(cursor: Cursor, open: Span): Expression {
   const collection = parseExpression(cursor);
   expect(cursor, token.colon, "syntax/expected-colon", 'expected ":" and the result of each round');
   const head = parseExpression(cursor);
-  const value = makesObject ? parseForValue(cursor) : head;
+  const value = makesObject ? parseForValue(cursor, head) : head;
   const groups = makesObject && cursor.takeIf(token.ellipsis);
   let condition: Expression | undefined;
   if (cursor.isWord("if")) {
@@ -296,8 +296,12 @@ function parseFor(cursor: Cursor, open: Span): Expression {
   };
 }
 
-function parseForValue(cursor: Cursor): Expression {
-  expect(cursor, token.arrow, "syntax/expected-arrow", 'expected "=>" and the value: this loop makes an object');
+function parseForValue(cursor: Cursor, key: Expression): Expression {
+  if (!cursor.takeIf(token.arrow))
+    cursor.fail(key, {
+      code: "syntax/expected-arrow",
+      summary: 'expected "=>" and the value after the key: this loop makes an object',
+    });
   return parseExpression(cursor);
 }
 

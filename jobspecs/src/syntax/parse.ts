@@ -161,7 +161,7 @@ function parseItem(cursor: Cursor): BodyItem {
     case token.identifier:
       return parseBlock(cursor, name, nameSpan);
     default:
-      return cursor.fail(cursor.span, {
+      return cursor.fail(nameSpan, {
         code: "syntax/expected-item",
         summary: `expected "=" or a block after "${name}", found ${describe(cursor)}`,
         ...(beginsValue(cursor.peek()) ? { hint: `write ${name} = ... with an equals sign` } : {}),
@@ -197,7 +197,7 @@ function parseBlock(cursor: Cursor, type: string, typeSpan: { start: number; end
   for (;;) {
     const kind = cursor.peek();
     if (kind === token.openBrace) break;
-    if (kind === token.openQuote) labels.push(parseLabelText(cursor, parseExpression));
+    if (kind === token.openQuote) labels.push(parseLabelText(cursor));
     else if (kind === token.identifier) labels.push({ text: cursor.text, ...cursor.take() });
     else {
       cursor.fail(cursor.span, {

@@ -13,15 +13,10 @@ export function parseTemplate(cursor: Cursor, read: ReadExpression): Template {
   const opening = cursor.text;
   const open = cursor.take();
   const parts = parseFlatParts(cursor, isHeredoc ? token.closeHeredoc : token.closeQuote, open, read);
-  const end = cursor.take().end;
   if (opening.startsWith("<<-")) removeIndentation(parts);
-  return {
-    kind: "template",
-    form: isHeredoc ? "heredoc" : "quoted",
-    start: open.start,
-    end,
-    parts: fold(cursor, parts),
-  };
+  const folded = fold(cursor, parts);
+  const end = cursor.take().end;
+  return { kind: "template", form: isHeredoc ? "heredoc" : "quoted", start: open.start, end, parts: folded };
 }
 
 /** Reads a template that is the whole text. */
@@ -30,17 +25,22 @@ export function parseWholeTemplate(cursor: Cursor, read: ReadExpression): Templa
 }
 
 /** Reads a quoted label: text without `${`. */
-export function parseLabelText(cursor: Cursor, read: ReadExpression): Label {
-  const template = parseTemplate(cursor, read);
-  const text = template.parts.map((part) => {
-    if (part.kind === "text") return part.text;
-    return cursor.fail(part, {
+export function parseLabelText(cursor: Cursor): Label {
+  const open = cursor.take();
+  let text = "";
+  while (cursor.peek() === token.quotedText) {
+    const raw = cursor.text;
+    text += resolveEscapes(cursor, raw, cursor.take(), false);
+  }
+  const kind = cursor.peek();
+  if (kind === token.interpolation || kind === token.control)
+    cursor.fail(cursor.span, {
       code: "syntax/label-template",
       summary: "a label is plain text, without templates",
       hint: "a dynamic block can compute labels",
     });
-  });
-  return { text: text.join(""), start: template.start, end: template.end };
+  if (kind !== token.closeQuote) failUnclosed(cursor, open, false);
+  return { text, start: open.start, end: cursor.take().end };
 }
 
 /** Leaves the cursor on `close`: the quote, the marker or the end of the file. */
@@ -63,17 +63,19 @@ function parseFlatParts(cursor: Cursor, close: TokenKind, open: Span, read: Read
       const { part, trims } = parseSequence(cursor, kind === token.control, read);
       parts.push(part);
       trimsNext = trims;
-    } else {
-      cursor.fail(kind === token.eof ? open : cursor.span, {
-        code: isHeredoc ? "syntax/unclosed-heredoc" : "syntax/unclosed-string",
-        summary: isHeredoc ? "the heredoc is not closed" : "the text is not closed on its line",
-        hint: isHeredoc
-          ? "its end marker stands alone on a line of its own, with a line break after it"
-          : 'close it with ", or use a heredoc (<<EOF) for several lines',
-        related: { source: cursor.source, span: open, summary: "opened here" },
-      });
-    }
+    } else failUnclosed(cursor, open, isHeredoc);
   }
+}
+
+function failUnclosed(cursor: Cursor, open: Span, isHeredoc: boolean): never {
+  return cursor.fail(cursor.span, {
+    code: isHeredoc ? "syntax/unclosed-heredoc" : "syntax/unclosed-string",
+    summary: isHeredoc ? "the heredoc is not closed" : "the text is not closed on its line",
+    hint: isHeredoc
+      ? "its end marker stands alone on a line of its own, with a line break after it"
+      : 'close it with ", or use a heredoc (<<EOF) for several lines',
+    related: { source: cursor.source, span: open, summary: "opened here" },
+  });
 }
 
 function opensWithTrim(cursor: Cursor): boolean {
@@ -103,14 +105,11 @@ function parseSequence(cursor: Cursor, isControl: boolean, read: ReadExpression)
 
 function parseInterpolation(cursor: Cursor, open: Span, read: ReadExpression): FlatPart {
   if (cursor.peek() === token.sequenceEnd) {
-    cursor.fail(
-      { start: open.start, end: cursor.end },
-      {
-        code: "syntax/empty-template",
-        summary: "nothing between the braces of the template",
-        hint: "write $${ for a plain ${",
-      },
-    );
+    cursor.fail(cursor.span, {
+      code: "syntax/empty-template",
+      summary: "nothing between the braces of the template",
+      hint: "write $${ for a plain ${",
+    });
   }
   return { kind: "interpolation", expression: read(cursor), ...open };
 }
@@ -209,7 +208,7 @@ function takeEnd(walk: Walk, kind: "endif" | "endfor", open: FlatPart): number {
     walk.at++;
     return found.end;
   }
-  return walk.cursor.fail(found ?? open, {
+  return walk.cursor.fail(found ?? walk.cursor.span, {
     code: "syntax/unclosed-control",
     summary: `expected %{ ${kind} }${found ? `, found %{ ${found.kind} }` : " before the end of the text"}`,
     related: { source: walk.cursor.source, span: open, summary: "opened here" },
