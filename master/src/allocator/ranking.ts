@@ -24,20 +24,23 @@ export class Ranking<T extends Ranked> {
     return this.#items;
   }
 
-  /** Puts it where its share belongs, or takes it out. O(log n), and a copy of what stands behind it. */
+  /**
+   * Puts it where its share belongs, or takes it out. O(log n), and a copy of what stands behind it. What is first and
+   * becomes last, as whoever has just been offered something mostly does, is not searched for.
+   */
   place(item: T, share: number, isWanted: boolean): void {
     if (item.isRanked) {
       if (isWanted && item.share === share) return;
-      const index = this.#indexOf(item);
+      const index = this.#items[0] === item ? 0 : this.#indexOf(item);
       if (index === 0) this.#items.shift();
       else this.#items.splice(index, 1);
     }
     item.share = share;
     item.isRanked = isWanted;
     if (!isWanted) return;
-    const index = this.#indexOf(item);
-    if (index === this.#items.length) this.#items.push(item);
-    else this.#items.splice(index, 0, item);
+    const last = this.#items.at(-1);
+    if (last === undefined || order(last, item) < 0) this.#items.push(item);
+    else this.#items.splice(this.#indexOf(item), 0, item);
   }
 
   /** Gives everything a new share at once. O(n log n). */
