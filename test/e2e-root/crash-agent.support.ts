@@ -60,11 +60,11 @@ export class CrashAgent {
     });
   }
 
-  async untilDeadOr(condition: () => boolean, what: string, timeoutMs: number): Promise<void> {
+  async untilDeadOr(condition: () => boolean, what: string, timeoutMs: number, everyMs = lookEveryMs): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!this.isDead && !condition()) {
       if (performance.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 
