@@ -1,13 +1,6 @@
 // A master's core with agents and frameworks, fed as its loop would feed it, and such a loop whose turns are timed.
-import {
-  codecOf,
-  createMetrics,
-  emptyMessage,
-  memoryStore,
-  resources,
-  seededRandom,
-  silentLog,
-} from "../../foundation/dist/index.js";
+import { codecOf, emptyMessage, memoryStore, resources, seededRandom, silentLog } from "../../foundation/dist/index.js";
+import { createMetrics } from "../../foundation/dist/metrics/metrics.js";
 import { noBound } from "../../master/dist/allocator/bound.js";
 import { defaultMasterConfig } from "../../master/dist/config.js";
 import { allocate } from "../../master/dist/core/allocate.js";

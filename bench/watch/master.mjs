@@ -1,7 +1,6 @@
 // A master behind real gRPC whose agents live in its own process: they register through its handlers, so that a cluster
 // of any size is there in seconds and what is measured is the master and not twenty thousand sockets.
 import {
-  createMetrics,
   emptyMessage,
   grpcTransport,
   memoryStore,

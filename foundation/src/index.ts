@@ -44,7 +44,7 @@ export {
 } from "./errors/muster-error.ts";
 export { createLog, type LogLevel, type LogOptions } from "./logging/create-log.ts";
 export { type Log, type LogFields, silentLog } from "./logging/log.ts";
-export { createMetrics, type Metrics } from "./metrics/metrics.ts";
+export type { Metrics } from "./metrics/metrics.ts";
 export { overlayDigest } from "./overlays/digest.ts";
 export { type Random, randomInt, randomText, seededRandom } from "./random/random.ts";
 export { systemRandom } from "./random/system-random.ts";
@@ -72,7 +72,7 @@ export {
 } from "./resources/revocable.ts";
 export { type Codec, codecOf, emptyMessage, methodCodecs } from "./rpc/codec.ts";
 export { type CredentialsProvider, loopbackCredentials } from "./rpc/credentials.ts";
-export { contractPackage, methodDefinition } from "./rpc/definition.ts";
+export { methodDefinition } from "./rpc/definition.ts";
 export { type GrpcServer, type GrpcServerOptions, serveGrpc } from "./rpc/grpc-server.ts";
 export { type GrpcTransport, grpcTransport, messageBytesMax } from "./rpc/grpc-transport.ts";
 export { isStandby, Masters, standbyRetryMs } from "./rpc/masters.ts";

@@ -1,7 +1,6 @@
 import {
   type Clock,
   codecOf,
-  createMetrics,
   emptyMessage,
   type Inlet,
   type MemoryStoreData,
@@ -15,6 +14,7 @@ import {
   silentLog,
   type Transport,
 } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import type {
   Accept,
   ConnectRequest,

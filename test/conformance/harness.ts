@@ -1,6 +1,5 @@
 import {
   type Clock,
-  createMetrics,
   emptyMessage,
   type GrpcServer,
   type GrpcTransport,
@@ -20,6 +19,7 @@ import {
   serveGrpc,
   silentLog,
 } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig } from "@muster/master";
 import {
   type Accept,

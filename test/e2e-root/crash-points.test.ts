@@ -232,7 +232,15 @@ for (const pair of pairs.filter((_, index) => index % pairsApart === seed % pair
       expect(await live(agent, pair, 0)).toBe(agent);
       const count = await agent.count();
       if (pointsApart > 0) console.log(`${kind} in ${networkMode}: ${count} effects`);
-      for (const point of chosen(count)) agent = await live(agent, pair, point);
+      for (const point of chosen(count)) {
+        // What groups of an overlay share is taken away under it, and an agent that has it does not make it again.
+        if (networkMode === CrashOverlay.mode) {
+          await agent.kill();
+          agents.delete(agent);
+          agent = await startAgent(pair);
+        }
+        agent = await live(agent, pair, point);
+      }
     },
     // Each point takes seconds on a busy machine, and a pair has up to some hundreds of them.
     pointsApart > 0 ? 3_600_000 : 120_000,

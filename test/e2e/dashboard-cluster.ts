@@ -1,5 +1,4 @@
 import {
-  createMetrics,
   emptyMessage,
   type GrpcServer,
   grpcTransport,
@@ -12,6 +11,7 @@ import {
   systemClock,
   systemRandom,
 } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type Master } from "@muster/master";
 import {
   type ConnectRequest,

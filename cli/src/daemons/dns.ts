@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { createDiscovery, serveDns, serveHttp } from "@muster/discovery";
-import { createMetrics, grpcTransport, systemClock, systemRandom } from "@muster/foundation";
+import { grpcTransport, systemClock, systemRandom } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { usageError } from "../cli-error.ts";
 import type { CommandModule } from "../command.ts";
 import { parseAddress } from "../connect/address.ts";

@@ -1,4 +1,5 @@
-import { createMetrics, grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import { grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type OverlaySettings, parseOverlays } from "@muster/master";
 import { standardServices } from "@muster/master/standard-services";
 import { usageError } from "../cli-error.ts";

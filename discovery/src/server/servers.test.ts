@@ -1,7 +1,6 @@
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import {
-  createMetrics,
   emptyMessage,
   type GrpcServer,
   type GrpcTransport,
@@ -12,6 +11,7 @@ import {
   silentLog,
   systemClock,
 } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { type EventsResponse, TaskState, type WatchEvent } from "@muster/proto";
 import packets from "dns-packet";
 import { afterEach, expect, test } from "vitest";

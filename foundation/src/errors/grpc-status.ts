@@ -1,5 +1,5 @@
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/light.js";
 import { type ErrorKind, MusterError } from "./muster-error.ts";
 
 const codes: Readonly<Record<ErrorKind, status>> = {

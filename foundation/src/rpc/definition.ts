@@ -1,27 +1,10 @@
-import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
-import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
-import { contractJson, loaderOptions, methods } from "@muster/proto";
+import type { MethodDefinition } from "@grpc/grpc-js";
+import { methods } from "@muster/proto";
 import { codecOf } from "./codec.ts";
 import type { MethodName } from "./method.ts";
 
-/** Services whose messages are many: they are coded by protobufjs's own types, the others by proto-loader. */
-const hotServices: ReadonlySet<string> = new Set(["Scheduling", "Agents", "Watch"]);
-
-let loaded: PackageDefinition | undefined;
-
-/** The contract as proto-loader sees it, read once at first use. Reflection needs it too. */
-export function contractPackage(): PackageDefinition {
-  loaded ??= fromJSON(JSON.parse(contractJson), loaderOptions);
-  return loaded;
-}
-
 /** A method as grpc-js wants it, for servers and clients. */
 export function methodDefinition(name: MethodName): MethodDefinition<unknown, unknown> {
-  const [service = "", method = ""] = name.split(".");
-  if (!hotServices.has(service)) {
-    const definition = contractPackage()[`muster.v1.${service}`] as ServiceDefinition;
-    return definition[method] as MethodDefinition<unknown, unknown>;
-  }
   const { path, request, response, requestStream, responseStream } = methods[name];
   const up = codecOf(request);
   const down = codecOf(response);

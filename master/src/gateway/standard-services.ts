@@ -1,7 +1,7 @@
 import type { Server } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import { fromJSON, loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { contractPackage } from "@muster/foundation";
+import { contractJson, loaderOptions } from "@muster/proto";
 import { HealthImplementation, protoPath } from "grpc-health-check";
 import { withStrictDescriptors } from "./reflection.ts";
 
@@ -23,9 +23,8 @@ export function standardServices(): StandardServices {
   return {
     extend: (server) => {
       health.addToServer(server);
-      new ReflectionService(withStrictDescriptors({ ...contractPackage(), ...loadSync(protoPath) })).addToServer(
-        server,
-      );
+      const contract = fromJSON(JSON.parse(contractJson), loaderOptions);
+      new ReflectionService(withStrictDescriptors({ ...contract, ...loadSync(protoPath) })).addToServer(server);
     },
     setRole: (role) => {
       health.setStatus("", role === "leading" ? "SERVING" : "NOT_SERVING");

@@ -1,11 +1,5 @@
-import {
-  AssertionError,
-  createMetrics,
-  type Handlers,
-  type Log,
-  type RequestOf,
-  type Result,
-} from "@muster/foundation";
+import { AssertionError, type Handlers, type Log, type RequestOf, type Result } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig, type MasterView } from "@muster/master";
 import type { ListFrameworksResponse } from "@muster/proto";
 import type { Life } from "../world/life.ts";

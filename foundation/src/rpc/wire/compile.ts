@@ -1,4 +1,4 @@
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/light.js";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
