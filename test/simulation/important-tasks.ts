@@ -1,4 +1,5 @@
 import {
+  AgentRefusals,
   codecOf,
   createScheduler,
   emptyMessage,
@@ -31,6 +32,7 @@ export function importantTasks(runtime: Runtime, config: ImportantTasks): void {
   const { name, role, priority, preemptedMax } = config;
   const random = runtime.random.stream(`important-${name}`);
   const alive = new Set<string>();
+  const agentRefusals = new AgentRefusals();
   const shape = resources({ cpuMillis: taskCpuMillis, memoryMiB: 64 });
   let told = -1;
   let isKnown = false;
@@ -68,12 +70,13 @@ export function importantTasks(runtime: Runtime, config: ImportantTasks): void {
         isKnown = false;
       },
       offers: (offers) => {
-        for (const { offerId, resources: amounts } of offers) {
+        for (const { offerId, agentId, resources: amounts } of offers) {
+          const refusedForMs = agentRefusals.waitMs(agentId, runtime.clock.monotonicMs());
           const lacking = config.wanted(runtime.clock.monotonicMs()) - alive.size;
           const room = Math.floor((amounts?.cpuMillis ?? 0) / taskCpuMillis);
-          const count = isKnown ? Math.max(0, Math.min(lacking, room)) : 0;
+          const count = isKnown && refusedForMs === 0 ? Math.max(0, Math.min(lacking, room)) : 0;
           if (count === 0) {
-            scheduler.decline([offerId]);
+            scheduler.decline([offerId], refusedForMs > 0 ? refusedForMs : undefined);
             continue;
           }
           const ids = Array.from({ length: count }, () => `${name}-${randomText(random, 12)}`);
@@ -83,7 +86,9 @@ export function importantTasks(runtime: Runtime, config: ImportantTasks): void {
         told = -1;
         settle();
       },
-      update: ({ taskId, state }) => {
+      update: (status) => {
+        const { taskId, state } = status;
+        agentRefusals.heard(status, runtime.clock.monotonicMs());
         if (isTerminal(state) || state === TaskState.TASK_UNKNOWN) alive.delete(taskId);
         else alive.add(taskId);
         settle();

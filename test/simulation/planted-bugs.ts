@@ -22,7 +22,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["instant-twice", "double-launch", "two-processes", "two-ends", "lives-again", "forgotten"],
     workload: "small",
-    seed: 7,
+    seed: 3,
   },
   {
     name: "port freed early",
@@ -35,7 +35,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["port-twice"],
     workload: "small",
-    seed: 18,
+    seed: 9,
   },
   {
     name: "acknowledged before stored",
@@ -88,7 +88,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["unfair", "offer-late"],
     workload: "small",
-    seed: 28,
+    seed: 2,
   },
   {
     name: "a deactivated agent is offered",
@@ -121,7 +121,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["allocated-sum", "forgotten", "bug"],
     workload: "small",
-    seed: 3,
+    seed: 5,
   },
   {
     name: "a reader that resumes misses one event",
@@ -134,7 +134,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["feed-gap", "feed-differs"],
     workload: "small",
-    seed: 7,
+    seed: 11,
   },
   {
     name: "DNS forgets the tasks of an agent that is back",
@@ -148,6 +148,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["dns-missing", "dns-lost"],
     workload: "small",
-    seed: 12,
+    seed: 9,
   },
 ];

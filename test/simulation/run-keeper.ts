@@ -1,6 +1,7 @@
-import { Inspector, masterAddress, SimCluster, violation } from "@muster/testing";
+import { Inspector, masterAddress, SimCluster } from "@muster/testing";
 import { startBesideJobs } from "./beside-jobs.ts";
 import { keepsData } from "./keeping-data.ts";
+import { volumesHaveOneUser } from "./volume-users.ts";
 
 const phasesMs = { chaosBegins: 20_000, chaosEnds: 120_000, ends: 240_000 } as const;
 
@@ -17,17 +18,7 @@ export function runKeeper(seed: number) {
   inspector.onStart = ({ spec }) => {
     counts.used += spec.volumes?.length ?? 0;
   };
-  // A task that lives has its volumes under it, and no other task of the host has them too.
-  inspector.alsoCheck(() =>
-    cluster.agents.flatMap((host) => {
-      const users = host.processes.alive().flatMap(({ spec }) => (spec.volumes ?? []).map(({ folder }) => folder));
-      const ids = users.map((folder) => folder.slice(folder.lastIndexOf("/") + 1));
-      return [
-        ...ids.filter((id) => !host.volumes.here.has(id)).map((id) => violation("volume-gone", host.name, id)),
-        ...ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => violation("volume-shared", host.name, id)),
-      ];
-    }),
-  );
+  inspector.alsoCheck(() => volumesHaveOneUser(cluster));
   cluster.addProgram("keeper", "sdk-framework", (life) =>
     keepsData(cluster.runtimeOf(life), masterAddress, phasesMs.chaosEnds).start(),
   );

@@ -1,12 +1,9 @@
-import { violation } from "@muster/master";
-import { StatusReason, TaskState } from "@muster/proto";
 import { afflictionsOf, Inspector, Nemesis, SimCluster } from "@muster/testing";
 import { ruling } from "./greedy-roles.ts";
 import { type ImportantTasks, importantTasks } from "./important-tasks.ts";
+import { PreemptionWatch } from "./preemption-watch.ts";
 
 const phasesMs = { chaosBegins: 15_000, chaosEnds: 90_000, settled: 130_000, ends: 560_000 } as const;
-/** What is missing counts for at most five minutes; a little less is sure. */
-const missingMs = 290_000;
 export const agentCpuMillis = 4_000;
 export const agentCount = 3;
 
@@ -41,35 +38,8 @@ export function runPreemption(seed: number) {
       ruling(cluster, life, { atMs, role: "prod", guarantee });
     }
   });
-  const demanding = new Set<string>();
-  const preempted = new Map<string, number>();
-  const seen = new Set<string>();
-  const missing = new Map<string, number[]>();
-  /** From the news alone: who is missing of a budget, from its preempted end until a successor runs. */
-  const count = (name: string, taskId: string, state: TaskState, isPreempted: boolean): void => {
-    if (world.nowMs < phasesMs.settled || seen.has(`${taskId} ${state}`)) return;
-    seen.add(`${taskId} ${state}`);
-    const since = (missing.get(name) ?? []).filter((atMs) => world.nowMs - atMs < missingMs);
-    missing.set(name, since);
-    if (state === TaskState.TASK_RUNNING) since.shift();
-    if (!isPreempted) return;
-    since.push(world.nowMs);
-    const most = programs.find((program) => program.name === name)?.preemptedMax ?? 0;
-    if (since.length > most)
-      cluster.violations.add([violation("budget-exceeded", name, `${since.length} are missing, of ${most}`)]);
-  };
-  inspector.onScheduling = (_from, { demands = [], updates = [] }) => {
-    for (const { role, count: lacking } of demands) if (lacking > 0) demanding.add(role);
-    for (const { taskId, reason, message, state } of updates) {
-      const isPreempted = reason === StatusReason.REASON_PREEMPTED && state === TaskState.TASK_KILLED;
-      count(taskId.slice(0, taskId.indexOf("-")), taskId, state, isPreempted);
-      if (reason !== StatusReason.REASON_PREEMPTED || state < 5) continue;
-      const name = taskId.slice(0, taskId.indexOf("-"));
-      preempted.set(name, (preempted.get(name) ?? 0) + 1);
-      const role = / in role ([^,;]+)/.exec(message)?.[1] ?? "";
-      if (!demanding.has(role)) cluster.violations.add([violation("preempted-for-nobody", taskId, message)]);
-    }
-  };
+  const watch = new PreemptionWatch(programs, phasesMs.settled);
+  inspector.onScheduling = (_from, message) => cluster.violations.add(watch.read(message, world.nowMs));
   const living = (name: string): number =>
     cluster.agents
       .flatMap(({ processes }) => processes.alive())
@@ -79,5 +49,5 @@ export function runPreemption(seed: number) {
   world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
   world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
   world.run({ untilMs: phasesMs.ends });
-  return { cluster, preempted, living };
+  return { cluster, preempted: (name: string) => watch.countOf(name), living };
 }

@@ -2,7 +2,7 @@ import { backoff, command, createScheduler, defineFramework, type Runtime, runFr
 import { type Life, masterAddress, type SimCluster } from "@muster/testing";
 
 /** What each task of an eager framework needs. */
-export const eagerNeed = { cpuMillis: 200, memoryMiB: 64 } as const;
+export const eagerNeed = { cpuMillis: 300, memoryMiB: 64 } as const;
 /** Two of them want more than the small cluster has. */
 const eagerTaskCount = 10;
 
@@ -11,7 +11,7 @@ export function eagerFramework(runtime: Runtime, name: string, untilMs: number):
   const template = {
     name,
     resources: eagerNeed,
-    run: command("work", ["for", "6000"]),
+    run: command("work", ["for", "7000"]),
     // However many of its tasks were lost: who waits before the next try wants less than its equals meanwhile.
     restart: backoff({ firstMs: 500, maxMs: 1_000 }),
   };

@@ -1,5 +1,6 @@
 import { createCron } from "@muster/cron";
 import type { Log, Random } from "@muster/foundation";
+import type { MasterView } from "@muster/master";
 import { createServices } from "@muster/services";
 import {
   afflictionsOf,
@@ -22,22 +23,24 @@ import { BatchFramework, batchName } from "../batch-framework.ts";
 import { claimingGangs } from "../claiming-gangs.ts";
 import { CronWatch } from "../cron-starts.ts";
 import { type Order, periodic, placeOrders, service } from "../jobs.ts";
+import { keepsData } from "../keeping-data.ts";
 import type { SeedReport } from "../report.ts";
 import { ServiceWatch } from "../service-names.ts";
+import { volumesHaveOneUser } from "../volume-users.ts";
 import { workLeft } from "../work-left.ts";
 import { batchWork } from "../workload.ts";
 import { FeedReader } from "./feed-reader.ts";
 import { crashingFramework, eagerFramework, idleFramework } from "./frameworks.ts";
 import { MaliciousFramework, maliciousName } from "./malicious-framework.ts";
+import { Promises } from "./promises.ts";
 
-/** What happens when, in virtual time. Demand is endless until it ends, so that what is calm can be compared. */
-export const smallPhasesMs = {
-  chaosBegins: 4_000,
-  chaosEnds: 26_000,
-  demandEnds: 60_000,
-  convergedBy: 102_000,
-  ends: 157_000,
-} as const;
+/** What happens when, in virtual time. A run ends as soon as everything is right, but for those that are to be long. */
+const phasesMs = { chaosBegins: 4_000, chaosEnds: 26_000, convergedBy: 102_000, ends: 160_000 } as const;
+/** So often it is looked whether everything is right, once nobody wants anything more. */
+const lookMs = 5_000;
+/** Of the seeds that could be short, so many have a calm time in which somebody still wants something, and a long end. */
+const calmRate = 0.2;
+const longRate = 0.1;
 
 /** Nothing that went wrong has an effect on what is offered after so long. */
 const settlesMs = 20_000;
@@ -46,9 +49,20 @@ const itemCount = 16;
 const gangsRunForMs = 6_000;
 const equalRoles = ["lab", "ops"] as const;
 
-/** What a seed may have beside its patient batch framework. */
-const guests = ["services", "cron", "equals", "idle", "crashing", "gangs", maliciousName] as const;
-type Guest = (typeof guests)[number];
+/** What a seed may have beside its patient batch framework, and how often. Most have few of them. */
+const guestRates = {
+  services: 0.15,
+  cron: 0.2,
+  equals: 0.12,
+  idle: 0.2,
+  crashing: 0.15,
+  gangs: 0.15,
+  [maliciousName]: 0.2,
+  keeper: 0.08,
+  promises: 0.06,
+  reader: 0.5,
+} as const;
+type Guest = keyof typeof guestRates;
 
 const services = new Map([["web", 2]]);
 const orders: readonly (Order & { readonly guest: Guest })[] = [
@@ -65,8 +79,9 @@ export interface SmallOptions {
 }
 
 /**
- * Two agents and a few frameworks for less than three virtual minutes, with any mixture of faults and of decisions of
- * operators: small, so that thousands of seeds can be run. Which frameworks take part follows from the seed, as all else.
+ * Two agents and a few frameworks for one to three virtual minutes, with any mixture of faults and of decisions of
+ * operators: small, so that thousands of seeds can be run. Which frameworks take part, and how long it is, follows from
+ * the seed, as all else.
  */
 export function runSmall(seed: number, options: SmallOptions = {}): SeedReport {
   const cluster = new SimCluster({
@@ -120,15 +135,15 @@ export function runSmall(seed: number, options: SmallOptions = {}): SeedReport {
   );
   inspector.start();
   for (const each of [nemesis, operators]) {
-    world.after(undefined, smallPhasesMs.chaosBegins, "chaos", () => each.start());
-    world.after(undefined, smallPhasesMs.chaosEnds, "heal", () => each.heal());
+    world.after(undefined, phasesMs.chaosBegins, "chaos", () => each.start());
+    world.after(undefined, phasesMs.chaosEnds, "heal", () => each.heal());
   }
   try {
-    for (let untilMs = 5_000; untilMs <= smallPhasesMs.ends; untilMs += 5_000) {
+    for (let untilMs = lookMs; !run.isOver; untilMs += lookMs) {
       world.run({ untilMs });
       if (options.stopsEarly && violations.all.length > 0) break;
+      run.look();
     }
-    if (world.nowMs >= smallPhasesMs.ends) violations.add(run.finalChecks());
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     violations.add([violation("bug", error.who, String((error.cause as Error)?.stack ?? error.message))]);
@@ -148,7 +163,8 @@ export function runSmall(seed: number, options: SmallOptions = {}): SeedReport {
 }
 
 function drawGuests(random: Random): ReadonlySet<Guest> {
-  return new Set(guests.filter(() => random.next() < 0.25));
+  const guests = Object.entries(guestRates) as readonly (readonly [Guest, number])[];
+  return new Set(guests.filter(([, rate]) => random.next() < rate).map(([guest]) => guest));
 }
 
 /** Who takes part in one run, and who looks at it. */
@@ -161,7 +177,13 @@ class SmallRun {
   readonly #claims = new ClaimWatch();
   readonly #fairness = new FairnessWatch(equalRoles, agentCpuMillis);
   readonly #hunger = new HungerWatch(batchName);
+  readonly #promises: Promises;
+  /** Until then demand is endless. */
+  readonly #demandEndsMs: number;
+  /** Before that it does not end, however right everything is. */
+  readonly #endsFirstMs: number;
   #batch: BatchFramework | undefined;
+  #isOver = false;
 
   constructor(cluster: SimCluster, inspector: Inspector, present: ReadonlySet<Guest>) {
     this.#cluster = cluster;
@@ -169,19 +191,43 @@ class SmallRun {
     this.#present = present;
     this.#reader = new FeedReader(cluster);
     this.#crons = new CronWatch(new Set(present.has("cron") ? ["often"] : []));
+    const length = cluster.world.random("length");
+    // What is calm can be compared only while somebody wants something.
+    const isCalm = length.next() < calmRate || present.has("equals") || present.has("promises");
+    // What DNS answers is judged long after what may have hindered the news.
+    const isLong = length.next() < longRate || present.has("services");
+    this.#demandEndsMs = isCalm ? 60_000 : 30_000;
+    this.#endsFirstMs = isLong ? phasesMs.ends : this.#demandEndsMs + lookMs;
+    this.#promises = new Promises(cluster, this.#demandEndsMs, phasesMs.chaosEnds + settlesMs);
     inspector.malicious.add(maliciousName);
     this.#addBatch();
     this.#addGuests();
-    cluster.addProgram("reader", "reader", (life) => this.#reader.begin(life));
+  }
+
+  /** Everything is right, or should be by now. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Ends it if everything is right, or if there is no time left for it. */
+  look(): void {
+    const { nowMs } = this.#cluster.world;
+    if (nowMs < this.#endsFirstMs) return;
+    const found = this.#finalChecks();
+    if (found.length > 0 && nowMs < phasesMs.ends) return;
+    this.#cluster.violations.add(found);
+    this.#isOver = true;
   }
 
   watch(nemeses: readonly Nemesis[]): void {
     const { violations, world } = this.#cluster;
+    if (this.#present.has("promises")) this.#promises.addOperator();
     const acknowledgements = new AcknowledgementWatch(this.#cluster);
     this.#inspector.onScheduling = (from, message, to) => {
       acknowledgements.read(from, message);
       if (from === "gangs") this.#claims.asked(message.claims ?? []);
       if (to === "gangs") violations.add(this.#claims.answered(message.claimResults ?? []));
+      if (this.#present.has("promises")) violations.add(this.#promises.watch.read(message, world.nowMs));
     };
     this.#inspector.onStart = (process) => {
       violations.add(this.#crons.started(process, world.nowMs));
@@ -189,28 +235,32 @@ class SmallRun {
     };
     if (this.#present.has("services")) {
       const hindrances = { lastAtMs: (host?: string) => Math.max(...nemeses.map((each) => each.lastAtMs(host))) };
-      const names = new ServiceWatch(this.#cluster, hindrances, smallPhasesMs.convergedBy, services);
+      const names = new ServiceWatch(this.#cluster, hindrances, phasesMs.convergedBy, services);
       this.#inspector.alsoCheck(() => names.check());
     }
+    if (this.#present.has("keeper")) this.#inspector.alsoCheck(() => volumesHaveOneUser(this.#cluster));
     this.#inspector.alsoCheck(() => this.#shares());
   }
 
   /** What must be true when all has been well for long enough. */
-  finalChecks(): Violation[] {
+  #finalChecks(): Violation[] {
     const view = this.#cluster.master.view();
     return [
-      ...this.#inspector.endsKnown().filter(({ rule, subject }) => rule !== "end-lost" || !this.#isOver(subject)),
+      ...this.#inspector.endsKnown().filter(({ rule, subject }) => rule !== "end-lost" || !this.#isTornDown(subject)),
       ...workLeft(this.#cluster, itemCount),
       ...(view === undefined
         ? [violation("nobody-leads", "master", "nobody leads")]
-        : this.#reader.watch.differences(view)),
+        : [
+            ...(this.#present.has("reader") ? this.#reader.watch.differences(view) : []),
+            ...(this.#present.has("keeper") ? stillSetAside(view) : []),
+          ]),
       // A clock that ran ahead has used up the instants to come, and they are not run again.
-      ...(this.#cluster.hits.count("skew", "cron") === 0 ? this.#crons.silentSince(smallPhasesMs.chaosEnds) : []),
+      ...(this.#cluster.hits.count("skew", "cron") === 0 ? this.#crons.silentSince(phasesMs.chaosEnds) : []),
     ];
   }
 
   /** A framework that was torn down is told nothing more of its tasks. */
-  #isOver(taskId: string): boolean {
+  #isTornDown(taskId: string): boolean {
     const mayBe = ["lab.", "crashing."].some((prefix) => taskId.startsWith(prefix));
     return mayBe && this.#cluster.hits.count("teardown", "framework") > 0;
   }
@@ -218,7 +268,7 @@ class SmallRun {
   /** While the demand is endless and nothing hinders anybody: equals have as much, and nobody waits for what is free. */
   #shares(): Violation[] {
     const { nowMs } = this.#cluster.world;
-    const isCalm = nowMs > smallPhasesMs.chaosEnds + settlesMs && nowMs < smallPhasesMs.demandEnds;
+    const isCalm = nowMs > phasesMs.chaosEnds + settlesMs && nowMs < this.#demandEndsMs;
     const view = isCalm ? this.#cluster.master.view() : undefined;
     if (view === undefined) return [];
     // What broke a connection is noticed late: who is not here wants nothing.
@@ -229,13 +279,16 @@ class SmallRun {
       ...(areHere && this.#present.has("equals") && this.#cluster.hits.count("disk-full", "agent") === 0
         ? this.#fairness.sample(nowMs, view)
         : []),
-      ...this.#hunger.sample(nowMs, view, this.#batch?.wanted()),
+      // What is set aside or promised is free, but not for everybody.
+      ...(this.#present.has("keeper") || this.#present.has("promises")
+        ? []
+        : this.#hunger.sample(nowMs, view, this.#batch?.wanted())),
     ];
   }
 
   #addBatch(): void {
     const cluster = this.#cluster;
-    const items = batchWork(cluster.world.random("work"), smallPhasesMs.demandEnds - 15_000, {
+    const items = batchWork(cluster.world.random("work"), this.#demandEndsMs - 15_000, {
       count: itemCount,
       runsForMsMax: 5_000,
     });
@@ -250,7 +303,7 @@ class SmallRun {
 
   #addGuests(): void {
     const cluster = this.#cluster;
-    const until = smallPhasesMs.demandEnds;
+    const until = this.#demandEndsMs;
     const add = (guest: Guest, name: string, start: Parameters<SimCluster["addProgram"]>[2]): void => {
       if (!this.#present.has(guest)) return;
       const program = cluster.addProgram(name, name === guest ? guest : "eager", start);
@@ -265,5 +318,15 @@ class SmallRun {
     add("crashing", "crashing", (life) => crashingFramework(cluster, life, "crashing", until));
     add("gangs", "gangs", (life) => claimingGangs(cluster.runtimeOf(life), masterAddress, gangsRunForMs));
     add(maliciousName, maliciousName, (life) => new MaliciousFramework(cluster, life).start());
+    add("keeper", "keeper", (life) => keepsData(cluster.runtimeOf(life), masterAddress, phasesMs.chaosEnds).start());
+    add("reader", "reader", (life) => this.#reader.begin(life));
+    if (this.#present.has("promises")) this.#promises.addPrograms();
   }
+}
+
+/** In the end everything that was set aside has been given back. */
+function stillSetAside({ agents }: MasterView): Violation[] {
+  return agents.flatMap(({ name, reservations }) =>
+    reservations.map(({ reservationId }) => violation("still-set-aside", name, reservationId)),
+  );
 }

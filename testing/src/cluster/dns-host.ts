@@ -6,6 +6,17 @@ import type { Network } from "../world/network.ts";
 import type { World } from "../world/world.ts";
 import { Program } from "./program.ts";
 
+/** So often DNS is asked although its zone says that nothing has changed. */
+const askedAnywayMs = 5_000;
+
+/** What was answered when, to one question. */
+interface Read {
+  readonly life: Life;
+  readonly changes: number;
+  readonly atMs: number;
+  readonly endpoints: string[];
+}
+
 /** The DNS process. */
 export class DnsHost {
   readonly program: Program;
@@ -15,8 +26,7 @@ export class DnsHost {
   readonly #log: Log;
   #running: { life: Life; discovery: Discovery } | undefined;
   readonly #questions = new Map<string, Buffer>();
-  /** The last answer to each question, and what it says: most answers are as they were. */
-  readonly #read = new Map<string, { readonly answer: Buffer; readonly endpoints: string[] }>();
+  readonly #read = new Map<string, Read>();
 
   constructor(world: World, network: Network, masterAddress: string, log: Log) {
     this.#world = world;
@@ -31,19 +41,24 @@ export class DnsHost {
     return this.#running?.life.number ?? 0;
   }
 
-  /** "ip:port" of a service's instances; undefined while nothing is answered. `name` is for instance "_web._tcp.services". */
+  /**
+   * "ip:port" of a service's instances; undefined while nothing is answered. `name` is for instance "_web._tcp.services".
+   * O(1) while the zone says that nothing has changed, but every few seconds it is asked all the same.
+   */
   endpoints(name: string): string[] | undefined {
     const running = this.#running;
     if (running === undefined || !running.life.alive || !running.discovery.status().isReady) return undefined;
-    const full = `${name}.${running.discovery.domain}`;
-    const question = this.#questions.get(full) ?? srvQuestion(full);
-    this.#questions.set(full, question);
-    const answer = running.discovery.answer(question, { tcp: true, peer: "10.0.0.99" });
+    const { life, discovery } = running;
+    const { changes } = discovery.zone;
+    const { nowMs } = this.#world;
+    const read = this.#read.get(name);
+    if (read?.life === life && read.changes === changes && nowMs - read.atMs < askedAnywayMs) return read.endpoints;
+    const question = this.#questions.get(name) ?? srvQuestion(`${name}.${discovery.domain}`);
+    this.#questions.set(name, question);
+    const answer = discovery.answer(question, { tcp: true, peer: "10.0.0.99" });
     if (answer === undefined) return undefined;
-    const read = this.#read.get(full);
-    if (read?.answer.equals(answer)) return read.endpoints;
     const endpoints = endpointsIn(answer);
-    this.#read.set(full, { answer: Buffer.from(answer), endpoints });
+    this.#read.set(name, { life, changes, atMs: nowMs, endpoints });
     return endpoints;
   }
 

@@ -247,14 +247,19 @@ export class HostProcesses {
 
   /** Ports that living commands of two groups were told to be theirs, bound or not. */
   portClashes(): { port: number; ids: string[] }[] {
-    const holders = new Map<number, (HostPort & { id: string })[]>();
+    const holders = new Map<number, { readonly one: HostPort; readonly id: string }[]>();
     const clashes: { port: number; ids: string[] }[] = [];
-    for (const { spec, given } of this.alive()) {
+    for (const { spec, given, state } of this.#processes.values()) {
+      if (state !== "running") continue;
       for (const one of given) {
-        const others = holders.get(one.port) ?? [];
-        const holder = others.find((other) => isClash(other, one) && groupOf(other.id) !== groupOf(spec.id));
+        const others = holders.get(one.port);
+        if (others === undefined) {
+          holders.set(one.port, [{ one, id: spec.id }]);
+          continue;
+        }
+        const holder = others.find((other) => isClash(other.one, one) && groupOf(other.id) !== groupOf(spec.id));
         if (holder) clashes.push({ port: one.port, ids: [holder.id, spec.id] });
-        holders.set(one.port, [...others, { ...one, id: spec.id }]);
+        others.push({ one, id: spec.id });
       }
     }
     return clashes;
