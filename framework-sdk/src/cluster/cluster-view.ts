@@ -13,6 +13,10 @@ export interface ClusterAgent {
   readonly total: Resources;
   readonly allocated: Resources;
   readonly offered: Resources;
+  /** What is set aside for roles, of which neither tasks nor offers have anything. */
+  readonly setAside: Resources;
+  /** The roles for which something is set aside there. */
+  readonly reservedRoles: readonly string[];
   /** What neither tasks use nor offers hold. */
   readonly free: Resources;
   readonly attributes: ReadonlyMap<string, string>;
@@ -168,6 +172,7 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
   const total = resources(record.total);
   const allocated = resources(record.allocated);
   const offered = resources(record.offered);
+  const setAside = resources(record.setAside);
   return {
     agentId: record.agentId,
     name: record.name,
@@ -176,6 +181,8 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
     total,
     allocated,
     offered,
+    setAside,
+    reservedRoles: [...new Set(record.reservations.map(({ role }) => role))],
     free: subtractResources(subtractResources(total, allocated), offered),
     attributes: new Map(record.attributes.map(({ name, value }) => [name, value])),
     portsTaken: new Set(record.portsTaken),

@@ -8,6 +8,8 @@ import type { ClaimAnswer } from "../scheduler/claims.ts";
 
 /** An agent on which others are before the framework is left alone for so long at most. */
 const othersFirstMsMax = 1_000;
+/** Of what the picture does not show why it was refused the next picture need not show it either. */
+const unexplainedMs = 1_000;
 /** A claim that is wrong in itself is tried again after so long, for the cluster may have changed. */
 const wrongMs = 5_000;
 
@@ -22,10 +24,11 @@ export class ClaimableRooms {
     refusals: Pick<ClaimRefusals, "holdsBack">,
     nowMs: number,
     shrink: (room: Room) => Room,
+    roles: readonly string[],
   ) {
     for (const agent of view.agents.values()) {
       if (!isUsable(agent) || refusals.holdsBack(agent.agentId, view.sequence, nowMs)) continue;
-      this.#rooms.set(agent.agentId, shrink(agentRoom(agent)));
+      this.#rooms.set(agent.agentId, shrink(agentRoom(agent, roles)));
       if (!isEmptyResources(agent.offered)) this.#offered.add(agent.agentId);
     }
   }
@@ -64,18 +67,21 @@ export class ClaimRefusals {
   /** Milliseconds after which to look again, even if the feed says nothing; 0: the feed will say something. */
   note({ request, refusal, sequence }: ClaimAnswer, nowMs: number): number {
     if (refusal === undefined) return 0;
-    const waitMs = waitAfter(refusal.kind, refusal.retryAfterMs);
-    this.#byAgent.set(request.agentId, { sequence, untilMs: nowMs + waitMs });
+    const last = this.#byAgent.get(request.agentId);
+    const before = last?.sequence === sequence ? last : undefined;
+    // Refused again although nothing has been told since: to ask at once would go on without end.
+    const isUnexplained = before !== undefined && before.untilMs < nowMs;
+    const waitMs = Math.max(waitAfter(refusal.kind, refusal.retryAfterMs), isUnexplained ? unexplainedMs : 0);
+    // Claims of one set are refused together, and each is told.
+    const untilMs = Math.max(nowMs + waitMs, before?.untilMs ?? 0);
+    this.#byAgent.set(request.agentId, { sequence, untilMs });
     return waitMs;
   }
 
   /** Whether the picture is still the one that misled, or it is too early to ask again. */
   holdsBack(agentId: string, sequence: number, nowMs: number): boolean {
     const refused = this.#byAgent.get(agentId);
-    if (refused === undefined) return false;
-    if (sequence < refused.sequence || nowMs < refused.untilMs) return true;
-    this.#byAgent.delete(agentId);
-    return false;
+    return refused !== undefined && (sequence < refused.sequence || nowMs < refused.untilMs);
   }
 
   /** Another master counts anew. */

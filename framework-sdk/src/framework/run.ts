@@ -279,8 +279,12 @@ class Runner<S> implements FrameworkRun<S> {
     const { clock, random } = this.#runtime;
     const holdsBack = (agentId: string, sequence: number, nowMs: number): boolean =>
       this.#refusals.holdsBack(agentId, sequence, nowMs) || this.#agentRefusals.waitMs(agentId, nowMs) > 0;
-    const rooms = new ClaimableRooms(this.#view, { holdsBack }, clock.monotonicMs(), (room) =>
-      withoutExecutors(room, demands, this.#tasks.values()),
+    const rooms = new ClaimableRooms(
+      this.#view,
+      { holdsBack },
+      clock.monotonicMs(),
+      (room) => withoutExecutors(room, demands, this.#tasks.values()),
+      this.#roles,
     );
     for (const { template, count, together = false } of demands) {
       const same = [...this.#tasks.values()].filter(({ name }) => name === template.name);

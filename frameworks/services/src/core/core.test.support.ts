@@ -100,6 +100,8 @@ export function anAgent(
     reservationIds: new Set(),
     volumeIds: new Set(),
     maintenanceAt: 0,
+    setAside: resources({}),
+    reservedRoles: [],
   };
 }
 

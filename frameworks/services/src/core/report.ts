@@ -293,7 +293,7 @@ export function* places(agents: ReadonlyMap<string, ClusterAgent>): Iterable<Age
 
 /** What could be had on each agent: offers that are out come back if they are not used. */
 export function rooms(agents: ReadonlyMap<string, ClusterAgent>): Room[] {
-  return [...agents.values()].filter(isUsable).map(agentRoom);
+  return [...agents.values()].filter(isUsable).map((agent) => agentRoom(agent));
 }
 
 export function jobInstances(entry: JobEntry, agents: ReadonlyMap<string, ClusterAgent>): JobInstance[] {
