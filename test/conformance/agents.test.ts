@@ -155,6 +155,23 @@ test("case 54: tasks of an agent that returns run again; none is killed or launc
   expect((await framework.offer()).resources?.cpuMillis).toBe(3_500);
 });
 
+test("an end that an agent told only the master, and then forgot, is told to the framework", async () => {
+  const agent = await cluster.agent("a-1");
+  const framework = await cluster.framework("services");
+  await framework.accept([await framework.offer()], [aGroup([aTask("t-1")])]);
+  const running = await agent.report("t-1", TASK_RUNNING, 1);
+  await agent.drop();
+  // Its disk is full: the end is not durable, so no status of it is sent.
+  const dropped = { ...running, state: TASK_DROPPED, sequence: 2, updateId: "t-1-2" };
+  const back = await cluster.agent("a-1", {}, [agent.reportOf(dropped)]);
+  await cluster.settle();
+  expect(framework.updatesOf("t-1").map(({ state }) => state)).toEqual([TASK_RUNNING]);
+  await back.drop();
+  await cluster.agent("a-1");
+  await cluster.settle();
+  expect(framework.updatesOf("t-1").slice(1)).toMatchObject([{ state: TASK_DROPPED, updateId: "" }]);
+});
+
 test("an agent that answers pings stays", async () => {
   const agent = await cluster.agent("a-1");
   await cluster.advance(300_000);

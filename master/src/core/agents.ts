@@ -200,8 +200,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
   session.reported = undefined;
   agent.adopting.clear();
   for (const task of [...agent.tasks]) if (!reported.has(task)) missTask(core, task);
-  // An end that the agent does not tell of any more has been acknowledged.
-  for (const task of [...agent.ended]) if (!reported.has(task)) retire(core, task);
+  for (const task of [...agent.ended]) if (!reported.has(task)) tellForgottenEnd(core, task);
   agent.state = "registered";
   agent.registeredAt = core.epochMs;
   countTotal(state, agent, takesTasks(agent));
@@ -245,6 +244,19 @@ function missTask(core: Core, task: Task): void {
         "the connection to the agent broke before the task started",
       );
   endByMaster(core, task, status);
+}
+
+/**
+ * The agent has told the end and does not know of it any more, as after a death while its disk was full; nobody has
+ * acknowledged it here. It won't be told by the agent again, so the framework hears of it from here.
+ */
+function tellForgottenEnd(core: Core, task: Task): void {
+  if (task.told !== undefined) {
+    const status = { ...task.told, updateId: "" };
+    core.toFramework(task.group.framework, "updates", status, 160 + status.message.length);
+    core.count("statuses", "master");
+  }
+  retire(core, task);
 }
 
 function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError | undefined {
