@@ -22,6 +22,8 @@ const agent: ClusterAgent = {
   networkModes: [],
   standing: AgentStanding.AGENT_STANDING_ACTIVE,
   maintenanceAt: 0,
+  reservationIds: new Set(),
+  volumeIds: new Set(),
 };
 
 test("what is offered to others can be had, what is set aside for others can not", () => {

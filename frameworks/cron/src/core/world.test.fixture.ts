@@ -349,7 +349,7 @@ function anAgent(name: string, isAway: boolean): ClusterAgent {
     ...{ portsTaken: new Set<number>(), portsInPart: new Map() },
     ...{ drivers: ["process"], networkModes: ["host"], attributes: new Map([["kernel.name", "linux"]]) },
     ...{ standing: AgentStanding.AGENT_STANDING_ACTIVE, maintenanceAt: 0 },
-    ...{ reservationIds: new Set<string>(), volumeIds: new Set<string>() },
+    ...{ reservationIds: new Set<string>(), volumeIds: new Set<string>(), setAside: nothing, reservedRoles: [] },
   };
 }
 
