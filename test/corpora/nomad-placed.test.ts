@@ -13,6 +13,7 @@ const unplaced: Readonly<Record<string, string>> = {
   "e2e/dynamic_host_volumes/input/mount-registered.nomad.hcl": "its host volume is made known by an API call first",
   "e2e/dynamic_host_volumes/input/sticky.nomad.hcl": "its host volume is made by an API call first",
   "e2e/metrics/input/winagent.hcl": "it wants Windows: agents run on Linux",
+  "demo/hostvolume/job.nomad.hcl": "its host volumes are made by plugins of Nomad first",
   "e2e/events/input/large-job.nomad": "it asks for 2 TB of memory, to see what is told of a job that has no place",
   "e2e/workload_id/input/api-win.nomad.hcl": "it wants Windows: agents run on Linux",
 };
@@ -25,11 +26,8 @@ const withoutTemplates = "this agent can make no files from templates";
 
 /** What is refused otherwise than at its place by those codes, and why. */
 const gaps: Readonly<Record<string, string>> = {
-  "demo/hostvolume/job.nomad.hcl":
-    "its mounts are below NOMAD_TASK_DIR: a mount's place can't name a folder of the task yet",
   "e2e/consultemplate/input/template_shared_alloc.nomad":
     "it names NOMAD_LOCAL_DIR, which no task has, as the place of an image's file",
-  "e2e/servicediscovery/input/simple_lb_clients.nomad": "nomadService chooses among instances there: not here yet",
 };
 
 /** Job files with mistakes of their own, which Nomad's servers refuse too: fixtures of its parser. */

@@ -62,6 +62,25 @@ export function instanceStruct(name: string, one: ServiceInstance): TemplateStru
   });
 }
 
+/**
+ * So many instances for somebody: each pair of both draws a number, and the highest are taken. So an instance that comes
+ * or goes changes the choice of those alone whom it concerns, and over many the load is even. O(n log n).
+ */
+export function chosenFor(whom: string, instances: readonly TemplateStruct[], count: number): TemplateStruct[] {
+  const drawn = instances.map((one) => ({ one, draw: drawOf(`${whom}\0${String(one.fields.get("ID"))}`) }));
+  const inOrder = drawn.sort((a, b) => b.draw - a.draw).slice(0, count);
+  return inOrder.map(({ one }) => one);
+}
+
+/** FNV-1a, with its bits mixed: names that differ at their ends alone would else draw neighbours. */
+function drawOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 16_777_619);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
 export function namedStruct(name: string, tags: readonly string[]): TemplateStruct {
   return new TemplateStruct("service name", { Name: name, Tags: [...tags] });
 }

@@ -1,5 +1,13 @@
-import { CallFault, pureFunctions, textOf } from "./call.ts";
-import { instanceStruct, namedStruct, needText, pairStruct, type TemplateData, type TemplateNeed } from "./data.ts";
+import { CallFault, numberOf, pureFunctions, textOf } from "./call.ts";
+import {
+  chosenFor,
+  instanceStruct,
+  namedStruct,
+  needText,
+  pairStruct,
+  type TemplateData,
+  type TemplateNeed,
+} from "./data.ts";
 import { TemplateFault, TemplateLimitFault } from "./fault.ts";
 import { templateDepthMax, templateNeedsMax, templateOutputLengthMax, templateStepsMax } from "./limits.ts";
 import type { Command, Node, Operand, Pipe, Place, Template } from "./tree.ts";
@@ -322,8 +330,9 @@ class Run {
       case "safeTree":
         return this.#keys(name, first(), place);
       case "service":
-      case "nomadService":
         return this.#service(name, first(), given[1], hasElse, place);
+      case "nomadService":
+        return this.#nomadService(given, hasElse, place);
       case "services":
       case "nomadServices":
         return this.#services(place);
@@ -383,7 +392,7 @@ class Run {
     filter: TemplateValue | undefined,
     hasElse: boolean,
     place: Place,
-  ): TemplateValue {
+  ): TemplateStruct[] {
     const wanted = serviceOf(written, functionName === "service");
     if (typeof wanted === "string") throw fault(place, `${functionName}: ${wanted}`);
     if (filter !== undefined && !/^(any|passing)(,(any|passing))*$/.test(textOf(filter)))
@@ -395,6 +404,22 @@ class Run {
     const waits = !hasElse && this.#options.takesEmptyServices !== true;
     if (!found || (fitting.length === 0 && waits)) this.#miss(need);
     return fitting.map((one) => instanceStruct(wanted.name, one));
+  }
+
+  /** With a count and a name of who asks: so many of the instances, others for others, and mostly the same from time to time. */
+  #nomadService(given: readonly TemplateValue[], hasElse: boolean, place: Place): TemplateValue {
+    const [count, forWhom, name = count] = given;
+    if (given.length === 2)
+      throw fault(
+        place,
+        "nomadService takes a name, or a count, for whom, and a name",
+        'write nomadService 2 (env "NOMAD_ALLOC_ID") "NAME"',
+      );
+    const all = this.#service("nomadService", textOf(name), undefined, hasElse, place);
+    if (given.length === 1) return all;
+    const most = numberOf(count);
+    if (!Number.isInteger(most) || most < 1) throw fault(place, `nomadService: ${shown(count ?? null)} is no count`);
+    return chosenFor(textOf(forWhom), all, most);
   }
 
   #services(place: Place): TemplateValue {

@@ -43,7 +43,7 @@ const shapes: Readonly<Record<string, FunctionShape>> = {
   safeTree: shape('"FOLDER"', 1),
   service: shape('"NAME"', 1, 2),
   services: shape("", 0),
-  nomadService: shape('"NAME"', 1),
+  nomadService: shape('"NAME", or nomadService COUNT "FOR WHOM" "NAME"', 1, 3),
   nomadServices: shape("", 0),
   timestamp: shape('"unix"', 0, 1),
   // Texts.

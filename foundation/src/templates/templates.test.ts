@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ServiceInstance, TemplateData } from "./data.ts";
+import { chosenFor, instanceStruct, type ServiceInstance, type TemplateData } from "./data.ts";
 import { missingText, type RenderOptions, renderTemplate } from "./evaluate.ts";
 import { faultText, TemplateFault } from "./fault.ts";
 import { refusedFunctions } from "./function-shapes.ts";
@@ -147,6 +147,12 @@ test.each([
     '{{ range service "primary.db|passing" }}{{ .ID }}{{ end }}{{ range nomadService "db" }}{{ if .Tags.Contains "primary" }}!{{ end }}{{ end }}',
     "t-1!",
   ],
+  [
+    "one instance for somebody",
+    '{{ range nomadService 1 "a" "db" }}{{ .ID }}{{ end }}{{ range nomadService 1 "c" "db" }} {{ .ID }}{{ end }}',
+    "t-1 t-1",
+  ],
+  ["no more instances than there are", '{{ len (nomadService 5 "a" "db") }}', "2"],
   ["tags", '{{ range $tag, $all := service "db" | byTag }}{{ $tag }}:{{ len $all }}{{ end }}', "primary:1"],
   ["lists of services", '{{ range services }}{{ .Name }}{{ .Tags | join "," }};{{ end }}', "dbprimary;web;"],
   ["a service without instances with an else", '{{ range service "none" }}x{{ else }}none{{ end }}', "none"],
@@ -244,4 +250,19 @@ test("size, depth, steps, results and names are bounded", () => {
 test("names of objects are no names of ours", () => {
   expect(why("{{ constructor }}")).toContain('no function "constructor"');
   expect(render('{{ env "constructor" }}{{ (parseJSON `{"__proto__":{"a":1}}`).toString }}')).toBe("<no value>");
+});
+
+test("which instances are chosen for somebody stays when others come and go, and is even over many", () => {
+  const all = Array.from({ length: 10 }, (_, index) => instanceStruct("db", instance(`t-${index}`, "10.0.0.1", 1)));
+  const ids = (whom: string, of = all) => chosenFor(whom, of, 3).map(({ fields }) => String(fields.get("ID")));
+  const counts = new Map<string, number>();
+  for (let index = 0; index < 1_000; index++) {
+    const chosen = ids(`client-${index}`);
+    for (const id of chosen) counts.set(id, (counts.get(id) ?? 0) + 1);
+    const rest = all.filter(({ fields }) => fields.get("ID") !== "t-0");
+    const again = ids(`client-${index}`, rest);
+    expect(again.filter((id) => chosen.includes(id)).length).toBe(chosen.includes("t-0") ? 2 : 3);
+  }
+  for (const count of counts.values()) expect(count).toBeGreaterThan(250);
+  expect(counts.size).toBe(10);
 });

@@ -155,3 +155,10 @@ test("a definition that no job file can say is refused too", () => {
   const { job } = compile(volume(own), mount(place));
   expect(() => decodeJob(JSON.stringify({ ...job, type: "system" }))).toThrow(/volumes/);
 });
+
+test("a mount may be below the task's own folder, by its name", () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the job's language
+  const place = 'volume = "store"\ndestination = "${NOMAD_TASK_DIR}/store"';
+  const { task } = onlyTask(compile(volume(host), mount(place)));
+  expect(task.volumeMounts?.[0]?.destination).toBe("/local/store");
+});

@@ -84,8 +84,13 @@ export function buildMounts(block: DecodedBlock, driver: Driver | undefined): Pi
   return { volumeMounts: written.map((one) => buildMount(one, driver)) };
 }
 
+/** Where a task sees it; its own folder is at one place in every container, and below the folder it begins in. */
+function destinationOf(mount: DecodedBlock): string {
+  return (mount.text("destination") ?? "").replace(/^\$\{(?:NOMAD|MUSTER)_TASK_DIR\}(?=\/)/, "/local");
+}
+
 function buildMount(block: DecodedBlock, driver: Driver | undefined): VolumeMount {
-  const destination = block.text("destination") ?? "";
+  const destination = destinationOf(block);
   // That it is missing has been said.
   if (block.has("destination") && !isMountPlace(destination))
     block.error("destination", { code, summary: `destination "${destination}" is no absolute path without dots` });
@@ -108,7 +113,7 @@ function refuseMounts(volumes: readonly GroupVolume[], tasks: readonly DecodedBl
     const mounts = task.all("volume_mount");
     const volumeMounts = mounts.map((mount) => ({
       volume: mount.text("volume") ?? "",
-      destination: mount.text("destination") ?? "",
+      destination: destinationOf(mount),
       readOnly: mount.bool("read_only") ?? false,
     }));
     const wrong = problemOfVolumes(volumes, [{ name: task.label, volumeMounts }]);

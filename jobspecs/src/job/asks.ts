@@ -102,7 +102,7 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
     driver: task.driver,
     command: task.config.command,
     arguments: [...task.config.args],
-    environment: { ...parentNames(job), ...task.env },
+    environment: { ...namesOfJob(job), ...task.env },
     user: task.user ?? "",
     killPolicy: { signal: task.killSignal, graceMs: task.killTimeoutMs },
     logPolicy: { fileBytesMax: task.logs.fileSizeMiB * 1024 * 1024, filesMax: task.logs.fileCount },
@@ -125,10 +125,13 @@ export function taskDescription(job: Job, group: TaskGroup, task: Task, instance
   };
 }
 
-/** What a dispatch of a parameterized job knows of that. */
-function parentNames({ id }: Job): Record<string, string> {
+/** What an agent is not told of a job: its role, and of a dispatch of a parameterized job that one. */
+function namesOfJob({ id, role }: Job): Record<string, string> {
   const parent = dispatchParent(id);
-  return parent === undefined ? {} : { NOMAD_JOB_PARENT_ID: parent, MUSTER_JOB_PARENT_ID: parent };
+  return {
+    ...{ NOMAD_NAMESPACE: role, MUSTER_NAMESPACE: role },
+    ...(parent === undefined ? {} : { NOMAD_JOB_PARENT_ID: parent, MUSTER_JOB_PARENT_ID: parent }),
+  };
 }
 
 /** What a reference of a task's names stands for before it has an agent; undefined: that is not known then. */
@@ -149,6 +152,8 @@ export function knownReference(job: Job, group: TaskGroup, task: Task, index: nu
       return String(index);
     case "REGION":
       return job.region;
+    case "NAMESPACE":
+      return job.role;
     default:
       return name?.startsWith("META_") ? task.meta[name.slice("META_".length)] : undefined;
   }

@@ -45,6 +45,7 @@ export function taskEnvironment(
     TASK_DIR: folders.local,
     SECRETS_DIR: folders.secrets,
     MEMORY_LIMIT: String(info.resources?.memoryMiB ?? 0),
+    MEMORY_MAX_LIMIT: String(Number(spec.memoryMiBMax) || (info.resources?.memoryMiB ?? 0)),
     CPU_LIMIT: String(info.resources?.cpuMillis ?? 0),
     DC: config.attributes["node.datacenter"] ?? "",
     REGION: config.attributes["node.region"] ?? "",

@@ -11,8 +11,9 @@ import { launchFromWire } from "../wire.ts";
 const config = { ...coreConfig, agentName: "north_1", networkModes: new Set(["bridge"]), addressesMax: 3 };
 
 /** The host name of a group that asks for this one, or what is wrong with it. */
-function hostnameOf(hostname: string): string {
-  const spec = { ...emptyMessage("TaskSpec"), command: "serve", driver: "process", jobName: "shop", instanceIndex: 2 };
+function hostnameOf(hostname: string, memoryMiBMax = 0): string {
+  const named = { command: "serve", driver: "process", jobName: "shop", instanceIndex: 2 };
+  const spec = { ...emptyMessage("TaskSpec"), ...named, memoryMiBMax };
   const launch = {
     ...emptyMessage("Launch"),
     frameworkId: "f",
@@ -37,6 +38,11 @@ test("what a host name refers to is filled in by the agent, as far as it can sta
   expect(hostnameOf("${NOMAD_JOB_NAME}-${NOMAD_ALLOC_INDEX}")).toBe("shop-2");
   expect(hostnameOf("${MUSTER_TASK_ID}.${node.unique.name}")).toBe("shop.web.2.north-1");
   expect(hostnameOf(`\${NOMAD_JOB_NAME}${"x".repeat(61)}`)).toBe(`shop${"x".repeat(59)}`);
+});
+
+test("a task is told what memory it may use at most, which without a bound of its own is what it asks for", () => {
+  expect(hostnameOf("m${NOMAD_MEMORY_MAX_LIMIT}", 256)).toBe("m256");
+  expect(hostnameOf("m${NOMAD_MEMORY_MAX_LIMIT}")).toBe("m0");
 });
 
 test("a host name that is none is refused, also beside references", () => {
