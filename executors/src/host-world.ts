@@ -11,6 +11,7 @@ import { Engine } from "./engine/engine.ts";
 import { engineImages } from "./engine/engine-images.ts";
 import { OwnEngine } from "./engine/own-engine.ts";
 import { nodeExecRunner } from "./exec/node-exec-runner.ts";
+import { nodeGroupFiles } from "./files/node-group-files.ts";
 import { nodeTaskFiles } from "./files/node-task-files.ts";
 import { nodeProber } from "./health/node-prober.ts";
 import { type RegistrySettings, registryDefaults } from "./images/skopeo.ts";
@@ -105,6 +106,7 @@ export function hostWorld({
   | "images"
   | "artifacts"
   | "volumes"
+  | "groupFiles"
   | "materials"
 > {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
@@ -127,6 +129,7 @@ export function hostWorld({
     diskMeter: nodeDiskMeter(dataFolder),
     processorMeter: nodeProcessorMeter(),
     volumes: new NodeVolumes(dataFolder, log),
+    groupFiles: nodeGroupFiles(),
     artifacts: new NodeArtifacts({ dataFolder, clock, log, settings: artifacts }),
     materials: nodeMaterials(dataFolder, materials),
     ...(hasNets ? { nets: realNets(dataFolder, log, bridge, cni, underlay, resolverFiles) } : {}),

@@ -97,3 +97,45 @@ test("what instances write into their volumes is there after an update, a scalin
   });
   expect(await volumes()).toEqual([]);
 }, 300_000);
+
+test("an instance with a sticky disk finds the files of the one before it, on the same agent", async () => {
+  const cache = (version: number): string => {
+    const text = `job "cache" {
+  group "cache" {
+    count = 2
+    ephemeral_disk {
+      size   = 20
+      sticky = true
+    }
+    task "write" {
+      driver = "process"
+      config {
+        command = "sh"
+        args    = ["-c", "for d in local $MUSTER_ALLOC_DIR; do echo $MUSTER_ALLOC_INDEX v${version} >> $d/starts; done; exec sleep 3600"]
+      }
+      resources {
+        cpu    = 10
+        memory = 32
+      }
+    }
+    update {
+      min_healthy_time = "0s"
+    }
+  }
+}
+`;
+    writeFileSync(join(cluster.folder, "cache.hcl"), text);
+    return "cache.hcl";
+  };
+  await muster("job", "run", cache(1));
+  const agents = async () => (await cluster.job("cache")).instances.map(({ agent }) => agent);
+  const before = await agents();
+  await muster("job", "run", cache(2));
+  expect(await agents()).toEqual(before);
+  for (const { id } of (await cluster.job("cache")).instances) {
+    const words = ["-c", "cat local/starts $MUSTER_ALLOC_DIR/starts"];
+    const { stdout } = await cluster.muster("task", "exec", id, "--", "sh", ...words);
+    const index = id.split(".")[2];
+    expect(stdout).toBe(`${index} v1\n${index} v2\n`.repeat(2));
+  }
+}, 300_000);

@@ -118,3 +118,34 @@ test("master, agent and framework start again: every instance comes back to its 
   expect(inUse(lab)).toEqual(all);
   expect(onDisk(lab)).toEqual(all);
 });
+
+test("instances with sticky disks take over the files of those before them, each of its own place and agent", () => {
+  const lab = new Lab({ agents: 3, frameworks: ["services"] }).start();
+  const sticky = (version: number) =>
+    service("web", {
+      count: 3,
+      group: "ephemeral_disk {\n sticky = true\n size = 10\n }",
+      task: `env {\n VERSION = "${version}"\n }`,
+    });
+  const foldersOf = () =>
+    new Map(lab.alive().map(({ agent, spec, taskId }) => [taskId.replace(/-[^-]*$/, ""), `${agent} ${spec.id}`]));
+  const updated = () => lab.call("Jobs.Get", { name: "web" }).job?.summary?.updated;
+  lab.submit(sticky(1));
+  lab.until(() => updated() === 3, 120_000, 500);
+  const agents = () =>
+    lab
+      .alive()
+      .map(({ agent, taskId }) => `${agent} ${taskId.split(".")[2]}`)
+      .sort();
+  const before = agents();
+  const folders = foldersOf();
+  lab.submit(sticky(2));
+  lab.until(() => updated() === 3, 120_000, 500);
+  expect(agents()).toEqual(before);
+  const taken = lab.cluster.agents.flatMap((host) =>
+    host.groupFiles.taken.map(({ from }) => `${host.name} ${/tasks\/([^/]+)\//.exec(from)?.[1]}`),
+  );
+  const left = [...folders.values()].map((text) => text.replace(/\.\d+$/, ""));
+  expect(new Set(taken)).toEqual(new Set(left));
+  expect(taken).toHaveLength(6);
+});

@@ -12,6 +12,7 @@ import type { Registration } from "@muster/proto";
 import type { Artifacts } from "../world/artifacts.ts";
 import type { Disk, DiskWrite } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
+import type { GroupFiles } from "../world/group-files.ts";
 import type { HostPorts } from "../world/host-ports.ts";
 import type { Images } from "../world/images.ts";
 import type { Materials } from "../world/materials.ts";
@@ -55,6 +56,8 @@ export interface AgentDeps {
   readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
+  /** Absent: tasks begin with empty folders. */
+  readonly groupFiles?: GroupFiles;
   /** Absent: no task can have templates or secrets. */
   readonly materials?: Materials;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */

@@ -12,6 +12,7 @@ import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport } from "
 import type { Artifacts, ArtifactsEvents } from "../world/artifacts.ts";
 import type { Disk } from "../world/disk.ts";
 import type { DiskMeter } from "../world/disk-meter.ts";
+import type { GroupFiles } from "../world/group-files.ts";
 import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
 import type { ImageEvents, Images } from "../world/images.ts";
 import type { Materials } from "../world/materials.ts";
@@ -69,6 +70,8 @@ export interface LoopDeps {
   readonly processorMeter?: ProcessorMeter;
   /** Absent: the agent can keep no volumes. */
   readonly volumes?: Volumes;
+  /** Absent: tasks begin with empty folders. */
+  readonly groupFiles?: GroupFiles;
   /** Absent: no task can have templates or secrets. */
   readonly materials?: Materials;
   /** With the prefix "muster_agent_". Absent: nothing is counted. */
@@ -319,6 +322,7 @@ export class AgentLoop {
   #perform(effect: AgentEffect): void {
     const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, processorMeter, volumes, materials, log } =
       this.#deps;
+    const { groupFiles } = this.#deps;
     switch (effect.type) {
       case "check-ports": {
         const { key } = effect;
@@ -399,6 +403,13 @@ export class AgentLoop {
         if (images) images.prepare(effect.wish);
         else this.#withoutImages(effect.wish.id);
         return;
+      case "take-files": {
+        const { key, moves } = effect;
+        const done = (failure: string | undefined): void => this.post({ type: "files-taken", key, failure });
+        if (groupFiles) groupFiles.take(moves, done);
+        else this.#deps.clock.after(0, () => done("this agent can't move files"));
+        return;
+      }
       case "release-image":
         images?.release(effect.id);
         return;

@@ -28,6 +28,9 @@ import { emptySpec } from "./empty.ts";
 
 export interface LaunchWish {
   taskId: string;
+  /** Default: the task's id. */
+  name?: string;
+  predecessorLaunchId?: string;
   launchId?: string;
   spec?: Partial<TaskSpec>;
   ports?: Partial<PortRequest>[];
@@ -35,7 +38,7 @@ export interface LaunchWish {
   network?: GroupNetwork;
   moreNetworks?: readonly FurtherNetwork[];
   /** More tasks of the same group. */
-  others?: readonly { taskId: string; spec: Partial<TaskSpec> }[];
+  others?: readonly { taskId: string; name?: string; spec: Partial<TaskSpec> }[];
   resources?: Partial<Resources>;
   /** What the group has to do with a custom executor. */
   executor?: Partial<ExecutorInfo>;
@@ -140,6 +143,8 @@ export class ScriptedMaster {
           isExecutor = false,
           volumes = [],
           reserved = [],
+          name = taskId,
+          predecessorLaunchId,
         }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
@@ -153,11 +158,12 @@ export class ScriptedMaster {
             volumes: volumes.map((each) => ({ ...each })),
             executor: executor ? { ...emptyMessage("ExecutorInfo"), ...executor } : null,
             isExecutor,
+            ...(predecessorLaunchId === undefined ? {} : { predecessorLaunchId }),
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
-            tasks: [{ taskId, spec }, ...others].map((task) => ({
+            tasks: [{ taskId, name, spec }, ...others.map((one) => ({ name: one.taskId, ...one }))].map((task) => ({
               ...emptyMessage("TaskInfo"),
               taskId: task.taskId,
-              name: task.taskId,
+              name: task.name,
               resources: amounts ? resources(amounts) : null,
               spec: codecOf("TaskSpec").encode({ ...emptySpec(), ...task.spec }),
             })),

@@ -63,6 +63,7 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     executor: executorFromWire(group),
     ...(launch.reserved.length > 0 ? { reserved: launch.reserved.slice(0, reservedMax).map(copyReserved) } : {}),
     ...(group.volumes.length > 0 ? { volumes: group.volumes.slice(0, volumesMax).map(copyVolume) } : {}),
+    ...(group.predecessorLaunchId ? { predecessorLaunchId: group.predecessorLaunchId } : {}),
     tasks: withTaskNetworks(
       group.tasks.slice(0, tasksPerGroupMax).map((task) => {
         const { spec, problem } = specFromBytes(task.spec);

@@ -1,4 +1,4 @@
-import type { Task } from "../job/types.ts";
+import type { JobType, Task, TaskGroup } from "../job/types.ts";
 import type { DecodedBlock } from "./decoded.ts";
 
 /** MiB of a written block that says nothing of them: Nomad's. */
@@ -29,4 +29,16 @@ export function withGroupDisk(block: DecodedBlock | undefined, tasks: readonly T
     const diskMiB = Math.max(task.resources.diskMiB, sizeMiB - others);
     return { ...task, resources: { ...task.resources, diskMiB } };
   });
+}
+
+/** What becomes of the files of a group's instances. Only services and system jobs start instances after others. */
+export function buildDisk(block: DecodedBlock | undefined, jobType: JobType): Pick<TaskGroup, "disk"> {
+  const written = block?.first("ephemeral_disk");
+  if (!written?.bool("sticky")) return {};
+  if (jobType === "service" || jobType === "system") return { disk: { isSticky: true } };
+  written.warning("sticky", {
+    code: "job/ephemeral-disk",
+    summary: `has no effect: each run of a ${jobType} job begins with empty folders`,
+  });
+  return {};
 }

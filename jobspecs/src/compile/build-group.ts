@@ -3,7 +3,7 @@ import type { JobType, TaskGroup } from "../job/types.ts";
 import { ownVolumes } from "../job/volumes.ts";
 import { buildDependencies } from "./build-dependencies.ts";
 import { buildDisconnect } from "./build-disconnect.ts";
-import { withGroupDisk } from "./build-disk.ts";
+import { buildDisk, withGroupDisk } from "./build-disk.ts";
 import { buildEnvironment } from "./build-environment.ts";
 import { buildNetwork } from "./build-network.ts";
 import { buildConstraints, buildMigrate, buildReschedule, buildRestart, buildUpdate } from "./build-policies.ts";
@@ -81,6 +81,7 @@ export function buildGroup(
     update,
     ...(migrate ? { migrate } : {}),
     ...volumes,
+    ...buildDisk(block, context.type),
     ...(disconnect ? { disconnect } : {}),
     shutdownDelayMs: block?.number("shutdown_delay") ?? 0,
     ...(runMsMax === undefined ? {} : { runMsMax }),

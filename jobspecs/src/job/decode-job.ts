@@ -14,6 +14,7 @@ import { problemOfTaskNetwork } from "./task-networks.ts";
 import {
   type ContainerConfig,
   drivers,
+  type GroupDisk,
   hasImage,
   type ImageConfig,
   isTaskNetworkMode,
@@ -183,6 +184,7 @@ const readGroup = typed((reader): TaskGroup => {
       ? { disconnect: decodeDisconnect(reader.raw("disconnect"), reader.at("disconnect")) }
       : {}),
     ...volumes,
+    ...(reader.has("disk") ? { disk: readDisk(reader.raw("disk"), reader.at("disk")) } : {}),
     ...(reader.has("migrate") ? { migrate: decodeMigrate(reader.raw("migrate"), reader.at("migrate")) } : {}),
     shutdownDelayMs: reader.duration("shutdownDelayMs"),
     ...(reader.has("runMsMax") ? { runMsMax: reader.duration("runMsMax") } : {}),
@@ -190,6 +192,8 @@ const readGroup = typed((reader): TaskGroup => {
     tasks,
   };
 });
+
+const readDisk = typed((reader): GroupDisk => ({ isSticky: reader.bool("isSticky") }));
 
 const readConfig = typed((reader): TaskConfig => {
   const command = reader.text("command");

@@ -74,6 +74,8 @@ export interface TaskGroup {
   readonly migrate?: MigrateStrategy;
   /** Only of service and system jobs. Absent: Muster's rules. */
   readonly disconnect?: DisconnectStrategy;
+  /** What becomes of its instances' files. Absent: each instance begins with empty folders. */
+  readonly disk?: GroupDisk;
   /** Volumes that its tasks may mount, by names that are unique in the group. Absent: none. */
   readonly volumes?: readonly GroupVolume[];
   /** Between leaving discovery and the kill signal. */
@@ -134,6 +136,12 @@ export interface Task extends TaskFiles {
   readonly lifecycle?: Lifecycle;
   /** Only in parameterized jobs. */
   readonly dispatchPayload?: DispatchPayload;
+}
+
+/** What of the files of ended instances their successors find: what tasks have in their local folders, and the group shares. */
+export interface GroupDisk {
+  /** A successor goes where they are, if it finds room there. */
+  readonly isSticky: boolean;
 }
 
 /** A volume of a group: what its tasks mount. */

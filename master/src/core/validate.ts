@@ -253,6 +253,10 @@ export function taskFault(field: string, task: TaskInfo, portLabels: ReadonlySet
 export function groupFault(field: string, group: TaskGroup): MusterError | undefined {
   const fault = idFault(`${field}.launch_id`, group.launchId);
   if (fault) return fault;
+  const { predecessorLaunchId } = group;
+  const other =
+    predecessorLaunchId === undefined ? undefined : idFault(`${field}.predecessor_launch_id`, predecessorLaunchId);
+  if (other) return other;
   if (group.ports.length > limits.portsPerGroup)
     return invalid(`${field}.ports`, `must be at most ${limits.portsPerGroup}`);
   if (group.moreNetworks.length > limits.moreNetworksPerGroup)

@@ -3,6 +3,7 @@ import { type Log, resources } from "@muster/foundation";
 import { HostDisk } from "../world/disk.ts";
 import { HostArtifacts } from "../world/host-artifacts.ts";
 import { HostExecutors } from "../world/host-executors.ts";
+import { HostGroupFiles } from "../world/host-group-files.ts";
 import { HostImages } from "../world/host-images.ts";
 import { HostNets } from "../world/host-nets.ts";
 import { type Behaviour, HostProcesses } from "../world/host-processes.ts";
@@ -39,6 +40,7 @@ export class AgentHost {
   readonly images: HostImages;
   readonly artifacts: HostArtifacts;
   readonly volumes: HostVolumes;
+  readonly groupFiles: HostGroupFiles;
   readonly program: Program;
   readonly #world: World;
   readonly #network: Network;
@@ -61,6 +63,7 @@ export class AgentHost {
     this.images = new HostImages(world, this.name, this.processes);
     this.artifacts = new HostArtifacts(world, this.name);
     this.volumes = new HostVolumes(world, this.name);
+    this.groupFiles = new HostGroupFiles(world, this.name);
     this.program = new Program(world, { name: this.name, component: "agent", start: (life) => this.#start(life) });
   }
 
@@ -93,6 +96,7 @@ export class AgentHost {
         images: this.images.openFor(life),
         artifacts: this.artifacts.openFor(life),
         volumes: this.volumes.openFor(life),
+        groupFiles: this.groupFiles.openFor(life),
         log,
         // As the daemon does: an agent that can't begin exits, and its supervisor tries again.
         failed: () => this.#world.after(undefined, 0, "exit", () => this.program.life === life && this.program.crash()),

@@ -166,6 +166,7 @@ export function intentRecord(state: AgentState, group: Group): IntentRecord {
     ...(group.more.length > 0 ? { more: group.more } : {}),
     ...(group.reserved.length > 0 ? { reserved: group.reserved } : {}),
     ...(group.volumes.length > 0 ? { volumes: group.volumes } : {}),
+    ...(group.predecessorLaunchId === "" ? {} : { predecessorLaunchId: group.predecessorLaunchId }),
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

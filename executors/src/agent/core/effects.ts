@@ -2,6 +2,7 @@ import type { AgentOperationResult, StatusReason, TaskStatus } from "@muster/pro
 import type { ArtifactsWish } from "../../world/artifacts.ts";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
+import type { FolderMove } from "../../world/group-files.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { MadeFile, MaterialsFound, MaterialsWish } from "../../world/materials.ts";
@@ -31,6 +32,7 @@ export type AgentInput =
       readonly operationId: string;
       readonly failure: string | undefined;
     }
+  | { readonly type: "files-taken"; readonly key: string; readonly failure: string | undefined }
   | { readonly type: "ports-checked"; readonly key: string; readonly taken: readonly PortHolder[] }
   | { readonly type: "host-networks"; readonly networks: readonly HostNetwork[] }
   | { readonly type: "listeners-found"; readonly found: readonly TaskListener[] }
@@ -122,6 +124,8 @@ export type AgentEffect =
   /** What is followed in the catalog has changed. */
   | { readonly type: "follow-catalog" }
   | { readonly type: "make-volume" | "remove-volume"; readonly volumeId: string; readonly operationId: string }
+  /** Folders of the host, each as a whole. */
+  | { readonly type: "take-files"; readonly key: string; readonly moves: readonly FolderMove[] }
   | { readonly type: "send-operation-result"; readonly result: AgentOperationResult }
   | { readonly type: "forget"; readonly group: Group }
   | { readonly type: "keep-images"; readonly ids: readonly string[] }

@@ -22,6 +22,8 @@ export function addGroup({ state, now }: Context, request: LaunchRequest): Group
   const group: Group = {
     key,
     launchId: request.launchId,
+    predecessorLaunchId: request.predecessorLaunchId ?? "",
+    heritage: request.predecessorLaunchId ? "wanted" : "none",
     frameworkId: request.frameworkId,
     frameworkName: request.frameworkName,
     role: request.role,

@@ -189,9 +189,18 @@ export type GroupNet =
   | ({ readonly name: "ready" } & NetReady)
   | { readonly name: "broken"; readonly reason: string };
 
+/**
+ * What a group's predecessor has left. none: it wants nothing. wanted: nothing was asked for yet. moving: it is being moved.
+ * settled: it is there, or can't be had.
+ */
+export type Heritage = "none" | "wanted" | "moving" | "settled";
+
 export interface Group {
   readonly key: string;
   readonly launchId: string;
+  /** The launch whose files it takes over; empty: none. */
+  readonly predecessorLaunchId: string;
+  heritage: Heritage;
   readonly frameworkId: string;
   readonly frameworkName: string;
   readonly role: string;
@@ -299,6 +308,8 @@ export interface LaunchRequest {
   readonly reserved?: readonly ReservedPart[];
   /** Volumes that it uses. Absent: none. */
   readonly volumes?: readonly GroupVolume[];
+  /** The launch whose files it takes over. Absent: none. */
+  readonly predecessorLaunchId?: string;
   /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
   readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
 }
@@ -327,6 +338,8 @@ export interface IntentRecord {
   readonly reserved?: readonly ReservedPart[];
   /** Absent: it uses none. */
   readonly volumes?: readonly GroupVolume[];
+  /** Absent: it takes over nobody's files. */
+  readonly predecessorLaunchId?: string;
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 

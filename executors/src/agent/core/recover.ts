@@ -87,6 +87,8 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
   const group: Group = {
     key,
     launchId: identity.launchId,
+    predecessorLaunchId: intent?.predecessorLaunchId ?? "",
+    heritage: "none",
     frameworkId: identity.frameworkId,
     frameworkName: intent?.frameworkName ?? "",
     role: intent?.role ?? "",
@@ -126,6 +128,12 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
       group.tasks.push(task);
     }
   }
+  // What was moved before the restart is not where it was: to ask again does no harm as long as nothing has started.
+  if (
+    group.predecessorLaunchId !== "" &&
+    group.tasks.every(({ phase, attempt }) => phase === "preparing" && attempt === 0)
+  )
+    group.heritage = "wanted";
   return group;
 }
 

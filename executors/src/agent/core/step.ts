@@ -9,6 +9,7 @@ import { attached, detached, executorSaid, executorTold } from "./executor-sessi
 import { confirmKept, takeExecutorStatus } from "./executor-status.ts";
 import { netGone } from "./group-end.ts";
 import { probed } from "./health.ts";
+import { filesTaken } from "./heritage.ts";
 import { setHostNetworks } from "./host-networks.ts";
 import { imageFailed, imageProgress } from "./images.ts";
 import {
@@ -112,6 +113,9 @@ function apply(context: Context, input: AgentInput): void {
       return;
     case "image-failed":
       imageFailed(context, input.id, input.message);
+      return;
+    case "files-taken":
+      filesTaken(context, input.key, input.failure);
       return;
     case "artifacts-progress":
       artifactsProgress(context, input.id, input.message);

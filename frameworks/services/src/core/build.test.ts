@@ -8,7 +8,14 @@ const launch = (text: string) => {
   const job = decodeJob(definitionOf(text));
   const [group] = job.groups;
   if (!group) throw new Error("a job has a group");
-  return buildLaunch(job, group, { index: 2, version: 7, instanceId: "1-9", launchId: "v7-1-9", volumes: [] });
+  return buildLaunch(job, group, {
+    index: 2,
+    version: 7,
+    instanceId: "1-9",
+    launchId: "v7-1-9",
+    volumes: [],
+    predecessorLaunchId: "",
+  });
 };
 
 test("a task tells DNS how many checks must pass before it is named", () => {

@@ -37,6 +37,8 @@ export interface InstanceRef {
   readonly launchId: string;
   /** Volumes of its place. */
   readonly volumes: readonly GroupVolume[];
+  /** The launch whose files it takes over; empty: none. */
+  readonly predecessorLaunchId: string;
 }
 
 /** What an agent is given to start one instance of a group. */
@@ -56,6 +58,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     executor: null,
     isExecutor: false,
     volumes: [...ref.volumes],
+    ...(ref.predecessorLaunchId === "" ? {} : { predecessorLaunchId: ref.predecessorLaunchId }),
   };
 }
 

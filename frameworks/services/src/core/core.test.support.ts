@@ -10,6 +10,7 @@ import {
   resources,
   StatusReason,
   seededRandom,
+  type TaskGroup,
   TaskState,
   type TaskStatus,
 } from "@muster/framework-sdk";
@@ -112,6 +113,8 @@ export class SmallWorld {
   readonly agents = new Map<string, ClusterAgent>();
   /** Ids of the tasks launched, in order. */
   readonly launched: string[] = [];
+  /** The groups launched, in order. */
+  readonly groups: TaskGroup[] = [];
   readonly killed: string[] = [];
   /** Ids of the tasks that their agents were let end for their failing checks. */
   readonly unhealthy: string[] = [];
@@ -170,6 +173,7 @@ export class SmallWorld {
         const agentId = offers.find(({ offerId }) => offerIds.includes(offerId))?.agentId ?? "";
         this.disks.change(agentId, before);
         for (const group of groups) {
+          this.groups.push(group);
           this.disks.use(agentId, group);
           for (const task of group.tasks) this.launched.push(task.taskId);
         }

@@ -21,6 +21,7 @@ import { movesAtOnce } from "./rebalance-pace.ts";
 import { remainingDelayMs } from "./restarts.ts";
 import type { JobPlan } from "./rollout.ts";
 import { slotsOf } from "./slots.ts";
+import { isLeavingFiles, isSticky, stickyWish } from "./sticky.ts";
 import { isBound, lookAtVolumes, needWithVolumes, slotVolumes } from "./volumes.ts";
 
 /** A surplus instance that finds no room for so long lets its predecessor go first. */
@@ -122,7 +123,7 @@ export class GroupPlanner {
   #replace(views: readonly SlotView[]): void {
     const waiting = views.filter((view) => view.current === undefined && view.old.length === 0);
     for (const view of waiting) this.#want(view.slot);
-    if (isBound(this.#entry, this.#group)) {
+    if (isBound(this.#entry, this.#group) || isSticky(this.#group)) {
       this.#replaceInPlace(views, waiting.length);
       return;
     }
@@ -137,23 +138,25 @@ export class GroupPlanner {
   }
 
   /**
-   * Instances with volumes: a volume has one user, so what is there ends before its successor starts. What leaves its agent
-   * ends at once, for it comes back there and nowhere else; of what is out of date so many at a time as an update may stop.
+   * Instances with volumes or sticky disks: what they leave has one user, so what is there ends before its successor starts,
+   * so many at a time as an update may stop. What leaves the agent that has its volume ends at once, for it comes back there
+   * and nowhere else.
    */
   #replaceInPlace(views: readonly SlotView[], vacantCount: number): void {
     const { method } = this.#group.update;
     for (const view of views) if (view.current !== undefined) this.#plan.kills.push(...view.old);
     const outdated = views.filter((view) => view.old.length > 0 && view.current === undefined);
     const isLeaving = ({ old }: SlotView): boolean => old.every((one) => isCurrent(this.#entry, one));
-    for (const view of outdated) if (isLeaving(view)) this.#plan.kills.push(...view.old);
-    if (isHeld(this.#entry.current)) return;
+    const isFixed = isBound(this.#entry, this.#group);
+    for (const view of outdated) if (isFixed && isLeaving(view)) this.#plan.kills.push(...view.old);
+    const isHeldHere = isHeld(this.#entry.current);
     const most =
       method.kind === "batch"
         ? method.maxParallel || views.length
         : Math.max(1, Math.floor((views.length * (100 - method.minHealthyPercent)) / 100));
     const unsettled = views.filter((view) => view.current !== undefined && !this.#isSettled(view.current)).length;
     this.#stopFirst(
-      outdated.filter((view) => !isLeaving(view)),
+      outdated.filter((view) => (isLeaving(view) ? !isFixed : !isHeldHere)),
       most - unsettled - vacantCount,
     );
   }
@@ -351,7 +354,7 @@ export class GroupPlanner {
     if (version !== entry.current) this.#serving.add(key);
     // What earlier sessions have left may still be out there: nobody acts on a hole.
     if (!this.#state.isReconciled && !entry.isNew) return false;
-    if (this.#isHeldBack) return false;
+    if (this.#isHeldBack || isLeavingFiles(entry, group, slot.index)) return false;
     const restarts = entry.restarts.get(key);
     if (restarts?.givenUp !== undefined) return false;
     const delayMs = restarts ? remainingDelayMs(restarts, this.#now.epochMs) : 0;
@@ -361,9 +364,13 @@ export class GroupPlanner {
     }
     const sinceMs = entry.waiting.get(key) ?? this.#now.monotonicMs;
     entry.waiting.set(key, sinceMs);
-    const bound = ownVolumes(group).length === 0 ? { slot, need } : this.#bind(group, slot, need);
+    const wish = stickyWish(entry, group, slot, sinceMs, this.#agents, this.#now);
+    if (wish.untilMs !== undefined) this.#wakeAt(wish.untilMs);
+    const { predecessor } = wish;
+    const free = { slot: wish.slot, need };
+    const bound = ownVolumes(group).length === 0 ? free : this.#bind(group, slot, need);
     if (bound === undefined) return false;
-    this.#plan.wants.push({ entry, version, group, ...bound, role: entry.current.job.role, sinceMs });
+    this.#plan.wants.push({ entry, version, group, ...bound, predecessor, role: entry.current.job.role, sinceMs });
     return true;
   }
 
@@ -472,7 +479,8 @@ export class GroupPlanner {
     const brokenFirst = [...outdated].sort((a, b) => healthOf(a) - healthOf(b) || a.slot.index - b.slot.index);
     for (const view of brokenFirst.slice(0, Math.max(0, count))) {
       this.#plan.kills.push(...view.old);
-      this.#want(view.slot);
+      // Whose files it is to have ends first.
+      if (!isSticky(this.#group)) this.#want(view.slot);
     }
   }
 

@@ -74,7 +74,7 @@ export function launchWants(
       const need = jobNeeds.get(groupKey) ?? { ...want.need, avoids: failedOn(want) };
       jobNeeds.set(groupKey, need);
       const steps = stepsFor(want, rooms, doings);
-      const found = rooms.size === 0 || steps === undefined ? undefined : matcher.place(need, there, want.slot.agentId);
+      const found = rooms.size === 0 || steps === undefined ? undefined : findPlace(matcher, want, need, there);
       if (steps === undefined || found === undefined || !("placed" in found)) {
         unplaced.push(want);
         if (rooms.size > 0) want.entry.offersSeen = { count: inRole.length, atMs: now.monotonicMs };
@@ -109,6 +109,13 @@ interface OfferedRoom extends Room, OfferedVolumes {
 interface Doing {
   readonly groups: LaunchGroup[];
   readonly before: Operation[];
+}
+
+/** Where its files are comes first, also when any other agent will do. */
+function findPlace(matcher: Matcher, { slot, predecessor }: Want, need: Need, there: Occupants) {
+  if (slot.agentId !== undefined || predecessor === undefined) return matcher.place(need, there, slot.agentId);
+  const home = matcher.place(need, there, predecessor.agentId);
+  return "placed" in home ? home : matcher.place(need, there);
 }
 
 /** Its agent is wanted back soon: nothing is started there. */
@@ -218,6 +225,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
   const made = buildLaunch(want.version.job, group, {
     ...{ index: slot.index, version, instanceId, launchId },
     volumes: slotVolumes(entry, group, slot.index).map(({ record: { volumeId, name } }) => ({ volumeId, name })),
+    predecessorLaunchId: want.predecessor?.agentId === agentId ? want.predecessor.launchId : "",
   });
   const checked = want.version.checked.get(group.name) ?? [];
   const instance: Instance = {
@@ -231,6 +239,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     taskCount: group.tasks.filter((task) => !isPassing(task)).length,
     agentId,
     agentName,
+    hasBegun: false,
     isKilling: false,
     move: undefined,
     endedBy: undefined,

@@ -130,6 +130,8 @@ export interface Instance {
   readonly taskCount: number;
   agentId: string;
   agentName: string;
+  /** Its agent has begun it: what it does to its folders stays. */
+  hasBegun: boolean;
   /** It was told to end. */
   isKilling: boolean;
   /** It is to go to another agent: a successor there first. Not kept over a restart of the framework. */
@@ -158,6 +160,12 @@ export interface Slot {
   readonly index: number;
   /** The only agent that will do; undefined: any. */
   readonly agentId: string | undefined;
+}
+
+/** Who had a place before, and has left its files there. */
+export interface Predecessor {
+  readonly launchId: string;
+  readonly agentId: string;
 }
 
 /** A volume of one place of a group, as State keeps it. */
@@ -228,6 +236,8 @@ export interface JobEntry {
   readonly volumes: Map<string, readonly KeptVolume[]>;
   /** Volumes of this version and earlier ones were given up; 0: none. */
   wipedVersion: number;
+  /** Groups with sticky disks: whose files the next instance of a place takes over, by "group/index". */
+  readonly predecessors: Map<string, Predecessor>;
   /** System jobs: which agent has which index, by "group/agent". */
   readonly systemIndexes: Map<string, number>;
 }
@@ -242,6 +252,8 @@ export interface Want {
   readonly need: Need;
   readonly role: string;
   readonly sinceMs: number;
+  /** Whose files it takes over where these are. Absent: nobody's. */
+  readonly predecessor?: Predecessor | undefined;
 }
 
 export interface ServicesState {

@@ -63,6 +63,7 @@ function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): Jo
     waiting: new Map(),
     healthKills: new Map(),
     offersSeen: undefined,
+    predecessors: present?.predecessors ?? new Map(),
     volumes: present?.volumes ?? new Map(),
     wipedVersion: present?.wipedVersion ?? 0,
     systemIndexes: new Map(present?.systemIndexes ?? []),

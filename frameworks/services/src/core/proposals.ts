@@ -182,6 +182,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
       healthKills: new Map(),
       offersSeen: undefined,
       volumes: new Map(),
+      predecessors: new Map(),
       wipedVersion,
       systemIndexes: new Map(),
       progress: undefined,
@@ -194,6 +195,8 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
     entry.history = [before, ...entry.history].filter((one) => !proposal.forgotten.includes(one));
     entry.current = current;
     entry.stateVersion = stateVersion;
+    // What was stopped begins anew.
+    if (entry.isStopped) entry.predecessors.clear();
     entry.isStopped = isStopped;
     entry.isPurged = isPurged;
     if (wipedVersion > entry.wipedVersion) {

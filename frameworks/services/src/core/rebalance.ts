@@ -16,6 +16,7 @@ import { leavesInMs } from "./leaving.ts";
 import { type Instance, isCurrent, type JobEntry, type Now, type ServicesState } from "./model.ts";
 import { movesAtOnce } from "./rebalance-pace.ts";
 import { rooms, type Surroundings } from "./report.ts";
+import { isSticky } from "./sticky.ts";
 import { isBound } from "./volumes.ts";
 
 /** Moves of one plan, unless fewer are asked for. */
@@ -98,6 +99,7 @@ export function standingReason({ current, isStopped }: JobEntry): string | undef
 
 function groupReason(entry: JobEntry, group: TaskGroup): string | undefined {
   if (isBound(entry, group)) return "its volumes stay where they are";
+  if (isSticky(group)) return "its files stay where they are: sticky = true";
   if (movesAtOnce(group) === 0) return "its migrate or update block lets none be there too many";
   const prefix = `${group.name}/`;
   return [...entry.waiting.keys()].some((key) => key.startsWith(prefix)) ? "some of it waits for room" : undefined;

@@ -2,7 +2,7 @@ import type { StateRecord, StateWrite } from "@muster/framework-sdk";
 import { jobsNeeded } from "@muster/jobspecs";
 import { noteNeeds, waitingFor } from "./dependencies.ts";
 import { idPrefix } from "./ids.ts";
-import type { JobEntry, Now, RestartState, ServicesState, VersionRecord, VolumeRecord } from "./model.ts";
+import type { JobEntry, Now, Predecessor, RestartState, ServicesState, VersionRecord, VolumeRecord } from "./model.ts";
 import { freshRestarts } from "./restarts.ts";
 import { versionEntry } from "./versions.ts";
 import { addVolumes } from "./volumes.ts";
@@ -22,6 +22,8 @@ type VolumeEntry = VolumeRecord & { readonly isReleased: boolean };
 
 interface RestartsRecord {
   readonly name: string;
+  /** Absent: none. */
+  readonly predecessors?: Readonly<Record<string, Predecessor>>;
   readonly restarts: Readonly<Record<string, RestartState>>;
 }
 
@@ -70,7 +72,11 @@ export function restartsWrite(entry: JobEntry): StateWrite {
     if (++count > restartsKeptMax) break;
     restarts[key] = { ...state, failedAt: state.failedAt.slice(-16), lastEnd: state.lastEnd.slice(0, 200) };
   }
-  return { key: restartsKey(entry.name), put: encode({ name: entry.name, restarts } satisfies RestartsRecord) };
+  const predecessors = Object.fromEntries([...entry.predecessors].slice(0, restartsKeptMax));
+  return {
+    key: restartsKey(entry.name),
+    put: encode({ name: entry.name, restarts, predecessors } satisfies RestartsRecord),
+  };
 }
 
 /**
@@ -101,8 +107,9 @@ export function loadRecords(
   for (const record of jobs) attempt(record, () => loadJob(state, record, byJob));
   for (const record of restarts)
     attempt(record, () => {
-      const { name, restarts: kept } = decode<RestartsRecord>(record);
+      const { name, restarts: kept, predecessors = {} } = decode<RestartsRecord>(record);
       const entry = state.jobs.get(name);
+      for (const [key, one] of Object.entries(predecessors)) entry?.predecessors.set(key, one);
       if (entry)
         for (const [key, one] of Object.entries(kept))
           entry.restarts.set(key, { ...freshRestarts(one.version), ...one });
@@ -139,6 +146,7 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
     healthKills: new Map(),
     offersSeen: undefined,
     volumes: new Map(),
+    predecessors: new Map(),
     wipedVersion,
     systemIndexes: new Map(),
     progress: undefined,

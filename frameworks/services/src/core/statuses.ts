@@ -15,6 +15,7 @@ import {
   versionOf,
 } from "./model.ts";
 import { freshRestarts, recordDrop, recordFailure } from "./restarts.ts";
+import { notePredecessor } from "./sticky.ts";
 import { noteMade } from "./volumes.ts";
 
 /** Tasks of unknown jobs that are remembered to be ended. Beyond, they are found again by the next reconciliation. */
@@ -41,8 +42,7 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   updateView(view, status, now);
   if (status.agentId !== "") instance.agentId = status.agentId;
   settleTimes(entry, instance, now);
-  if (status.state === TaskState.TASK_STARTING || status.state === TaskState.TASK_RUNNING)
-    noteMade(entry, instance.group, instance.index);
+  if (hasBegun(status.state)) noteBegin(entry, instance);
   const serving = instance.runningSinceMs === undefined ? undefined : versionServing(entry, instance);
   const restarts = serving && entry.restarts.get(slotKeyOf(entry, serving, instance.group, instance.index));
   if (restarts) restarts.dropCount = 0;
@@ -52,6 +52,15 @@ export function takeStatus(state: ServicesState, status: TaskStatus, now: Now): 
   const isFirst = instance.endedBy === undefined || instance.endedBy.reason === StatusReason.REASON_TASK_GROUP_ENDED;
   if (!instance.isKilling && isFirst) instance.endedBy = endOf(status);
   if (allOver(instance)) endInstance(state, entry, instance, instance.endedBy ?? endOf(status), now);
+}
+
+function hasBegun(state: TaskState): boolean {
+  return state === TaskState.TASK_STARTING || state === TaskState.TASK_RUNNING || state === TaskState.TASK_KILLING;
+}
+
+function noteBegin(entry: JobEntry, instance: Instance): void {
+  instance.hasBegun = true;
+  noteMade(entry, instance.group, instance.index);
 }
 
 function updateView(view: TaskView, status: TaskStatus, now: Now): void {
@@ -144,6 +153,7 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
     taskCount: group?.tasks.filter((task) => !isPassing(task)).length ?? 1,
     agentId: status.agentId,
     agentName: "",
+    hasBegun: false,
     isKilling: status.state === TaskState.TASK_KILLING,
     move: undefined,
     endedBy: undefined,
@@ -187,6 +197,7 @@ export function systemKey(group: string, agentId: string): string {
 
 function endInstance(state: ServicesState, entry: JobEntry, instance: Instance, status: TaskEnd, now: Now): void {
   forgetInstance(state, entry, instance);
+  notePredecessor(state, entry, instance);
   const serving = instance.isKilling ? undefined : versionServing(entry, instance);
   const group = serving && groupOf(serving, instance.group);
   if (serving === undefined || group === undefined) return;

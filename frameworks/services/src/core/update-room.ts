@@ -3,6 +3,7 @@ import type { TaskGroup } from "@muster/jobspecs";
 import { agentsOf } from "./launching.ts";
 import type { JobEntry, JobVersionEntry } from "./model.ts";
 import { rooms, type Surroundings } from "./report.ts";
+import { isSticky } from "./sticky.ts";
 import { isBound } from "./volumes.ts";
 
 /** Agents whose reasons an answer gives. */
@@ -29,8 +30,8 @@ function problemOf(
 ): string | undefined {
   const { method } = group.update;
   const need = wanted.needs.get(group.name);
-  // Of what has volumes one ends before its successor starts, whatever the method says.
-  if (isBound(present, group)) return undefined;
+  // Of what has volumes or sticky disks one ends before its successor starts, whatever the method says.
+  if (isBound(present, group) || isSticky(group)) return undefined;
   if (method.kind !== "surge" || !method.isStrict || need === undefined) return undefined;
   const healthyMin = Math.ceil((group.count * method.minHealthyPercent) / 100);
   const served = [...present.instances.values()].filter(
