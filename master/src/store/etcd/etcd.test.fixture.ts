@@ -12,7 +12,7 @@ export const etcdLack =
 /** How long a member may take to be ready on a machine that others use as well. */
 const readyMsMax = 30_000;
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);
