@@ -46,6 +46,23 @@ test("what no agent has in all is told to be hopeless", () => {
   expect(obstacle?.remedy).toContain("no agent will ever do, the largest has 4000 milli-CPU of cpu in all");
 });
 
+test("of processor that is lent it is told that others must use less, or more agents lend", () => {
+  const lent = (cpuMillis: number) =>
+    resources({ cpuMillis: 4_000, memoryMiB: 64, custom: { "revocable-cpu": cpuMillis } });
+  const need = aNeed({}, { resources: resources({ custom: { "revocable-cpu": 500 } }) });
+  const all = { total: resources({ cpuMillis: 4_000, memoryMiB: 64 }) };
+  expect(sumUp(need, aRoom("a-1", 64, all), aRoom("a-2", 64, { ...all, available: lent(200) }))).toEqual([
+    {
+      agentNames: ["a-1", "a-2"],
+      reason: "needs 500 revocable-cpu, the most that is free is 200 on a-2",
+      remedy: "ask for at most 200, wait until tasks there use less, or let more agents lend (--lend-cpu)",
+    },
+  ]);
+  expect(sumUp(need, aRoom("a-1", 64, all))[0]?.remedy).toBe(
+    "wait until tasks there use less, or let more agents lend (--lend-cpu)",
+  );
+});
+
 test("other reasons are summed up by their words, the most frequent first, each with its own remedy", () => {
   const need = aNeed({ memoryMiB: 10 }, { drivers: ["oci"], constraints: [attr("kernel.arch").is("arm64")] });
   const without = { drivers: ["process"] };

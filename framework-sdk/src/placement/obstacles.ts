@@ -1,4 +1,4 @@
-import { missingResource, type Resources, type Shortage } from "@muster/foundation";
+import { missingResource, type Resources, revocableCpu, type Shortage } from "@muster/foundation";
 import { demandOn, type Need, type Room } from "./fit.ts";
 import type { Rejection } from "./matcher.ts";
 
@@ -54,6 +54,9 @@ function tooLittle(need: Need, rooms: readonly Room[]): { reason: string; remedy
   const nearest = free.room.agentName || free.room.agentId;
   const reason = `needs ${amount(wanted)}, the most that is free is ${have} on ${nearest}`;
   const lower = have > 0 ? `ask for at most ${have}, ` : "";
+  // What is lent is what others leave unused: no agent has it by its size.
+  if (name === revocableCpu)
+    return { reason, remedy: `${lower}wait until tasks there use less, or let more agents lend (--lend-cpu)` };
   const remedy =
     all.shortage?.name === name
       ? `no agent will ever do, the largest has ${amount(all.shortage.have)} in all: ask for less, or add a larger one`
