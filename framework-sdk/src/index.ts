@@ -142,6 +142,7 @@ export {
   patternFault,
 } from "./placement/constraints.ts";
 export { DemandTeller, type Waits } from "./placement/demand-teller.ts";
+export { waitingInPlan } from "./placement/demanded.ts";
 export { canRunThere, isAmongAll, pinnedTo, traitsOf } from "./placement/every-agent.ts";
 export { demandOn, type Fit, fit, type Need, type Room, roomOf } from "./placement/fit.ts";
 export { isLeavingOffer, maintenanceAheadMs } from "./placement/maintenance.ts";

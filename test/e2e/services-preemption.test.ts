@@ -1,7 +1,7 @@
 import { emptyMessage, resources } from "@muster/foundation";
 import { StatusReason } from "@muster/proto";
 import { expect, test } from "vitest";
-import { Lab, service } from "../virtual/lab.ts";
+import { Lab, service, submission } from "../virtual/lab.ts";
 
 /** A job of a role with a priority, each instance of 500 milli-CPU. */
 const job = (name: string, role: string, priority: string, count: number, group = ""): string =>
@@ -104,4 +104,45 @@ test("a run of a batch job that is preempted begins anew, and has not failed", (
   lab.call("Jobs.Stop", { name: "web", purge: true });
   lab.call("Operator.SetQuota", { ...emptyMessage("SetQuotaRequest"), role: "prod" });
   lab.until(() => lab.alive().length === 1 && countOf(lab, "web") === 0, 30_000);
+});
+
+test("a plan knows who would be ended for what finds no room, and ends nobody", () => {
+  const lab = aLab();
+  const text = job("web", "prod", "production", 3);
+  // What the plan knows of agents comes with the feed.
+  lab.run(1_000);
+  const [waiting] = lab.call("Jobs.Plan", submission(text)).waiting;
+  expect(waiting).toMatchObject({ group: "g", count: 3, agentIds: [] });
+  const { resources: wanted = null, count = 0 } = waiting ?? {};
+  const about = { jobType: "service", role: "prod", priority: 80, resources: wanted, count, agentIds: [] };
+  const { rooms, reason } = lab.call("Operator.ForeseeRoom", about);
+  // As many as the budget of the job allows.
+  expect(rooms.map(({ ends }) => ends.map(({ job: owner, role }) => [owner, role]))).toEqual([
+    [["filler", "default"]],
+    [["filler", "default"]],
+  ]);
+  expect(reason).toContain("budget");
+  lab.run(10_000);
+  expect(countOf(lab, "filler")).toBe(12);
+  lab.submit(text);
+  lab.until(() => countOf(lab, "web") === 2, 20_000);
+  const foreseen = rooms.flatMap(({ ends }) => ends.map(({ taskId }) => taskId));
+  const ended = lab.tasks().flatMap(({ taskId, preemptedForRole }) => (preemptedForRole === "prod" ? taskId : []));
+  expect(ended).toHaveLength(2);
+  expect(foreseen.some((taskId) => ended.includes(taskId))).toBe(true);
+});
+
+test("without a guarantee nobody would be ended, and it is said why", () => {
+  const lab = aLab();
+  const about = {
+    jobType: "service",
+    role: "default",
+    priority: 80,
+    resources: resources({ cpuMillis: 500 }),
+    count: 1,
+  };
+  expect(lab.call("Operator.ForeseeRoom", about)).toEqual({ rooms: [], reason: "role default has no guarantee" });
+  const other = lab.call("Operator.ForeseeRoom", { ...about, jobType: "unheard" });
+  expect(other.reason).toBe("no framework runs unheard jobs in role default");
+  expect(() => lab.call("Operator.ForeseeRoom", { ...about, count: 0 })).toThrow("count");
 });

@@ -11,6 +11,7 @@ export { checkedPort };
 
 type Unary =
   | "Operator.SetQuota"
+  | "Operator.ForeseeRoom"
   | `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer" | "Dispatch" | "Rebalance"}`;
 
 export interface LabOptions extends Omit<SimClusterOptions, "seed"> {

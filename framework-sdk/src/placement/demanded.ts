@@ -82,3 +82,17 @@ export function placesOf(
   if (places.length === rooms.length) return [];
   return places.length > placesMax ? undefined : places;
 }
+
+/**
+ * Instances that find no room, for a plan: what one of them needs, and where it would fit if agents were empty. Undefined:
+ * nobody would be ended for them. O(rooms x constraints).
+ */
+export function waitingInPlan(
+  group: string,
+  need: Need,
+  count: number,
+  rooms: readonly Room[],
+): { group: string; count: number; resources: Resources; agentIds: string[] } | undefined {
+  const places = placesOf(need, rooms);
+  return places && { group, count, resources: shapeOf(need), agentIds: [...places] };
+}

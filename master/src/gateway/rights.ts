@@ -44,6 +44,7 @@ export const methodRules: Readonly<Record<ServedMethod, MethodRule>> = {
   "Operator.ListOffers": { right: "role:read" },
   "Operator.ListRoles": { right: "role:read" },
   "Operator.ExplainRole": { right: "role:read" },
+  "Operator.ForeseeRoom": { right: "role:read" },
   "Operator.ListOverlays": { right: "agent:read" },
   "Operator.GetMaster": { right: "agent:read" },
   "Operator.SetWeight": { right: "role:weight" },

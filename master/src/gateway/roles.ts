@@ -1,7 +1,9 @@
 import { type Clock, invalid, MusterError, type Resources, resources } from "@muster/foundation";
-import type { SetQuotaRequest } from "@muster/proto";
+import type { ForeseeRoomRequest, SetQuotaRequest } from "@muster/proto";
 import { type Bound, noBound } from "../allocator/bound.ts";
 import { explainRole } from "../core/explain.ts";
+import { limits } from "../core/limits.ts";
+import { foreseeRoom, instancesForeseenMax } from "../core/preemption/foresee.ts";
 import { roleRecord } from "../core/records.ts";
 import { resourcesFault } from "../core/validate.ts";
 import type { Loop } from "../loop.ts";
@@ -9,11 +11,19 @@ import type { MasterHandlers } from "./guard.ts";
 
 type RoleHandlers = Pick<
   MasterHandlers,
-  "Operator.ListRoles" | "Operator.SetWeight" | "Operator.SetQuota" | "Operator.ExplainRole"
+  "Operator.ListRoles" | "Operator.SetWeight" | "Operator.SetQuota" | "Operator.ExplainRole" | "Operator.ForeseeRoom"
 >;
 
 /** Names that may stand in `limited_to_none` in one request. */
 const namesMax = 64;
+
+function foreseeFault({ count, agentIds, resources: amounts }: ForeseeRoomRequest): MusterError | undefined {
+  if (count < 1 || count > instancesForeseenMax) return invalid("count", `must be 1 to ${instancesForeseenMax}`);
+  if (amounts === null) return invalid("resources", "must be given");
+  if (agentIds.length > limits.agentsPerDemand)
+    return invalid("agent_ids", `must be at most ${limits.agentsPerDemand}`);
+  return resourcesFault("resources", amounts);
+}
 
 /** Roles, and what operators say of them. Changes are answered when the registry has them. */
 export function serveRoles(loop: () => Loop, clock: Clock): RoleHandlers {
@@ -34,6 +44,13 @@ export function serveRoles(loop: () => Loop, clock: Clock): RoleHandlers {
       if (role === undefined)
         respond({ ok: false, error: new MusterError("not-found", `no role "${name}": no framework works for it`) });
       else respond({ ok: true, value: explainRole(core, role) });
+      return undefined;
+    },
+    "Operator.ForeseeRoom": (request, _peer, respond) => {
+      const { core } = loop();
+      core.begin({ monotonicMs: clock.monotonicMs(), epochMs: clock.epochMs() });
+      const wrong = foreseeFault(request);
+      respond(wrong ? { ok: false, error: wrong } : { ok: true, value: foreseeRoom(core, request) });
       return undefined;
     },
     "Operator.SetWeight": ({ role, weightMillis, dryRun }, _peer, respond) => {

@@ -6,6 +6,7 @@ import type { Output } from "../../output/output.ts";
 import { enumWord } from "../../output/states.ts";
 import { compileOrFail, readSource } from "./compile.ts";
 import { obstacleJson } from "./describe.ts";
+import { foresee, type Preemption, preemptionLines } from "./preemptions.ts";
 import { obstacleSums, rejectionLines } from "./show.ts";
 import { submissionOf } from "./submission.ts";
 
@@ -22,8 +23,9 @@ export const run: CommandModule["run"] = async (invocation) => {
       const request = message("PlanRequest", { job: submissionOf(compiled, invocation) });
       const plan = await client.call("Jobs.Plan", request);
       for (const warning of plan.warnings) out.warn(warning);
-      out.data(planJson(job.id, plan));
-      showPlan(job.id, file, plan, out);
+      const preemptions = await foresee(client, job, plan);
+      out.data({ ...planJson(job.id, plan), preemptions });
+      showPlan(job.id, file, plan, preemptions, out);
       return plan.action === PlanAction.PLAN_ACTION_NONE ? planCodes.same : planCodes.changes;
     });
   } catch (error) {
@@ -76,7 +78,13 @@ function groupLines(one: PlanGroup): string[] {
   return one.forecast === "" ? [line] : [line, `    ${one.forecast}`];
 }
 
-function showPlan(name: string, file: string, plan: PlanResponse, out: Output): void {
+function showPlan(
+  name: string,
+  file: string,
+  plan: PlanResponse,
+  preemptions: readonly Preemption[],
+  out: Output,
+): void {
   const { style } = out;
   const sign = { create: "+", update: "~", replace: "~", none: "=" }[enumWord(PlanAction, plan.action, "PLAN_ACTION_")];
   const versions =
@@ -100,5 +108,6 @@ function showPlan(name: string, file: string, plan: PlanResponse, out: Output): 
     out.line(`  ${instance} -> ${agentName || agentId || style.paint("red", "no agent")}`);
   for (const line of rejectionLines(plan.rejections)) out.line(line);
   for (const line of obstacleSums(plan.obstacles)) out.line(line);
+  for (const line of preemptions.flatMap(preemptionLines)) out.line(line);
   if (plan.action !== PlanAction.PLAN_ACTION_NONE) out.next(`muster job run --check-version ${plan.version} ${file}`);
 }

@@ -7,6 +7,7 @@ import {
   type PlanPlacement,
   type PlanResponse,
   type Room,
+  waitingInPlan,
 } from "@muster/framework-sdk";
 import { comparableJobs, networkWarnings } from "@muster/jobspecs";
 import { agentsOf } from "./launching.ts";
@@ -36,6 +37,7 @@ export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, 
     stopCount: 0,
     groups: [],
     obstacles: [],
+    waiting: [],
   };
   const replaced = base ? countReplaced(base, wanted) : 0;
   if (base === undefined) response.action = PlanAction.PLAN_ACTION_CREATE;
@@ -97,6 +99,7 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
     if (base && keeps(base, future.current, group.name))
       for (const instance of base.instances.values())
         if (instance.group === group.name && !instance.isKilling) stays.add(slotKey(group.name, instance.index));
+    const unplaced: Want["slot"][] = [];
     const want = (slot: Want["slot"]): Want => ({
       entry: future,
       version: future.current,
@@ -119,12 +122,20 @@ function placeAll(base: JobEntry | undefined, future: JobEntry, around: Surround
         agentName: "",
       };
       if (found && "placed" in found) Object.assign(placement, found.placed);
-      else if (found) rejections = found.rejections;
+      else if (found) {
+        rejections = found.rejections;
+        unplaced.push(slot);
+      }
       response.placements.push(placement);
     }
     addRejections(response.rejections, group.name, rejections);
     if (response.placements.some((one) => one.agentId === ""))
       response.obstacles.push(...obstaclesOf(group.name, need, open, response.rejections));
+    // Instances of system jobs belong to one agent each.
+    const own = new Set(unplaced.flatMap(({ agentId }) => agentId ?? []));
+    const places = own.size > 0 ? open.filter(({ agentId }) => own.has(agentId)) : open;
+    const waiting = unplaced.length > 0 ? waitingInPlan(group.name, need, unplaced.length, places) : undefined;
+    if (waiting) response.waiting.push({ ...waiting, agentIds: own.size > 0 ? [...own] : waiting.agentIds });
   }
 }
 

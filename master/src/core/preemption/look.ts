@@ -113,7 +113,7 @@ function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, most: number): nu
   while (made < most && demand.count > demand.offeredCount) {
     allocator.settle();
     if (firstAbove(shape, allocator.room(member.role)) !== undefined) {
-      demand.lookedInVain = "its role has its limit";
+      demand.lookedInVain = hasLimit;
       return made;
     }
     const isOwed = isOwedWhole(member.role, shape);
@@ -122,9 +122,7 @@ function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, most: number): nu
     wasOwed = isOwed;
     const plan = cheapest(core, scene, waiter, waiting, plans);
     if (plan === undefined) {
-      demand.lookedInVain = isOwed
-        ? "nothing that may be ended for it is enough: it is too important, or its budget, or the guarantee of its role, keeps it"
-        : "its role has its guarantee, and nothing of the role that is less important is enough";
+      demand.lookedInVain = whyInVain(isOwed);
       return made;
     }
     carryOut(core, scene, waiter, plan);
@@ -132,6 +130,52 @@ function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, most: number): nu
     made++;
   }
   return made;
+}
+
+/**
+ * What `makeRoomFor` would choose as things are, for as many as asked for, on another agent each; where it comes to an
+ * end, why. Ends nobody.
+ */
+export function roomsFor(
+  core: Core,
+  waiter: Waiter,
+  most: number,
+): { rooms: { readonly agent: Agent; readonly groups: readonly Group[] }[]; reason: string } {
+  const { allocator, preemption } = core.state;
+  const { member, demand } = waiter;
+  const { cursor } = preemption;
+  const scene = new Scene(core);
+  const rooms: { agent: Agent; groups: readonly Group[] }[] = [];
+  let plans: Plan[] = [];
+  let wanted = demand.shape;
+  let wasOwed: boolean | undefined;
+  allocator.settle();
+  for (; rooms.length < most; wanted = addResources(wanted, demand.shape)) {
+    if (firstAbove(wanted, allocator.room(member.role)) !== undefined) return { rooms, reason: hasLimit };
+    const isOwed = isOwedWhole(member.role, wanted);
+    const waiting: Waiting = { member, priority: demand.priority, isOwed };
+    if (wasOwed !== isOwed) {
+      const used = new Set(rooms.map(({ agent }) => agent));
+      plans = plansFor(core, scene, waiter, waiting).filter(({ agent }) => !used.has(agent));
+      preemption.cursor = cursor;
+    }
+    wasOwed = isOwed;
+    const plan = cheapest(core, scene, waiter, waiting, plans);
+    if (plan === undefined) return { rooms, reason: whyInVain(isOwed) };
+    plans.splice(plans.indexOf(plan), 1);
+    const groups = plan.chosen.flatMap(({ source }) => ("group" in source ? source.group : []));
+    scene.foresee(plan.agent, groups);
+    rooms.push({ agent: plan.agent, groups });
+  }
+  return { rooms, reason: "" };
+}
+
+const hasLimit = "its role has its limit";
+
+function whyInVain(isOwed: boolean): string {
+  return isOwed
+    ? "nothing that may be ended for it is enough: it is too important, or its budget, or the guarantee of its role, keeps it"
+    : "its role has its guarantee, and nothing of the role that is less important is enough";
 }
 
 /** What could be done on each agent, the cheapest first. */

@@ -52,6 +52,8 @@ export class Scene {
   readonly #leaving = new Map<Role, Resources>();
   #amounts = new Map<Role, AmountCap | undefined>();
   #counts = new Map<object, CountCap>();
+  /** How many of a budget were foreseen to end. */
+  readonly #foreseen = new Map<object, number>();
 
   constructor(core: Core) {
     this.#core = core;
@@ -91,6 +93,12 @@ export class Scene {
     this.#counts = new Map();
   }
 
+  /** The same of those who would be told: their budgets know nothing of it. */
+  foresee(agent: Agent, groups: readonly Group[]): void {
+    for (const { budget } of groups) if (budget) this.#foreseen.set(budget, (this.#foreseen.get(budget) ?? 0) + 1);
+    this.took(agent, groups);
+  }
+
   /** What is offered costs nobody anything: it goes first. Not what is offered to roles that are promised it. */
   #offerOf(offer: Offer, waiting: Waiting): Occupant | undefined {
     const { role } = offer.member;
@@ -127,7 +135,7 @@ export class Scene {
   #countOf(budget: NonNullable<Group["budget"]>): CountCap {
     let cap = this.#counts.get(budget);
     if (cap === undefined) {
-      cap = { left: budget.left(this.#core.nowMs) };
+      cap = { left: budget.left(this.#core.nowMs) - (this.#foreseen.get(budget) ?? 0) };
       this.#counts.set(budget, cap);
     }
     return cap;

@@ -9,6 +9,7 @@ import {
   type PlanResponse,
   type Random,
   type Room,
+  waitingInPlan,
 } from "@muster/framework-sdk";
 import { comparableJobs, type Job, type TaskGroup } from "@muster/jobspecs";
 import { needOf } from "../build.ts";
@@ -26,7 +27,7 @@ const placementsMax = 1_000;
 export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Room[], random: Random): PlanResponse {
   const before = entry && !entry.isPurged ? entry.current.job : undefined;
   const changes = before ? differences(...comparableJobs(before, job)) : [];
-  const { placements, rejections, count } = placeRun(job, rooms, random);
+  const { placements, rejections, waiting, count } = placeRun(job, rooms, random);
   const isSame = before !== undefined && changes.length === 0 && entry?.isStopped === false;
   const startsNow = !isSame && job.schedule === undefined && job.parameterized === undefined;
   return {
@@ -42,6 +43,7 @@ export function planOf(entry: JobEntry | undefined, job: Job, rooms: readonly Ro
     rejections,
     groups: [],
     obstacles: [],
+    waiting,
     warnings: [],
     startCount: startsNow ? count : 0,
     stopCount: startsNow && entry ? activeRuns(entry).flatMap((run) => run.instances).length : 0,
@@ -53,14 +55,16 @@ function placeRun(
   job: Job,
   rooms: readonly Room[],
   random: Random,
-): { placements: PlanPlacement[]; rejections: AgentRejection[]; count: number } {
+): Pick<PlanResponse, "placements" | "rejections" | "waiting"> & { count: number } {
   const matcher = new Matcher(rooms, random);
   const placements: PlanPlacement[] = [];
   const rejections: AgentRejection[] = [];
+  const waiting: PlanResponse["waiting"] = [];
   let count = 0;
   for (const group of job.groups) {
     const occupants = matcher.occupants([]);
     const need = needOf(job, group);
+    const before = placements.length;
     for (const [index, agentId] of placesOf(job, group, need, rooms).entries()) {
       if (count >= placementsMax) break;
       count += 1;
@@ -75,8 +79,15 @@ function placeRun(
       // What has no room on one agent of all may have it on the next.
       if (agentId === undefined) break;
     }
+    const own = placements.slice(before);
+    const isShort = own.some(({ agentId }) => agentId === "");
+    const missing = isEverywhere(job)
+      ? own.filter(({ agentId }) => agentId === "").length
+      : group.count - own.filter(({ agentId }) => agentId !== "").length;
+    const waits = isShort ? waitingInPlan(group.name, need, missing, rooms) : undefined;
+    if (waits) waiting.push(waits);
   }
-  return { placements, rejections, count };
+  return { placements, rejections, waiting, count };
 }
 
 /** The agents that instances of a group belong to, in a run on every agent; else for each instance: any. */
