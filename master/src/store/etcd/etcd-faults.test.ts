@@ -120,6 +120,24 @@ describe.skipIf(etcdLack !== undefined)(`etcd fails${etcdLack === undefined ? ""
     await close(store);
   });
 
+  test("a leader that resigns and closes its store in one breath is followed long before its lease would have ended", {
+    timeout: 60_000,
+  }, async () => {
+    const [store, other] = [1, 2].map(() => open(members, "resigned", { leaseSeconds: 60 })) as [Store, Store];
+    const epochs: number[] = [];
+    const resign = store.campaign(
+      "a:1",
+      (epoch) => epochs.push(epoch),
+      () => {},
+    );
+    await expect.poll(() => epochs.length, patient).toBe(1);
+    const told = stand(other, "b:2");
+    resign();
+    await close(store);
+    await expect.poll(() => told.epochs, patient).toEqual([2]);
+    await close(other);
+  });
+
   test("a leader whose key was taken away writes nothing, and is told", { timeout: 60_000 }, async () => {
     const [store, root] = [open(members, "robbed"), "/robbed/leader/"];
     const told = await lead(store);

@@ -20,6 +20,8 @@ export class Lease {
   readonly #lost: (error: MusterError) => void;
   #trustedUntilMs = 0;
   #isOver = false;
+  /** Who waits for etcd's word that it has the lease back; undefined unless it was asked to take it. */
+  #revoking: (() => void)[] | undefined;
   #renewal: Cancel = () => {};
   #expiry: Cancel = () => {};
   #stream: Cancel = () => {};
@@ -62,12 +64,22 @@ export class Lease {
 
   /** Gives it back, so that others need not wait for its end. */
   revoke(done: () => void): void {
+    // Asked twice, by whoever resigns and by whoever closes the store: the latter must not hang up on the former.
+    if (this.#revoking) {
+      this.#revoking.push(done);
+      return;
+    }
     if (this.#isOver) {
       done();
       return;
     }
     this.#end();
-    this.#connection.call("leaseRevoke", { id: this.id }, "once", () => done());
+    const waiting = [done];
+    this.#revoking = waiting;
+    this.#connection.call("leaseRevoke", { id: this.id }, "once", () => {
+      this.#revoking = undefined;
+      for (const told of waiting) told();
+    });
   }
 
   #trust(askedAtMs: number): void {
