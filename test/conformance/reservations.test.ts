@@ -154,6 +154,60 @@ test("a volume in one offer is in no other, and only one launch gets it", async 
   expect(agent.all("launches").map(({ group }) => group?.launchId)).toEqual(["launch-t-1"]);
 });
 
+test("UNRESERVE in an accept: nobody has it before the agent has forgotten it, not even the launch after it; then all do", async () => {
+  const agent = await cluster.agent("a-1");
+  const framework = await cluster.framework("db");
+  await accept(framework, (await framework.offer()).offerId, reserve("web"));
+  await confirmAll(agent);
+  await until(() => framework.all("offers").some(({ reserved }) => reserved.length > 0));
+  const offer = framework.all("offers").find(({ reserved }) => reserved.length > 0);
+  expect(offer?.reserved).toMatchObject([{ reservationId: "r-1" }]);
+  const unreserve: Operation = { operationId: "u", unreserve: { reservationId: "r-1" }, kind: "unreserve" };
+  // All that the agent has: without what is given back it is not there.
+  const whole = resources({ ...offer?.resources, portCount: 0 });
+  const launchAll: Operation = {
+    operationId: "",
+    launch: { groups: [aGroup([aTask("t-1", { resources: whole })])] },
+    kind: "launch",
+  };
+  await accept(framework, offer?.offerId ?? "", unreserve, launchAll);
+  expect(agent.all("operations").at(-1)).toMatchObject({ unreserve: "r-1" });
+  const refused = expect.stringMatching(/needs 4000 .* has 3000 in the offers/);
+  expect(framework.updatesOf("t-1")).toMatchObject([{ state: TaskState.TASK_ERROR, message: refused }]);
+  expect(agent.all("launches")).toEqual([]);
+  const stranger = await cluster.framework("batch", { roles: ["batch"] });
+  await cluster.advance(1_000);
+  const cpuOffered = (): number =>
+    stranger.all("offers").reduce((most, { resources: has }) => Math.max(most, has?.cpuMillis ?? 0), 0);
+  expect(cpuOffered()).toBeLessThanOrEqual((offer?.resources?.cpuMillis ?? 0) - amounts.cpuMillis);
+  const seen = framework.all("offers").length;
+  await confirmAll(agent, 1);
+  expect(framework.all("operationResults").at(-1)).toMatchObject({ operationId: "u", refusal: null });
+  await cluster.advance(1_000);
+  const later = [...framework.all("offers").slice(seen), ...stranger.all("offers")];
+  expect(later.some(({ resources: has }) => (has?.cpuMillis ?? 0) >= amounts.cpuMillis)).toBe(true);
+  for (const { reserved } of framework.all("offers").slice(seen)) expect(reserved).toEqual([]);
+  expect((await cluster.call("Operator.ListReservations", {})).reservations).toEqual([]);
+  expect(await violations()).toEqual([]);
+});
+
+test("UNRESERVE in an accept of what has a volume is refused, and changes nothing", async () => {
+  const agent = await cluster.agent("a-1");
+  const framework = await cluster.framework("db");
+  await accept(framework, (await framework.offer()).offerId, reserve("web"), create(600));
+  await confirmAll(agent);
+  await until(() => framework.all("offers").some(({ volumes }) => volumes.length > 0));
+  const offer = framework.all("offers").find(({ volumes }) => volumes.length > 0);
+  const unreserve: Operation = { operationId: "u", unreserve: { reservationId: "r-1" }, kind: "unreserve" };
+  await accept(framework, offer?.offerId ?? "", unreserve);
+  expect(framework.all("operationResults").at(-1)).toMatchObject({
+    operationId: "u",
+    refusal: { kind: "wrong-state" },
+  });
+  expect((await cluster.call("Operator.ListReservations", {})).reservations).toHaveLength(1);
+  expect(await violations()).toEqual([]);
+});
+
 test("operations without sense are refused with the field", async () => {
   await cluster.agent("a-1");
   const calls = [
