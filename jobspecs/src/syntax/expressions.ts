@@ -1,5 +1,6 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { Cursor } from "./cursor.ts";
+import { parseLoopHead } from "./loop-head.ts";
 import { parseTemplate } from "./templates.ts";
 import { type TokenKind, token } from "./tokens.ts";
 import type { BinaryOperator, Expression, ObjectItem } from "./tree.ts";
@@ -264,14 +265,7 @@ function parseObjectItem(cursor: Cursor): ObjectItem {
 function parseFor(cursor: Cursor, open: Span): Expression {
   const makesObject = cursor.source.text.charCodeAt(open.start) === 123;
   const close = makesObject ? token.closeBrace : token.closeBracket;
-  cursor.take();
-  const first = cursor.takeName("the name of the loop's variable");
-  const second = cursor.takeIf(token.comma) ? cursor.takeName("the name of the second variable") : undefined;
-  if (!cursor.isWord("in")) {
-    cursor.fail(cursor.span, { code: "syntax/expected-in", summary: 'expected "in" and the collection' });
-  }
-  cursor.take();
-  const collection = parseExpression(cursor);
+  const { names, collection } = parseLoopHead(cursor, parseExpression);
   expect(cursor, token.colon, "syntax/expected-colon", 'expected ":" and the result of each round');
   const head = parseExpression(cursor);
   const value = makesObject ? parseForValue(cursor, head) : head;
@@ -286,8 +280,7 @@ function parseFor(cursor: Cursor, open: Span): Expression {
     kind: "for",
     start: open.start,
     end: cursor.take().end,
-    ...(second === undefined ? {} : { keyName: first }),
-    valueName: second ?? first,
+    ...names,
     collection,
     ...(makesObject ? { key: head } : {}),
     value,

@@ -1,6 +1,7 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { Cursor } from "./cursor.ts";
 import { type FlatFor, type FlatIf, type FlatPart, removeIndentation, resolveEscapes } from "./literals.ts";
+import { parseLoopHead } from "./loop-head.ts";
 import { type TokenKind, token } from "./tokens.ts";
 import type { Expression, Label, Template, TemplatePart } from "./tree.ts";
 
@@ -133,18 +134,10 @@ function parseControl(cursor: Cursor, open: Span, read: ReadExpression): FlatPar
 }
 
 function parseForControl(cursor: Cursor, open: Span, read: ReadExpression): FlatPart {
-  cursor.take();
-  const first = cursor.takeName("the name of the loop's variable");
-  const second = cursor.takeIf(token.comma) ? cursor.takeName("the name of the second variable") : undefined;
-  if (!cursor.isWord("in")) {
-    cursor.fail(cursor.span, { code: "syntax/expected-in", summary: 'expected "in" and the collection' });
-  }
-  cursor.take();
-  const collection = read(cursor);
+  const { names, collection } = parseLoopHead(cursor, read);
   return {
     kind: "for",
-    ...(second === undefined ? {} : { keyName: first }),
-    valueName: second ?? first,
+    ...names,
     collection,
     ...open,
   };

@@ -2,7 +2,6 @@ import {
   type AgentTraits,
   addResources,
   destroyVolume,
-  Health,
   isLeavingOffer,
   type TaskGroup as LaunchGroup,
   Matcher,
@@ -15,13 +14,13 @@ import {
   type Room,
   resources,
   roomOf,
-  TaskState,
   unreserve,
 } from "@muster/framework-sdk";
 import { isPassing, ownVolumes } from "@muster/jobspecs";
 import { buildLaunch } from "./build.ts";
+import { freshInstance, freshTask } from "./fresh.ts";
 import { makeInstanceId, makeLaunchId } from "./ids.ts";
-import { type Instance, type JobEntry, type Now, type ServicesState, slotKeyOf, type Want } from "./model.ts";
+import { type JobEntry, type Now, type ServicesState, slotKeyOf, type Want } from "./model.ts";
 import { type OfferedVolumes, slotVolumes, volumeSteps } from "./volumes.ts";
 
 /** What to do with the offers of one agent and role. */
@@ -228,48 +227,15 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
     predecessorLaunchId: want.predecessor?.agentId === agentId ? want.predecessor.launchId : "",
   });
   const checked = want.version.checked.get(group.name) ?? [];
-  const instance: Instance = {
-    id: instanceId,
-    launchId,
-    jobName: entry.name,
-    group: group.name,
-    index: slot.index,
-    version,
-    tasks: new Map(),
+  const instance = freshInstance({
+    ...{ id: instanceId, launchId, jobName: entry.name, group: group.name, index: slot.index, version },
     taskCount: group.tasks.filter((task) => !isPassing(task)).length,
-    agentId,
-    agentName,
-    hasBegun: false,
-    isKilling: false,
-    move: undefined,
-    endedBy: undefined,
-    isEnding: false,
-    cameBackLate: false,
-    launchedMs: now.monotonicMs,
-    runningSinceMs: undefined,
-    ranSinceMs: undefined,
-    healthySinceMs: undefined,
-    unreachableSinceMs: undefined,
-    startedAt: 0,
-  };
+    ...{ agentId, agentName, launchedMs: now.monotonicMs },
+  });
   const passing = group.tasks.map(isPassing);
   for (const [ordinal, { taskId, name }] of made.tasks.entries()) {
-    instance.tasks.set(taskId, {
-      taskId,
-      name,
-      hasChecks: checked[ordinal] ?? false,
-      isPassing: passing[ordinal] ?? false,
-      state: TaskState.TASK_STAGING,
-      health: Health.HEALTH_UNSPECIFIED,
-      message: "",
-      exitCode: undefined,
-      restartCount: 0,
-      nextTryAt: 0,
-      pid: 0,
-      ips: [],
-      ports: [],
-      killAsked: undefined,
-    });
+    const hasChecks = checked[ordinal] ?? false;
+    instance.tasks.set(taskId, freshTask({ taskId, name, hasChecks, isPassing: passing[ordinal] ?? false }));
     state.byTask.set(taskId, instance);
   }
   entry.instances.set(instance.id, instance);

@@ -10,6 +10,7 @@ import {
   waitingInPlan,
 } from "@muster/framework-sdk";
 import { comparableJobs, networkWarnings } from "@muster/jobspecs";
+import { freshEntry } from "./fresh.ts";
 import { agentsOf } from "./launching.ts";
 import { type Instance, type JobEntry, type JobVersionEntry, slotKey, type Want } from "./model.ts";
 import { obstaclesOf } from "./obstacles.ts";
@@ -52,27 +53,18 @@ export function planRun(present: JobEntry | undefined, wanted: JobVersionEntry, 
 
 /** The job as if it had been run. */
 function futureEntry(present: JobEntry | undefined, wanted: JobVersionEntry): JobEntry {
-  return {
+  const kept = {
     name: wanted.job.id,
     stateVersion: 0,
     isStopped: false,
     isPurged: false,
     current: wanted,
     history: [],
-    isNew: true,
-    instances: present?.instances ?? new Map(),
-    restarts: new Map(),
-    waiting: new Map(),
-    healthKills: new Map(),
-    offersSeen: undefined,
-    predecessors: present?.predecessors ?? new Map(),
-    volumes: present?.volumes ?? new Map(),
-    wipedVersion: present?.wipedVersion ?? 0,
-    systemIndexes: new Map(present?.systemIndexes ?? []),
-    progress: undefined,
-    canaries: { wanted: 0, settled: 0 },
-    isOverdue: false,
   };
+  const entry = freshEntry({ ...kept, isNew: true, wipedVersion: present?.wipedVersion ?? 0 });
+  if (!present) return entry;
+  const { instances, predecessors, volumes, systemIndexes } = present;
+  return { ...entry, instances, predecessors, volumes, systemIndexes: new Map(systemIndexes) };
 }
 
 /** Whether an instance of that group would stay as it is. */

@@ -1,6 +1,7 @@
 import { invalid, type JobSubmission, MusterError, type StateWrite } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
 import { deploymentOf, servingBefore, stillPromoted } from "./deployments.ts";
+import { freshEntry } from "./fresh.ts";
 import {
   type DeploymentRecord,
   type JobEntry,
@@ -168,27 +169,7 @@ export function commit(state: ServicesState, proposal: Proposal, stateVersion: n
   const { name, current, isStopped, isPurged, wipedVersion } = proposal;
   let entry = state.jobs.get(name);
   if (entry === undefined) {
-    entry = {
-      name,
-      stateVersion,
-      isStopped,
-      isPurged,
-      current,
-      history: [],
-      isNew: true,
-      instances: new Map(),
-      restarts: new Map(),
-      waiting: new Map(),
-      healthKills: new Map(),
-      offersSeen: undefined,
-      volumes: new Map(),
-      predecessors: new Map(),
-      wipedVersion,
-      systemIndexes: new Map(),
-      progress: undefined,
-      canaries: { wanted: 0, settled: 0 },
-      isOverdue: false,
-    };
+    entry = freshEntry({ name, stateVersion, isStopped, isPurged, current, history: [], isNew: true, wipedVersion });
     state.jobs.set(name, entry);
   } else {
     const before = entry.current;

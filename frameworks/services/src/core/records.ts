@@ -1,6 +1,7 @@
 import type { StateRecord, StateWrite } from "@muster/framework-sdk";
 import { jobsNeeded } from "@muster/jobspecs";
 import { noteNeeds, waitingFor } from "./dependencies.ts";
+import { freshEntry } from "./fresh.ts";
 import { idPrefix } from "./ids.ts";
 import type { JobEntry, Now, Predecessor, RestartState, ServicesState, VersionRecord, VolumeRecord } from "./model.ts";
 import { freshRestarts } from "./restarts.ts";
@@ -132,27 +133,9 @@ function loadJob(state: ServicesState, record: StateRecord, byJob: ReadonlyMap<s
   const entries = (byJob.get(name) ?? []).sort((a, b) => b.version - a.version).map((one) => versionEntry(one));
   const current = entries.find((one) => one.record.version === version);
   if (current === undefined) throw new Error(`version ${version} of job ${name} is missing`);
-  const entry: JobEntry = {
-    name,
-    stateVersion: record.version,
-    isStopped,
-    isPurged,
-    current,
-    history: entries.filter((one) => one !== current && one.record.version < version),
-    isNew: false,
-    instances: new Map(),
-    restarts: new Map(),
-    waiting: new Map(),
-    healthKills: new Map(),
-    offersSeen: undefined,
-    volumes: new Map(),
-    predecessors: new Map(),
-    wipedVersion,
-    systemIndexes: new Map(),
-    progress: undefined,
-    canaries: { wanted: 0, settled: 0 },
-    isOverdue: false,
-  };
+  const history = entries.filter((one) => one !== current && one.record.version < version);
+  const kept = { name, stateVersion: record.version, isStopped, isPurged, current, history, wipedVersion };
+  const entry = freshEntry({ ...kept, isNew: false });
   state.jobs.set(name, entry);
   registerJob(state, entry);
   state.dirty.add(name);

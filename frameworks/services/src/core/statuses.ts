@@ -2,6 +2,7 @@ import { Health, isTerminal, StatusReason, TaskState, type TaskStatus } from "@m
 import { isPassing, restartOf, restartsInPlace } from "@muster/jobspecs";
 import { versionServing } from "./deployments.ts";
 import { givenUpAfterMs } from "./disconnects.ts";
+import { freshInstance, freshTask } from "./fresh.ts";
 import { readTaskId, versionOfLaunch } from "./ids.ts";
 import {
   groupOf,
@@ -142,47 +143,24 @@ function adopt(state: ServicesState, status: TaskStatus, now: Now): Instance | u
   const known = entry.instances.get(parts.instanceId);
   const made = versionOf(entry, version);
   const group = made && groupOf(made, ref.group);
-  const instance: Instance = known ?? {
-    id: parts.instanceId,
-    launchId: status.launchId,
-    jobName: ref.jobName,
-    group: ref.group,
-    index: parts.index,
-    version,
-    tasks: new Map(),
-    taskCount: group?.tasks.filter((task) => !isPassing(task)).length ?? 1,
-    agentId: status.agentId,
-    agentName: "",
-    hasBegun: false,
+  const instance = known ?? {
+    ...freshInstance({
+      ...{ id: parts.instanceId, launchId: status.launchId, jobName: ref.jobName, group: ref.group },
+      ...{ index: parts.index, version, agentId: status.agentId, agentName: "", launchedMs: now.monotonicMs },
+      taskCount: group?.tasks.filter((task) => !isPassing(task)).length ?? 1,
+    }),
     isKilling: status.state === TaskState.TASK_KILLING,
-    move: undefined,
-    endedBy: undefined,
-    isEnding: false,
-    cameBackLate: false,
-    launchedMs: now.monotonicMs,
-    runningSinceMs: undefined,
-    ranSinceMs: undefined,
-    healthySinceMs: undefined,
-    unreachableSinceMs: undefined,
     startedAt: status.state === TaskState.TASK_RUNNING ? status.at : 0,
   };
   const task = group?.tasks[parts.ordinal];
-  instance.tasks.set(status.taskId, {
+  const view = freshTask({
     taskId: status.taskId,
     name: task?.name ?? "",
     isPassing: task !== undefined && isPassing(task),
     hasChecks: made?.checked.get(ref.group)?.[parts.ordinal] ?? false,
-    state: status.state,
-    health: status.health,
-    message: status.message,
-    exitCode: undefined,
-    restartCount: 0,
-    nextTryAt: 0,
-    pid: 0,
-    ips: [],
-    ports: [],
-    killAsked: undefined,
   });
+  const { state: taskState, health, message } = status;
+  instance.tasks.set(status.taskId, { ...view, state: taskState, health, message });
   entry.instances.set(instance.id, instance);
   if (entry.current.job.type === "system")
     entry.systemIndexes.set(systemKey(instance.group, instance.agentId), instance.index);
