@@ -11,15 +11,18 @@ interface ServiceShape {
   /** 0: the agent picks one. */
   readonly staticPort?: number;
   readonly constraint?: string;
+  /** MiB of a volume for each instance. Absent: none. */
+  readonly volumeMiB?: number;
 }
 
-export function service(name: string, { count, cpu, staticPort = 0, constraint = "" }: ServiceShape): Job {
+export function service(name: string, { count, cpu, staticPort = 0, constraint = "", volumeMiB }: ServiceShape): Job {
   return compiledJob(`
 job "${name}" {
   type = "service"
   group "g" {
     count = ${count}
     ${constraint}
+    ${volumeMiB === undefined ? "" : `volume "data" {\ntype = "muster"\nsize = ${volumeMiB}\n}`}
     # What was killed again and again would by default wait for longer than a seed lasts after its chaos.
     restart {
       attempts = 1000
@@ -45,6 +48,7 @@ job "${name}" {
         command = "work"
         args    = ["serve", "listen"]
       }
+      ${volumeMiB === undefined ? "" : 'volume_mount {\nvolume = "data"\ndestination = "/data"\n}'}
       resources {
         cpu    = ${cpu}
         memory = 64
@@ -144,4 +148,17 @@ function submissionOf(job: Job): JobSubmission {
     priority: job.priority,
     definition: Buffer.from(canonicalJson(job)),
   };
+}
+
+/** Somebody who wants a job and all that it has gone at a moment, and asks until it is being done. */
+export function purgeJob(cluster: SimCluster, atMs: number, name: string): void {
+  const life = cluster.world.begin(`purges-${name}`);
+  const transport = cluster.network.transportOf(life);
+  const request = { name, purge: true, wipe: false };
+  const ask = (): void => {
+    transport.call("Jobs.Stop", masterAddress, request, callTimeoutMs, (result) => {
+      if (!result.ok && result.error.kind !== "not-found") cluster.world.after(life, retryMs, "purge", ask);
+    });
+  };
+  cluster.world.after(life, atMs, "purge", ask);
 }

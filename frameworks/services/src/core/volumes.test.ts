@@ -1,4 +1,4 @@
-import { AgentState, StatusReason, seededRandom, TaskState } from "@muster/framework-sdk";
+import { AgentStanding, AgentState, StatusReason, seededRandom, TaskState } from "@muster/framework-sdk";
 import { expect, test } from "vitest";
 import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
 import { jobStatus } from "./report.ts";
@@ -50,6 +50,11 @@ const living = (world: SmallWorld) =>
 function setState(world: SmallWorld, name: string, state: AgentState): void {
   const agent = world.agents.get(name);
   if (agent) world.agents.set(name, { ...agent, state });
+}
+
+function setStanding(world: SmallWorld, name: string, standing: AgentStanding): void {
+  const agent = world.agents.get(name);
+  if (agent) world.agents.set(name, { ...agent, standing });
 }
 
 test("each instance has a volume of its own, reserved for the job's role, before it starts", () => {
@@ -153,6 +158,22 @@ test("an update ends what is there before its successor starts on the same volum
   });
   expect(world.live("db").every(({ version }) => version === 2)).toBe(true);
   expect(most).toBe(1);
+  expect(homes(world)).toEqual(before);
+});
+
+test("what is on an agent that is drained ends, waits for it beside what runs elsewhere, and comes back to its volume", () => {
+  const world = started(3, "a", "b", "c");
+  const before = homes(world);
+  setStanding(world, "a", AgentStanding.AGENT_STANDING_DRAINING);
+  world.advance(60_000);
+  expect(Object.values(living(world)).sort()).toEqual(["b", "c"]);
+  expect(statusOf(world).message).toMatch(
+    /waits for its volume "data" \(.*\) on agent a, which is out of reach or takes nothing/,
+  );
+  setStanding(world, "a", AgentStanding.AGENT_STANDING_ACTIVE);
+  world.advance(1_000);
+  world.startAll();
+  expect(Object.values(living(world)).sort()).toEqual(["a", "b", "c"]);
   expect(homes(world)).toEqual(before);
 });
 
