@@ -12,6 +12,7 @@ export type { FileReader } from "./evaluate/scope.ts";
 export { formatSource } from "./format/format.ts";
 export { type GroupNeed, groupNeed, knownReference, portRequests, taskAmounts, taskDescription } from "./job/asks.ts";
 export { canonicalJson } from "./job/canonical.ts";
+export { mainTask, probeOf } from "./job/checked.ts";
 export { decodeJob } from "./job/decode-job.ts";
 export { type Dependency, dependenciesOf, jobsNeeded } from "./job/dependencies.ts";
 export { driverConfigJson } from "./job/driver-config.ts";

@@ -16,6 +16,7 @@ import {
   interpolate,
   type Job,
   knownReference,
+  mainTask,
   portRequests,
   type Task,
   type TaskGroup,
@@ -23,7 +24,7 @@ import {
   taskDescription,
   taskLifeOf,
 } from "@muster/jobspecs";
-import { healthChecks, mainTask, portLabelOf } from "./checks.ts";
+import { healthChecks, portLabelOf } from "./checks.ts";
 import { launchIdOf, taskIdOf } from "./ids.ts";
 import type { Dispatch, Instance, LaunchGroup, Run } from "./model.ts";
 

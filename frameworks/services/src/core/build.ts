@@ -18,6 +18,7 @@ import {
   interpolate,
   type Job,
   knownReference,
+  mainTask,
   portRequests,
   type Service,
   type Task,
@@ -26,7 +27,7 @@ import {
   taskDescription,
   taskLifeOf,
 } from "@muster/jobspecs";
-import { healthChecks, mainTask, servicePortLabel } from "./checks.ts";
+import { healthChecks, servicePortLabel } from "./checks.ts";
 import { idPrefix, makeTaskId } from "./ids.ts";
 
 /** Which instance is to be built. */

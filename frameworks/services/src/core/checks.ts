@@ -1,12 +1,5 @@
 import { CheckAction, type HealthCheck, invalid } from "@muster/framework-sdk";
-import { type Check, isApart, type Service, type TaskGroup } from "@muster/jobspecs";
-
-/** The group's task whose services are the group's: its leader, else its first main task. */
-export function mainTask(group: TaskGroup): number {
-  const leader = group.tasks.findIndex((task) => task.leader);
-  const main = group.tasks.findIndex((task) => task.lifecycle === undefined);
-  return Math.max(0, leader < 0 ? main : leader);
-}
+import { type Check, isApart, mainTask, probeOf, type Service, type TaskGroup } from "@muster/jobspecs";
 
 /** The health checks of one task, as an agent runs them: of its own services, and those of its group's that are its. */
 export function healthChecks(group: TaskGroup, ordinal: number): HealthCheck[] {
@@ -35,26 +28,7 @@ function healthCheck(check: Check, service: Service, group: TaskGroup, ordinal: 
   const portLabel = checkPortLabel(check, service, group);
   const loopbackPort = loopbackPortOf(check, group, ordinal);
   if (loopbackPort !== undefined) made.loopbackPort = loopbackPort;
-  return { ...made, ...probe(check, portLabel ?? "") };
-}
-
-function probe(check: Check, portLabel: string): Pick<HealthCheck, "http" | "tcp" | "grpc" | "script"> {
-  switch (check.type) {
-    case "tcp":
-      return { tcp: { portLabel } };
-    case "http": {
-      const { path, method, protocol: scheme, body, tlsSkipVerify, tlsServerName } = check;
-      const headers: Record<string, string> = {};
-      for (const [name, values] of Object.entries(check.headers)) headers[name] = values.join(", ");
-      return { http: { portLabel, path, method, headers, scheme, body, tlsSkipVerify, tlsServerName } };
-    }
-    case "grpc": {
-      const { service, tls, tlsSkipVerify, tlsServerName } = check;
-      return { grpc: { portLabel, service, tls, tlsSkipVerify, tlsServerName } };
-    }
-    case "script":
-      return { script: { command: check.command, arguments: [...check.args] } };
-  }
+  return { ...made, ...probeOf(check, portLabel ?? "") };
 }
 
 /** Where a task can have no ports, a check's number is one inside its network, which the agent asks from there. */

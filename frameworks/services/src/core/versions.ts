@@ -1,7 +1,7 @@
 import { invalid, MusterError } from "@muster/framework-sdk";
-import { decodeJob, hasOwnPorts, type Job, JobInvalid, modeOfPort, type TaskGroup } from "@muster/jobspecs";
+import { decodeJob, hasOwnPorts, type Job, JobInvalid, mainTask, modeOfPort, type TaskGroup } from "@muster/jobspecs";
 import { checkedTasks, needOf } from "./build.ts";
-import { checkPorts, mainTask } from "./checks.ts";
+import { checkPorts } from "./checks.ts";
 import type { JobVersionEntry, VersionRecord } from "./model.ts";
 
 /** Versions that are kept beside the current one. Those that still have instances are kept beyond. */
