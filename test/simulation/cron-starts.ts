@@ -6,12 +6,17 @@ import { type HostProcess, type Violation, violation } from "@muster/testing";
  */
 export class CronWatch {
   readonly #jobs: ReadonlySet<string>;
-  readonly #runs = new Map<string, HostProcess[]>();
+  readonly #givenUp: ReadonlySet<string>;
+  readonly #runs = new Map<string, { readonly process: HostProcess; readonly host: string }[]>();
   readonly #lastAtMs = new Map<string, number>();
 
-  /** Names of the periodic jobs. */
-  constructor(jobs: ReadonlySet<string>) {
+  /**
+   * Names of the periodic jobs; hosts that an operator has given up, perhaps later: what runs there is over for cron, however
+   * it ends.
+   */
+  constructor(jobs: ReadonlySet<string>, givenUp: ReadonlySet<string>) {
     this.#jobs = jobs;
+    this.#givenUp = givenUp;
   }
 
   /** Periodic jobs of which nothing has run since then: what is never run is never run twice either. */
@@ -21,15 +26,17 @@ export class CronWatch {
       .map((job) => violation("never-run", job, `nothing of it has run since ${atMs / 1_000} s`));
   }
 
-  started(process: HostProcess, nowMs: number): Violation[] {
+  started(process: HostProcess, host: string, nowMs: number): Violation[] {
     const { environment } = process.spec;
     const job = environment["MUSTER_JOB_NAME"] ?? "";
     if (!this.#jobs.has(job)) return [];
     this.#lastAtMs.set(job, nowMs);
     const run = runOf(environment["MUSTER_TASK_ID"] ?? "");
     const before = this.#runs.get(run) ?? [];
-    this.#runs.set(run, [...before, process]);
+    this.#runs.set(run, [...before, { process, host }]);
     return before
+      .filter((other) => !this.#givenUp.has(other.host))
+      .map((other) => other.process)
       .filter(({ state, exit }) => state === "running" || exit?.exitCode === 0)
       .map(({ spec }) =>
         violation("instant-twice", run, `${spec.environment["MUSTER_TASK_ID"]}, then ${environment["MUSTER_TASK_ID"]}`),

@@ -52,8 +52,8 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedReport {
     createServices(cluster.runtimeOf(life), { address: masterAddress }).start();
   });
   cluster.addProgram("cron", "cron", (life) => createCron(cluster.runtimeOf(life), { address: masterAddress }).start());
-  const crons = new CronWatch(periodicJobs);
-  inspector.onStart = (process) => cluster.violations.add(crons.started(process, cluster.world.nowMs));
+  const crons = new CronWatch(periodicJobs, inspector.givenUp);
+  inspector.onStart = (process, host) => cluster.violations.add(crons.started(process, host, cluster.world.nowMs));
   const nemesis = new Nemesis(
     cluster.world,
     afflictionsOf({

@@ -190,7 +190,7 @@ class SmallRun {
     this.#inspector = inspector;
     this.#present = present;
     this.#reader = new FeedReader(cluster);
-    this.#crons = new CronWatch(new Set(present.has("cron") ? ["often"] : []));
+    this.#crons = new CronWatch(new Set(present.has("cron") ? ["often"] : []), inspector.givenUp);
     const length = cluster.world.random("length");
     // What is calm can be compared only while somebody wants something.
     const isCalm = length.next() < calmRate || present.has("equals") || present.has("promises");
@@ -229,8 +229,8 @@ class SmallRun {
       if (to === "gangs") violations.add(this.#claims.answered(message.claimResults ?? []));
       if (this.#present.has("promises")) violations.add(this.#promises.watch.read(message, world.nowMs));
     };
-    this.#inspector.onStart = (process) => {
-      violations.add(this.#crons.started(process, world.nowMs));
+    this.#inspector.onStart = (process, host) => {
+      violations.add(this.#crons.started(process, host, world.nowMs));
       violations.add(this.#claims.started(process.spec.environment["MUSTER_TASK_ID"] ?? ""));
     };
     if (this.#present.has("services")) {

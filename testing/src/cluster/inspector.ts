@@ -49,8 +49,8 @@ export class Inspector {
   /** What the checkers of masters last looked at, and what hosts had been told of subnets then. */
   #looked: { readonly view: MasterView; readonly told: string } | undefined;
   #eventCount = 0;
-  /** Told of each command that begins to run. */
-  onStart: (process: HostProcess) => void = () => {};
+  /** Told of each command that begins to run, and on which host. */
+  onStart: (process: HostProcess, host: string) => void = () => {};
   /** Reads along on the scheduling streams, in both directions. */
   onScheduling: (from: string, message: SchedulingMessage, to: string) => void = () => {};
 
@@ -162,7 +162,7 @@ export class Inspector {
         violation("unrecorded", start.taskId, `runs on ${agent.name}, whose disk has no intent`),
       ]);
     this.#note(start);
-    this.onStart(process);
+    this.onStart(process, agent.name);
   }
 
   /** A command, or a task of a custom executor, has begun. */
