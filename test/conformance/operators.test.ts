@@ -93,6 +93,20 @@ test("case 59: an unreachable agent can be marked as gone", async () => {
   expect((await cluster.call("Operator.ListAgents", { prefix: "" })).agents).toEqual([]);
 });
 
+test("an agent that was marked as gone is not awaited by a leader that finds it in the registry all the same", async () => {
+  await runningTask(cluster, "t-1");
+  const entry = cluster.data.entries.get("agents/a-1");
+  if (entry === undefined) throw new Error("the registry does not have the agent");
+  await cluster.call("Operator.MarkGone", { agentId: "a-1" });
+  await until(() => !cluster.data.entries.has("agents/a-1"));
+  // As if its leader had died after the decision.
+  cluster.data.entries.set("agents/a-1", entry);
+  cluster = await cluster.failOver();
+  expect(cluster.master.state?.awaited.size).toBe(0);
+  expect((await cluster.call("Operator.ListAgents", { prefix: "" })).agents).toEqual([]);
+  await until(() => !cluster.data.entries.has("agents/a-1"));
+});
+
 test("case 60: a drain ends what is left at its deadline with a capped grace, and is over with the last acknowledgement", async () => {
   const { agent, framework } = await runningTask(cluster, "t-1");
   await framework.offer();

@@ -2,6 +2,7 @@ import { isEmptyResources, type Random } from "@muster/foundation";
 import { Allocator } from "../allocator/allocator.ts";
 import { noBound } from "../allocator/bound.ts";
 import type { Registry } from "../registry/load.ts";
+import { agentKey } from "../registry/records.ts";
 import { Core, type Now, timerBefore } from "./core.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { IndexedHeap } from "./heap.ts";
@@ -56,7 +57,15 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
   };
   const core = new Core(state);
   core.begin(now);
+  const gone = new Set(
+    registry.standings.filter(({ decision }) => decision.name === "gone").map(({ agentId }) => agentId),
+  );
   for (const { agentId, name, address, ip } of registry.agents) {
+    // The last leader ended between that decision and what follows from it: nobody is to wait for the agent.
+    if (gone.has(agentId)) {
+      core.effects.push({ type: "store", key: agentKey(agentId), value: undefined, written: undefined });
+      continue;
+    }
     const agent = new Agent(agentId, name, address, ip, "awaited");
     state.agents.set(agentId, agent);
     state.awaited.add(agent);
