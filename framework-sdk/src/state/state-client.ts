@@ -135,7 +135,10 @@ class Client implements StateClient {
     this.#cancels.clear();
   }
 
-  /** An attempt whose answer was lost may have been the one that changed the version: then the entries are as we want. */
+  /**
+   * An attempt whose answer was lost may have been the one that changed the version: then the entries that were asked to
+   * have a version are as we want. All or none was written, and what is written at any version may have been overwritten.
+   */
   #findOut(writes: readonly StateWrite[], stale: MusterError, done: (result: Result<readonly number[]>) => void): void {
     const versions: number[] = [];
     const look = (index: number): void => {
@@ -148,11 +151,12 @@ class Client implements StateClient {
         if (!result.ok) return done(result);
         const present = result.value;
         const isOurs =
-          write.put !== undefined
+          write.version === undefined ||
+          (write.put !== undefined
             ? present?.value.equals(write.put) === true
             : write.delete
               ? present === undefined
-              : present?.version === write.version;
+              : present?.version === write.version);
         if (!isOurs) return done({ ok: false, error: stale });
         versions.push(present?.version ?? 0);
         look(index + 1);
