@@ -29,12 +29,17 @@ export class MaliciousFramework {
   readonly #random: Random;
   readonly #transport: Transport;
   #outlet: Outlet<SubscribeRequest> | undefined;
+  readonly #name: string;
+  readonly #everyMs: number;
   #launchCount = 0;
 
-  constructor(cluster: SimCluster, life: Life) {
+  /** `everyMs`: how often it does harm, about. */
+  constructor(cluster: SimCluster, life: Life, everyMs = mischiefMs) {
     this.#cluster = cluster;
     this.#life = life;
-    this.#random = cluster.world.random(`${maliciousName}/${life.number}`);
+    this.#name = life.name;
+    this.#everyMs = everyMs;
+    this.#random = cluster.world.random(`${life.name}/${life.number}`);
     this.#transport = cluster.network.transportOf(life);
   }
 
@@ -54,8 +59,8 @@ export class MaliciousFramework {
     });
     const framework = {
       ...emptyMessage("FrameworkInfo"),
-      name: maliciousName,
-      roles: [maliciousName],
+      name: this.#name,
+      roles: [this.#name],
       failoverTimeoutMs: 1_000,
     };
     outlet.send({
@@ -75,7 +80,7 @@ export class MaliciousFramework {
   }
 
   #doHarm(): void {
-    this.#cluster.world.after(this.#life, mischiefMs * (0.5 + this.#random.next()), "harm", () => {
+    this.#cluster.world.after(this.#life, this.#everyMs * (0.5 + this.#random.next()), "harm", () => {
       const view = this.#cluster.master.view();
       if (view !== undefined && this.#outlet !== undefined) this.#harm(view);
       this.#doHarm();
