@@ -45,6 +45,7 @@ export class AgentHost {
   readonly #world: World;
   readonly #network: Network;
   readonly #options: AgentHostOptions;
+  #machineNumber = 1;
 
   constructor(world: World, network: Network, options: AgentHostOptions) {
     this.name = `agent-${options.index}`;
@@ -75,8 +76,14 @@ export class AgentHost {
     return this.program.crash("power", downMs);
   }
 
+  /** Counts the machines that have had its name and address. */
+  get machineNumber(): number {
+    return this.#machineNumber;
+  }
+
   /** Another machine in its place: nothing is left of the old one but its name and address. */
   replace(downMs: number): void {
+    this.#machineNumber++;
     this.reboot(downMs);
     this.disk.replace();
   }

@@ -1,4 +1,5 @@
 import { type Random, randomInt, resources } from "@muster/foundation";
+import { AgentState } from "@muster/proto";
 import type { AgentHost } from "../cluster/agent-host.ts";
 import type { MasterHost } from "../cluster/master-host.ts";
 import type { World } from "../world/world.ts";
@@ -44,12 +45,16 @@ function giveUpAgent({ world, master, hosts, onGivenUp }: Ruled, random: Random)
       const agents = master.view()?.agents ?? [];
       const agent = agents[randomInt(random, Math.max(1, agents.length))];
       const host = hosts.find(({ name }) => name === agent?.name);
-      if (agent === undefined || host === undefined) return false;
+      // Of one that is gone already another machine may have the name by now.
+      if (agent === undefined || host === undefined || agent.state === AgentState.AGENT_STATE_GONE) return false;
       const { agentId } = agent;
+      const { machineNumber } = host;
       let isDecided = false;
       let isReplaced = false;
       const replace = (): void => {
-        if (isDecided && isReplaced) host.replace(random.next() * replacedMsMax);
+        // It may have been given up twice: the machine that has taken its place has not.
+        const isStillThere = host.machineNumber === machineNumber;
+        if (isDecided && isReplaced && isStillThere) host.replace(random.next() * replacedMsMax);
       };
       const call = {
         method: "Operator.MarkGone" as const,
