@@ -150,4 +150,148 @@ export const plantedBugs: readonly PlantedBug[] = [
     workload: "small",
     seed: 9,
   },
+  {
+    name: "fail-over timeout is not kept",
+    patches: [
+      {
+        file: "master/src/core/framework-life.ts",
+        search: "framework.deadline = core.after(forMs, {",
+        replace: "framework.deadline = core.after(Math.min(forMs, 1_000), {",
+      },
+    ],
+    rules: ["end-lost", "work-left", "forgotten", "acknowledged-lost"],
+    workload: "small",
+    seed: 17,
+  },
+  {
+    name: "what a task uses is free as soon as it is being killed",
+    patches: [
+      {
+        file: "master/src/core/tasks.ts",
+        search: `  if (!isTerminal(status.state)) return;
+  const { agent, framework } = group;`,
+        replace: `  if (!isTerminal(status.state) && status.state !== TaskState.TASK_KILLING) return;
+  const { agent, framework } = group;`,
+      },
+    ],
+    rules: ["allocated-sum", "over-commit", "bug"],
+    workload: "small",
+    seed: 1,
+  },
+  {
+    name: "claims of a set are granted one by one",
+    patches: [
+      {
+        file: "master/src/core/claims.ts",
+        search: `answer(core, framework, other.claim, own ? plan : { ...plan, message, field: "" });
+      }
+      return;`,
+        replace: `answer(core, framework, other.claim, own ? plan : { ...plan, message, field: "" });
+      }
+      continue;`,
+      },
+    ],
+    rules: ["set-split", "refused-started", "claim-unasked"],
+    workload: "small",
+    seed: 23,
+  },
+  {
+    name: "a task that is adopted is not booked",
+    patches: [
+      {
+        file: "master/src/core/adopt.ts",
+        search: `  book(core, group, task.resources);
+  addTask(task);`,
+        replace: "  addTask(task);",
+      },
+    ],
+    rules: ["allocated-sum", "bug", "over-commit"],
+    workload: "small",
+    seed: 48,
+  },
+  {
+    name: "launches that broke with their connection end without a word",
+    patches: [
+      {
+        file: "master/src/core/agents.ts",
+        search: `  endByMaster(core, task, status);
+}`,
+        replace: `  if (task.heard) endByMaster(core, task, status);
+}`,
+      },
+    ],
+    rules: ["work-left", "end-lost", "desired-count"],
+    workload: "small",
+    seed: 9,
+  },
+  {
+    name: "a group starts before its intent is on the disk",
+    patches: [
+      {
+        file: "executors/src/agent/core/launch.ts",
+        search: `for (const task of group.tasks) report(context, task, TaskState.TASK_STARTING);
+}`,
+        replace: `for (const task of group.tasks) report(context, task, TaskState.TASK_STARTING);
+  intentDurable(context, group.key);
+}`,
+      },
+    ],
+    rules: ["unrecorded", "double-launch"],
+    workload: "small",
+    seed: 1,
+  },
+  {
+    name: "an agent is called drained while tasks run on it",
+    patches: [
+      {
+        file: "master/src/core/operator/settle.ts",
+        search: "agent.tasks.size === 0 && agent.ended.size === 0",
+        replace: "agent.ended.size === 0",
+      },
+    ],
+    rules: ["drained-busy"],
+    workload: "small",
+    seed: 19,
+  },
+  {
+    name: "a service has one instance too many after its framework was away",
+    patches: [
+      {
+        file: "frameworks/services/src/core/statuses.ts",
+        search: `  entry.instances.set(instance.id, instance);
+  if (entry.current`,
+        replace: `  if (known) entry.instances.set(instance.id, instance);
+  if (entry.current`,
+      },
+    ],
+    rules: ["desired-count"],
+    workload: "small",
+    seed: 21,
+  },
+  {
+    name: "a reservation is lost when its agent is back",
+    patches: [
+      {
+        file: "master/src/core/set-aside/registration.ts",
+        search: "if (now === undefined || !isSame(known, now)) removeReservation(core, known);",
+        replace: "removeReservation(core, known);",
+      },
+    ],
+    rules: ["reserved-sum", "bug", "volume-homeless", "reservation-role", "over-commit", "volume-twice"],
+    workload: "small",
+    seed: 21,
+  },
+  {
+    name: "nobody counts who was preempted of a budget",
+    patches: [
+      {
+        file: "master/src/core/preemption/budgets.ts",
+        search: "return Math.max(0, this.max - this.#missing.length);",
+        replace: "return this.max;",
+      },
+    ],
+    rules: ["budget-exceeded"],
+    workload: "small",
+    seed: 8,
+  },
 ];

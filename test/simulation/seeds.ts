@@ -4,9 +4,9 @@ import { compiled } from "./compiled.ts";
 import type { SeedReport } from "./report.ts";
 
 /** Seeds that CI runs, in all: long lives, and many rare mixtures. */
-export const seedCounts = { first: 200, small: 150 } as const;
+export const seedCounts = { first: 200, small: 900 } as const;
 /** How many of the small workload one test runs. */
-const smallSeedsPerTest = 25;
+const smallSeedsPerTest = 100;
 
 const programs = ["master", "agent", "services", "cron", "sdk-framework", "dns"];
 const ofPrograms = ["crash", "pause", "cut", "cut-in", "cut-out", "slow", "skew", "partition", "delay", "loss"];
