@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { describe } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 
-const seeds = [3, 4, 5];
+const seeds = [3, 4];
 
 test("whatever operators deactivate and drain while everything else goes wrong, invariants hold and all comes right", () => {
   const hits = new Hits();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { runKeeper } from "./run-keeper.ts";
 
-const seeds = Array.from({ length: 6 }, (_, index) => index + 1);
+const seeds = Array.from({ length: 3 }, (_, index) => index + 1);
 
 const all = { used: 0, done: 0, failed: 0 };
 
@@ -20,7 +20,7 @@ test.each(seeds)(
 );
 
 test("the seeds know operations that are done and such that are not, and tasks that use volumes", () => {
-  expect(all.done).toBeGreaterThan(100);
-  expect(all.failed).toBeGreaterThan(5);
-  expect(all.used).toBeGreaterThan(20);
+  expect(all.done).toBeGreaterThan(50);
+  expect(all.failed).toBeGreaterThan(2);
+  expect(all.used).toBeGreaterThan(10);
 });
