@@ -278,7 +278,8 @@ test("case 21: the id of a living task under another launch id is an ERROR, and 
   const own = fixture.master.of("once").filter(({ launchId }) => launchId === "launch-once");
   expect(own.map(({ state }) => state)).toEqual([TaskState.TASK_STARTING, TaskState.TASK_RUNNING]);
   expect(isAlive(container?.pid ?? 0)).toBe(true);
-  expect(readFileSync(join(folder, "runs"), "utf8")).toBe("x\n");
+  // RUNNING says that the shell was started, not that it has come to its first line.
+  await expect.poll(() => readFileSync(join(folder, "runs"), "utf8"), { timeout: 10_000 }).toBe("x\n");
 });
 
 test("case 22: a kill that overtakes its launch ends the task as KILLED, and nothing starts", async () => {
