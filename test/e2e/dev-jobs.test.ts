@@ -528,5 +528,5 @@ test("case 41: a job file of Nomad's runs as it is; what is not supported is nam
   const told = stdout + stderr;
   const lineOf = (text: string): number => foreign.split("\n").findIndex((line) => line.includes(text)) + 1;
   expect(told).toMatch(new RegExp(`foreign\\.nomad:${lineOf('driver = "qemu"')}:\\d+: error: .*qemu`));
-  expect(told).toMatch(new RegExp(`foreign\\.nomad:${lineOf('volume "data"')}:\\d+: (error|warning): .*volume`));
+  expect(told).toMatch(new RegExp(`foreign\\.nomad:${lineOf('type = "host"')}:\\d+: error: .*volume`));
 });
