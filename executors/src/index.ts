@@ -18,7 +18,14 @@ export { type HostNetworkRule, parseHostNetworks } from "./ports/host-networks.t
 export { type HostVolume, parseHostVolumes } from "./volumes/host-volumes.ts";
 export type { Artifacts, ArtifactsEvents, ArtifactsWish } from "./world/artifacts.ts";
 export type { Disk, DiskFailure, DiskFile, DiskSpace, DiskWrite } from "./world/disk.ts";
-export type { FolderMove, GroupFiles } from "./world/group-files.ts";
+export type {
+  FilesArrival,
+  FilesReading,
+  FilesWish,
+  FolderMove,
+  GroupFiles,
+  NamedFolder,
+} from "./world/group-files.ts";
 export type { HostNetwork, HostPorts, HostTask, PortHolder, PortQuestion, TaskListener } from "./world/host-ports.ts";
 export type { ImageConfig, ImageEvents, ImageReady, Images, ImageWish } from "./world/images.ts";
 export type { MadeFile, Materials, MaterialsFound, MaterialsWish, SecretWish, TaskPlace } from "./world/materials.ts";

@@ -233,6 +233,39 @@ test("a claim of more than an agent has in all is no conflict but a mistake", as
   });
 });
 
+const token = "0123456789abcdef";
+const predecessor = { predecessorLaunchId: "launch-t-0", predecessorAddress: "10.0.0.1:5051", predecessorToken: token };
+
+test.each([
+  ["predecessor_launch_id", { predecessorLaunchId: "a/b" }],
+  ["predecessor_launch_id", { predecessorAddress: "10.0.0.1:5051", predecessorToken: token }],
+  ["predecessor_address", { ...predecessor, predecessorAddress: "10.0.0.1" }],
+  ["predecessor_address", { predecessorLaunchId: "launch-t-0", predecessorToken: token }],
+  ["predecessor_token", { ...predecessor, predecessorToken: "short" }],
+  ["predecessor_token", { predecessorLaunchId: "launch-t-0", predecessorAddress: "10.0.0.1:5051" }],
+  ["files_token", { filesToken: "x".repeat(256) }],
+] as const)("what says whose files a launch takes over is refused, naming %s", async (name, more) => {
+  await cluster.agent("a-1");
+  const framework = await aClaimant();
+  const group = aGroup([aTask("t-1")], more);
+  const operations = [{ operationId: "", launch: { groups: [group] } }];
+  await framework.say({ claims: [aClaim("t-1", "a-1", 100, { operations })] });
+  const field = `claims[0].operations[0].launch.groups[0].${name}`;
+  expect(framework.all("claimResults")[0]?.refusal).toMatchObject({ kind: "invalid", field });
+});
+
+test("whose files a launch takes over, and the secrets that they are given by, come to the agent as they are", async () => {
+  const agent = await cluster.agent("a-1");
+  const framework = await aClaimant();
+  const group = aGroup([aTask("t-1")], { ...predecessor, filesToken: `${token}x` });
+  const operations = [{ operationId: "", launch: { groups: [group] } }];
+  await framework.say({ claims: [aClaim("t-1", "a-1", 100, { operations })] });
+  expect(agent.all("launches")[0]?.group).toMatchObject({ ...predecessor, filesToken: `${token}x` });
+  const { tasks } = await cluster.call("Tasks.List", { includeTerminal: true });
+  expect(tasks).toHaveLength(1);
+  expect(JSON.stringify(tasks)).not.toContain(token);
+});
+
 test("more claims than a message may have are refused, each of them, and another framework is not delayed", async () => {
   await cluster.agent("a-1");
   const framework = await aClaimant();

@@ -14,24 +14,28 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.remove());
 
-/** Each instance writes its number and the version of its job into its volume. */
-function db(count: number, version: number): string {
-  const text = `job "db" {
-  group "db" {
+interface Wish {
+  readonly name: string;
+  readonly count: number;
+  /** Blocks of the group, and of the task. */
+  readonly group: string;
+  readonly task?: string;
+  /** What each instance does in the shell before it waits. */
+  readonly command: string;
+}
+
+/** The name of the file of a job whose instances write, and then wait. */
+function writer({ name, count, group, task = "", command }: Wish): string {
+  const text = `job "${name}" {
+  group "${name}" {
     count = ${count}
-    volume "data" {
-      type = "muster"
-      size = 20
-    }
+    ${group}
     task "write" {
       driver = "process"
-      volume_mount {
-        volume      = "data"
-        destination = "/data"
-      }
+      ${task}
       config {
         command = "sh"
-        args    = ["-c", "echo $MUSTER_ALLOC_INDEX v${version} >> data/starts; exec sleep 3600"]
+        args    = ["-c", "${command}; exec sleep 3600"]
       }
       resources {
         cpu    = 10
@@ -44,9 +48,17 @@ function db(count: number, version: number): string {
   }
 }
 `;
-  writeFileSync(join(cluster.folder, "db.hcl"), text);
-  return "db.hcl";
+  writeFileSync(join(cluster.folder, `${name}.hcl`), text);
+  return `${name}.hcl`;
 }
+
+/** Each instance writes its number and the version of its job into its volume. */
+const db = (count: number, version: number): string =>
+  writer({
+    ...{ name: "db", count, group: 'volume "data" {\n type = "muster"\n size = 20\n }' },
+    task: 'volume_mount {\n volume = "data"\n destination = "/data"\n }',
+    command: `echo $MUSTER_ALLOC_INDEX v${version} >> data/starts`,
+  });
 
 async function muster(...words: string[]): Promise<void> {
   const { code, stdout, stderr } = await cluster.muster(...words);
@@ -99,34 +111,11 @@ test("what instances write into their volumes is there after an update, a scalin
 }, 300_000);
 
 test("an instance with a sticky disk finds the files of the one before it, on the same agent", async () => {
-  const cache = (version: number): string => {
-    const text = `job "cache" {
-  group "cache" {
-    count = 2
-    ephemeral_disk {
-      size   = 20
-      sticky = true
-    }
-    task "write" {
-      driver = "process"
-      config {
-        command = "sh"
-        args    = ["-c", "for d in local $MUSTER_ALLOC_DIR; do echo $MUSTER_ALLOC_INDEX v${version} >> $d/starts; done; exec sleep 3600"]
-      }
-      resources {
-        cpu    = 10
-        memory = 32
-      }
-    }
-    update {
-      min_healthy_time = "0s"
-    }
-  }
-}
-`;
-    writeFileSync(join(cluster.folder, "cache.hcl"), text);
-    return "cache.hcl";
-  };
+  const cache = (version: number): string =>
+    writer({
+      ...{ name: "cache", count: 2, group: "ephemeral_disk {\n size = 20\n sticky = true\n }" },
+      command: `for d in local $MUSTER_ALLOC_DIR; do echo $MUSTER_ALLOC_INDEX v${version} >> $d/starts; done`,
+    });
   await muster("job", "run", cache(1));
   const agents = async () => (await cluster.job("cache")).instances.map(({ agent }) => agent);
   const before = await agents();
@@ -138,4 +127,25 @@ test("an instance with a sticky disk finds the files of the one before it, on th
     const index = id.split(".")[2];
     expect(stdout).toBe(`${index} v1\n${index} v2\n`.repeat(2));
   }
+}, 300_000);
+
+test("with migrate an instance that leaves a drained agent finds its files on the other", async () => {
+  const file = writer({
+    ...{ name: "moving", count: 1, group: "ephemeral_disk {\n size = 20\n sticky = true\n migrate = true\n }" },
+    command: "for d in local $MUSTER_ALLOC_DIR; do echo started >> $d/starts; done",
+  });
+  await muster("job", "run", file);
+  const now = async () => (await cluster.job("moving")).instances.filter(({ pid }) => pid > 0);
+  const [before] = await now();
+  if (!before) throw new Error("it runs");
+  await muster("agent", "drain", before.agent, "--yes", "--deadline", "5m");
+  let after = before;
+  await until("it runs on the other agent", 120_000, async () => {
+    const [one] = await now();
+    if (one) after = one;
+    return after.agent !== before.agent;
+  });
+  const words = ["-c", "cat local/starts $MUSTER_ALLOC_DIR/starts"];
+  const { stdout } = await cluster.muster("task", "exec", after.id, "--", "sh", ...words);
+  expect(stdout).toBe("started\n".repeat(4));
 }, 300_000);

@@ -149,3 +149,21 @@ test("instances with sticky disks take over the files of those before them, each
   expect(new Set(taken)).toEqual(new Set(left));
   expect(taken).toHaveLength(6);
 });
+
+test("with migrate instances that leave a drained agent find copies of their files on the others", () => {
+  const lab = new Lab({ agents: 3, frameworks: ["services"] }).start();
+  lab.submit(service("web", { count: 3, group: "ephemeral_disk {\n sticky = true\n migrate = true\n size = 10\n }" }));
+  const healthy = () => lab.call("Jobs.Get", { name: "web" }).job?.summary?.healthy;
+  lab.until(() => healthy() === 3, 120_000, 500);
+  const [leaving] = lab.alive();
+  const { agents } = lab.call("Operator.ListAgents", {});
+  const agentId = agents.find(({ name }) => name === leaving?.agent)?.agentId ?? "";
+  const count = lab.alive().filter(({ agent }) => agent === leaving?.agent).length;
+  lab.call("Operator.Drain", { agentId, deadlineMs: 600_000 });
+  lab.until(() => lab.alive().every(({ agent }) => agent !== leaving?.agent) && healthy() === 3, 120_000, 500);
+  const copies = lab.cluster.agents
+    .filter(({ name }) => name !== leaving?.agent)
+    .flatMap(({ groupFiles }) => groupFiles.taken.map(({ from }) => from));
+  expect(copies).toHaveLength(2 * count);
+  for (const from of copies) expect(from).toMatch(new RegExp(`^/var/lib/muster/${leaving?.agent}/tasks/`));
+});

@@ -12,6 +12,8 @@ export { checkedPort };
 type Unary =
   | "Operator.SetQuota"
   | "Operator.ForeseeRoom"
+  | "Operator.ListAgents"
+  | "Operator.Drain"
   | `Jobs.${"Run" | "Plan" | "Get" | "List" | "Stop" | "Scale" | "Runs" | "Force" | "History" | "Promote" | "Deployments" | "Steer" | "Dispatch" | "Rebalance"}`;
 
 export interface LabOptions extends Omit<SimClusterOptions, "seed"> {

@@ -78,7 +78,7 @@ export interface AgentDeps {
 }
 
 export interface Agent {
-  /** Tasks.Logs, Tasks.Exec, Tasks.Kill, Tasks.ListFiles, Tasks.ReadFile, Tasks.Stats. */
+  /** Tasks.Logs, Tasks.Exec, Tasks.Kill, Tasks.ListFiles, Tasks.ReadFile, Tasks.Stats, LeftFiles.Take. */
   readonly handlers: Handlers;
   /** Executors.Attach: for `executorSocket`, and for nobody beyond this host. */
   readonly executorHandlers: Handlers;

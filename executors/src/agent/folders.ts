@@ -14,12 +14,12 @@ export interface TaskFolders {
 
 /** `id` is "<group>.<index>", of later attempts "<group>.<index>-<attempt>". All attempts of a task share its folders. */
 export function taskFolders(dataFolder: string, id: string): TaskFolders {
-  const group = `${dataFolder}/tasks/${groupOf(id)}`;
+  const group = groupFolder(dataFolder, groupOf(id));
   const task = `${group}/${indexOf(id)}`;
   const work = `${task}/work`;
   return {
     group,
-    shared: `${group}/shared`,
+    shared: sharedFolder(dataFolder, groupOf(id)),
     task,
     work,
     local: `${work}/local`,
@@ -28,9 +28,19 @@ export function taskFolders(dataFolder: string, id: string): TaskFolders {
   };
 }
 
+/** Everything of one group. */
+export function groupFolder(dataFolder: string, key: string): string {
+  return `${dataFolder}/tasks/${key}`;
+}
+
+/** What the tasks of a group share. */
+export function sharedFolder(dataFolder: string, key: string): string {
+  return `${groupFolder(dataFolder, key)}/shared`;
+}
+
 /** What the tasks of a group see as /etc/hosts, /etc/hostname and /etc/resolv.conf. */
 export function netFolder(dataFolder: string, group: string): string {
-  return `${dataFolder}/tasks/${group}/net`;
+  return `${groupFolder(dataFolder, group)}/net`;
 }
 
 /** What the tasks see that share the network of one task; `folder` is that of the group's networks. */

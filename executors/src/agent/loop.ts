@@ -33,6 +33,7 @@ import { hostPorts } from "./core/places.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
 import type { ExecutorSessions } from "./executor-sessions.ts";
+import { fetchFiles } from "./fetch-files.ts";
 import { taskIdOf } from "./folders.ts";
 import { type AgentMetrics, agentMetrics } from "./metrics.ts";
 import { overlayNewsFromWire } from "./overlay-wire.ts";
@@ -313,6 +314,12 @@ export class AgentLoop {
     });
   }
 
+  /** Whether something of the group is still to begin. */
+  #isStarting(key: string): boolean {
+    const group = this.#isStopped ? undefined : this.state.groups.get(key);
+    return group?.tasks.some(({ phase }) => phase !== "ended") ?? false;
+  }
+
   /** What came after a launch must not overtake it. */
   #inOrder(input: AgentInput): void {
     if (this.#launches.length > 0) this.#launches.push(input);
@@ -408,6 +415,13 @@ export class AgentLoop {
         const done = (failure: string | undefined): void => this.post({ type: "files-taken", key, failure });
         if (groupFiles) groupFiles.take(moves, done);
         else this.#deps.clock.after(0, () => done("this agent can't move files"));
+        return;
+      }
+      case "fetch-files": {
+        const { key, wish } = effect;
+        const done = (failure: string | undefined): void => this.post({ type: "files-taken", key, failure });
+        if (groupFiles) fetchFiles({ ...this.#deps, groupFiles }, wish, () => this.#isStarting(key), done);
+        else this.#deps.clock.after(0, () => done("this agent can't take over files"));
         return;
       }
       case "release-image":

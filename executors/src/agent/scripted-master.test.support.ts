@@ -20,6 +20,7 @@ import type {
   PortRequest,
   ReservedPart,
   Resources,
+  TaskGroup,
   TaskReport,
   TaskSpec,
   TaskStatus,
@@ -31,6 +32,8 @@ export interface LaunchWish {
   /** Default: the task's id. */
   name?: string;
   predecessorLaunchId?: string;
+  /** Whose files it takes over elsewhere, and who is given its own. */
+  files?: Pick<TaskGroup, "predecessorAddress" | "predecessorToken" | "filesToken">;
   launchId?: string;
   spec?: Partial<TaskSpec>;
   ports?: Partial<PortRequest>[];
@@ -145,6 +148,7 @@ export class ScriptedMaster {
           reserved = [],
           name = taskId,
           predecessorLaunchId,
+          files = {},
         }) => ({
           frameworkId: "framework-1",
           frameworkName: "services",
@@ -159,6 +163,7 @@ export class ScriptedMaster {
             executor: executor ? { ...emptyMessage("ExecutorInfo"), ...executor } : null,
             isExecutor,
             ...(predecessorLaunchId === undefined ? {} : { predecessorLaunchId }),
+            ...files,
             ports: ports.map((port) => ({ ...emptyMessage("PortRequest"), ...port })),
             tasks: [{ taskId, name, spec }, ...others.map((one) => ({ name: one.taskId, ...one }))].map((task) => ({
               ...emptyMessage("TaskInfo"),

@@ -1,10 +1,12 @@
 import { type Handlers, MusterError } from "@muster/foundation";
 import { StatusReason } from "@muster/proto";
+import type { GroupFiles } from "../world/group-files.ts";
 import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
 import type { CompleteConfig } from "./config.ts";
 import type { AgentState, Task } from "./core/model.ts";
 import { execHandler } from "./exec-handler.ts";
 import { filesHandlers } from "./files-handlers.ts";
+import { leftFilesHandler } from "./left-files-handler.ts";
 import { logsHandler } from "./logs-handler.ts";
 import type { AgentLoop } from "./loop.ts";
 import { statsHandler } from "./stats-handler.ts";
@@ -14,6 +16,7 @@ export interface TaskFilesDeps {
   readonly execRunner?: ExecRunner;
   readonly taskFiles?: TaskFiles;
   readonly taskMeter?: TaskMeter;
+  readonly groupFiles?: GroupFiles;
 }
 
 /** What the agent serves itself. The loop is absent until its records have been read. */
@@ -53,6 +56,7 @@ export function tasksHandlers(
     "Tasks.Exec": execHandler(findOwn, loop, deps.execRunner, config.execSessionsMax),
     ...filesHandlers(findOwn, deps.taskFiles),
     "Tasks.Stats": statsHandler(findOwn, deps.taskMeter),
+    "LeftFiles.Take": leftFilesHandler(loop, deps.groupFiles),
   };
 }
 

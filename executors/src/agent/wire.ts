@@ -64,6 +64,10 @@ export function launchFromWire(launch: Launch): LaunchRequest | undefined {
     ...(launch.reserved.length > 0 ? { reserved: launch.reserved.slice(0, reservedMax).map(copyReserved) } : {}),
     ...(group.volumes.length > 0 ? { volumes: group.volumes.slice(0, volumesMax).map(copyVolume) } : {}),
     ...(group.predecessorLaunchId ? { predecessorLaunchId: group.predecessorLaunchId } : {}),
+    ...(group.predecessorAddress
+      ? { predecessorPlace: { address: group.predecessorAddress, token: group.predecessorToken ?? "" } }
+      : {}),
+    ...(group.filesToken ? { filesToken: group.filesToken } : {}),
     tasks: withTaskNetworks(
       group.tasks.slice(0, tasksPerGroupMax).map((task) => {
         const { spec, problem } = specFromBytes(task.spec);

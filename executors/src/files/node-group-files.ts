@@ -1,11 +1,11 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import type { FolderMove, GroupFiles } from "../world/group-files.ts";
+import { NodeFilesArrival } from "./files-arrival.ts";
+import { folderMode } from "./folder-mode.ts";
+import { LeftFiles } from "./left-files.ts";
 
-/** Whoever can't name a task can't get at its files. */
-const folderMode = 0o711;
-
-/** Moves between the folders of tasks, which lie on one file system. */
+/** The folders of groups on this host's disk, which lie on one file system. */
 export function nodeGroupFiles(): GroupFiles {
   return {
     take(moves, done) {
@@ -14,6 +14,8 @@ export function nodeGroupFiles(): GroupFiles {
         (error: Error) => done(error.message),
       );
     },
+    read: (folders) => new LeftFiles(folders),
+    receive: (wish) => new NodeFilesArrival(wish),
   };
 }
 

@@ -51,7 +51,8 @@ async function listOne(root: string, names: readonly string[]): Promise<TaskFile
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** In order. Throws `too-many`. */
+export async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of await fs.opendir(folder)) {
     if (names.length >= folderNamesMax)
@@ -184,7 +185,7 @@ class Reading implements LogReading {
   }
 }
 
-function known(error: unknown): MusterError {
+export function known(error: unknown): MusterError {
   if (error instanceof MusterError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOTDIR") return notAFolder("it");

@@ -9,6 +9,8 @@ export interface ClusterAgent {
   readonly agentId: string;
   readonly name: string;
   readonly ip: string;
+  /** Of its own gRPC server. */
+  readonly address: string;
   readonly state: AgentState;
   readonly total: Resources;
   readonly allocated: Resources;
@@ -177,6 +179,7 @@ function clusterAgent(record: AgentRecord): ClusterAgent {
     agentId: record.agentId,
     name: record.name,
     ip: record.ip,
+    address: record.address,
     state: record.state,
     total,
     allocated,

@@ -7,6 +7,7 @@ import { agentRoom } from "./agent-room.ts";
 const agent: ClusterAgent = {
   agentId: "a",
   name: "a",
+  address: "a:5051",
   ip: "10.0.0.1",
   state: AgentState.AGENT_STATE_REGISTERED,
   total: resources({ cpuMillis: 1_000, memoryMiB: 1_024 }),

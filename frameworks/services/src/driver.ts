@@ -78,7 +78,7 @@ export function createServices(runtime: Runtime, config: ServicesConfig): Servic
 }
 
 class Framework implements Services {
-  readonly state = emptyState();
+  readonly state: ServicesState;
   readonly #runtime: Runtime;
   readonly #config: ServicesConfig;
   readonly #random: Random;
@@ -111,6 +111,7 @@ class Framework implements Services {
     this.#runtime = runtime;
     this.#config = config;
     this.#random = runtime.random.stream("services");
+    this.state = emptyState(this.#random.stream("secrets"));
     this.#store = createStateClient(runtime, { address, framework: name });
     const framework = {
       name,

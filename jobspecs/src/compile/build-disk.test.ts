@@ -32,19 +32,19 @@ test("what is not bounded, and what does not come along, is said", () => {
   expect(compile("ephemeral_disk { size = 500 }", "cpu = 10", "cpu = 10").remarks).toEqual([
     'warning: size bounds task "t0" and what the group shares, not the own files of "t1"',
   ]);
-  const { remarks } = compile("ephemeral_disk {\nsticky = true\nmigrate = true\n}", "cpu = 10");
-  expect(remarks).toHaveLength(1);
-  expect(remarks[0]).toMatch(/^warning: .*"migrate".*begins with empty folders/);
+  const { remarks } = compile("ephemeral_disk {\nmigrate = true\n}", "cpu = 10");
+  expect(remarks).toEqual(["warning: has no effect without sticky = true"]);
 });
 
 test("sticky is of groups that start one instance after another; runs of batch jobs begin anew", () => {
-  const diskOf = (type: string) => {
-    const text = `job "j" {\ntype = "${type}"\ngroup "g" {\nephemeral_disk {\nsticky = true\n}\ntask "t" {\ndriver = "exec"\nconfig {\ncommand = "true"\n}\n}\n}\n}`;
+  const diskOf = (type: string, more = "") => {
+    const text = `job "j" {\ntype = "${type}"\ngroup "g" {\nephemeral_disk {\nsticky = true\n${more}\n}\ntask "t" {\ndriver = "exec"\nconfig {\ncommand = "true"\n}\n}\n}\n}`;
     const { job, diagnostics } = compileJob({ file: "j.hcl", text });
     if (job) expect(decodeJob(canonicalJson(job))).toEqual(job);
     return [job?.groups[0]?.disk, diagnostics.map(({ summary }) => summary)];
   };
   expect(diskOf("service")).toEqual([{ isSticky: true }, []]);
   expect(diskOf("system")).toEqual([{ isSticky: true }, []]);
+  expect(diskOf("service", "migrate = true")).toEqual([{ isSticky: true, isMigrating: true }, []]);
   expect(diskOf("batch")).toEqual([undefined, ["has no effect: each run of a batch job begins with empty folders"]]);
 });

@@ -34,8 +34,15 @@ export function withGroupDisk(block: DecodedBlock | undefined, tasks: readonly T
 /** What becomes of the files of a group's instances. Only services and system jobs start instances after others. */
 export function buildDisk(block: DecodedBlock | undefined, jobType: JobType): Pick<TaskGroup, "disk"> {
   const written = block?.first("ephemeral_disk");
-  if (!written?.bool("sticky")) return {};
-  if (jobType === "service" || jobType === "system") return { disk: { isSticky: true } };
+  if (!written) return {};
+  const isMigrating = written.bool("migrate") ?? false;
+  if (!written.bool("sticky")) {
+    if (isMigrating)
+      written.warning("migrate", { code: "job/ephemeral-disk", summary: "has no effect without sticky = true" });
+    return {};
+  }
+  if (jobType === "service" || jobType === "system")
+    return { disk: { isSticky: true, ...(isMigrating ? { isMigrating } : {}) } };
   written.warning("sticky", {
     code: "job/ephemeral-disk",
     summary: `has no effect: each run of a ${jobType} job begins with empty folders`,

@@ -193,7 +193,12 @@ const readGroup = typed((reader): TaskGroup => {
   };
 });
 
-const readDisk = typed((reader): GroupDisk => ({ isSticky: reader.bool("isSticky") }));
+const readDisk = typed(
+  (reader): GroupDisk => ({
+    isSticky: reader.bool("isSticky"),
+    ...(reader.has("isMigrating") ? { isMigrating: reader.bool("isMigrating") } : {}),
+  }),
+);
 
 const readConfig = typed((reader): TaskConfig => {
   const command = reader.text("command");

@@ -142,6 +142,8 @@ export interface Task extends TaskFiles {
 export interface GroupDisk {
   /** A successor goes where they are, if it finds room there. */
   readonly isSticky: boolean;
+  /** Where it goes elsewhere, copies go with it. Absent: it begins with empty folders there. */
+  readonly isMigrating?: boolean;
 }
 
 /** A volume of a group: what its tasks mount. */

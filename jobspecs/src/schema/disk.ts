@@ -1,6 +1,4 @@
-import { type BlockSchema, block, warned, works } from "./model.ts";
-
-const empty = "where a new instance can't start on the agent of the one before it begins with empty folders";
+import { type BlockSchema, block, works } from "./model.ts";
 
 export const ephemeralDiskBlock: BlockSchema = block("Disk of a group's tasks together.", {
   attributes: {
@@ -9,6 +7,9 @@ export const ephemeralDiskBlock: BlockSchema = block("Disk of a group's tasks to
       "bool",
       "A new instance of a service goes where the old was if there is room, and finds its files; false.",
     ),
-    migrate: warned("Its files come along to another agent.", empty),
+    migrate: works(
+      "bool",
+      "With `sticky`: where it goes to another agent, copies of the files go with it, if that of the old can be asked; false.",
+    ),
   },
 });

@@ -249,13 +249,33 @@ export function taskFault(field: string, task: TaskInfo, portLabels: ReadonlySet
   return labelsFault(`${field}.labels`, task.labels);
 }
 
+/** What is wrong with whose files a group takes over, and who is given its own. */
+function heritageFault(field: string, group: TaskGroup): MusterError | undefined {
+  const { predecessorLaunchId, predecessorAddress, predecessorToken, filesToken } = group;
+  if (predecessorLaunchId !== undefined) {
+    const fault = idFault(`${field}.predecessor_launch_id`, predecessorLaunchId);
+    if (fault) return fault;
+  }
+  if (filesToken !== undefined && !isToken(filesToken)) return invalid(`${field}.files_token`, tokenRule);
+  if (predecessorAddress === undefined && predecessorToken === undefined) return undefined;
+  if (predecessorLaunchId === undefined)
+    return invalid(`${field}.predecessor_launch_id`, "must be given with predecessor_address");
+  if (!/^[^\s/]{1,249}:\d{1,5}$/.test(predecessorAddress ?? ""))
+    return invalid(`${field}.predecessor_address`, "must be a host and a port, at most 255 characters");
+  return isToken(predecessorToken ?? "") ? undefined : invalid(`${field}.predecessor_token`, tokenRule);
+}
+
+const tokenRule = "must have 16 to 255 letters and digits";
+
+function isToken(text: string): boolean {
+  return /^[A-Za-z0-9]{16,255}$/.test(text);
+}
+
 /** What is wrong with a group apart from its tasks. */
 export function groupFault(field: string, group: TaskGroup): MusterError | undefined {
   const fault = idFault(`${field}.launch_id`, group.launchId);
   if (fault) return fault;
-  const { predecessorLaunchId } = group;
-  const other =
-    predecessorLaunchId === undefined ? undefined : idFault(`${field}.predecessor_launch_id`, predecessorLaunchId);
+  const other = heritageFault(field, group);
   if (other) return other;
   if (group.ports.length > limits.portsPerGroup)
     return invalid(`${field}.ports`, `must be at most ${limits.portsPerGroup}`);

@@ -1,7 +1,7 @@
 import { type MethodName, MusterError, type Peer } from "@muster/foundation";
 
-/** What the master serves: everything but what agents serve to their executors. */
-export type ServedMethod = Exclude<MethodName, `Executors.${string}`>;
+/** What the master serves: everything but what agents serve to their executors and to each other. */
+export type ServedMethod = Exclude<MethodName, `Executors.${string}` | `LeftFiles.${string}`>;
 
 export interface MethodRule {
   /** The right that a caller needs. */

@@ -167,6 +167,8 @@ export function intentRecord(state: AgentState, group: Group): IntentRecord {
     ...(group.reserved.length > 0 ? { reserved: group.reserved } : {}),
     ...(group.volumes.length > 0 ? { volumes: group.volumes } : {}),
     ...(group.predecessorLaunchId === "" ? {} : { predecessorLaunchId: group.predecessorLaunchId }),
+    ...(group.predecessorPlace ? { predecessorPlace: group.predecessorPlace } : {}),
+    ...(group.filesToken === "" ? {} : { filesToken: group.filesToken }),
     tasks: group.tasks.map(({ info: { spec: _, ...info }, spec }) => ({ info, spec })),
   };
 }

@@ -2,7 +2,7 @@ import type { AgentOperationResult, StatusReason, TaskStatus } from "@muster/pro
 import type { ArtifactsWish } from "../../world/artifacts.ts";
 import type { DiskFailure, DiskSpace } from "../../world/disk.ts";
 import type { DiskQuestion, DiskUse } from "../../world/disk-meter.ts";
-import type { FolderMove } from "../../world/group-files.ts";
+import type { FilesWish, FolderMove } from "../../world/group-files.ts";
 import type { HostNetwork, HostTask, PortHolder, PortQuestion, TaskListener } from "../../world/host-ports.ts";
 import type { ImageReady, ImageWish } from "../../world/images.ts";
 import type { MadeFile, MaterialsFound, MaterialsWish } from "../../world/materials.ts";
@@ -126,6 +126,8 @@ export type AgentEffect =
   | { readonly type: "make-volume" | "remove-volume"; readonly volumeId: string; readonly operationId: string }
   /** Folders of the host, each as a whole. */
   | { readonly type: "take-files"; readonly key: string; readonly moves: readonly FolderMove[] }
+  /** Copies of what was left on another agent. */
+  | { readonly type: "fetch-files"; readonly key: string; readonly wish: FilesWish }
   | { readonly type: "send-operation-result"; readonly result: AgentOperationResult }
   | { readonly type: "forget"; readonly group: Group }
   | { readonly type: "keep-images"; readonly ids: readonly string[] }

@@ -195,12 +195,22 @@ export type GroupNet =
  */
 export type Heritage = "none" | "wanted" | "moving" | "settled";
 
+/** Another agent, and what it is to be told to give the files of a launch. */
+export interface PredecessorPlace {
+  readonly address: string;
+  readonly token: string;
+}
+
 export interface Group {
   readonly key: string;
   readonly launchId: string;
   /** The launch whose files it takes over; empty: none. */
   readonly predecessorLaunchId: string;
+  /** Where that launch was; undefined: on this agent. */
+  readonly predecessorPlace: PredecessorPlace | undefined;
   heritage: Heritage;
+  /** Who names it is given what the group leaves; empty: nobody is. */
+  readonly filesToken: string;
   readonly frameworkId: string;
   readonly frameworkName: string;
   readonly role: string;
@@ -310,6 +320,10 @@ export interface LaunchRequest {
   readonly volumes?: readonly GroupVolume[];
   /** The launch whose files it takes over. Absent: none. */
   readonly predecessorLaunchId?: string;
+  /** Where that launch was. Absent: on this agent. */
+  readonly predecessorPlace?: PredecessorPlace;
+  /** Who names it is given what the group leaves. Absent: nobody is. */
+  readonly filesToken?: string;
   /** `problem` says why the task's description can't be used; `spec` then holds defaults. */
   readonly tasks: readonly { readonly info: TaskInfo; readonly spec: TaskSpec; readonly problem: string }[];
 }
@@ -340,6 +354,10 @@ export interface IntentRecord {
   readonly volumes?: readonly GroupVolume[];
   /** Absent: it takes over nobody's files. */
   readonly predecessorLaunchId?: string;
+  /** Absent: its predecessor was on this agent. */
+  readonly predecessorPlace?: PredecessorPlace | undefined;
+  /** Absent: nobody is given its files. */
+  readonly filesToken?: string;
   readonly tasks: readonly { readonly info: Omit<TaskInfo, "spec">; readonly spec: TaskSpec }[];
 }
 

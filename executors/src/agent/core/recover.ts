@@ -88,7 +88,9 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
     key,
     launchId: identity.launchId,
     predecessorLaunchId: intent?.predecessorLaunchId ?? "",
+    predecessorPlace: intent?.predecessorPlace,
     heritage: "none",
+    filesToken: intent?.filesToken ?? "",
     frameworkId: identity.frameworkId,
     frameworkName: intent?.frameworkName ?? "",
     role: intent?.role ?? "",
@@ -128,7 +130,8 @@ function rebuildGroup(context: Context, found: FoundGroup): Group | undefined {
       group.tasks.push(task);
     }
   }
-  // What was moved before the restart is not where it was: to ask again does no harm as long as nothing has started.
+  // What was moved before the restart is not where it was, and what was copied in part begins anew: to ask again does no harm
+  // as long as nothing has started.
   if (
     group.predecessorLaunchId !== "" &&
     group.tasks.every(({ phase, attempt }) => phase === "preparing" && attempt === 0)

@@ -347,6 +347,7 @@ function anAgent(name: string, isAway: boolean): ClusterAgent {
     ...{ agentId: `agent-${name}`, name, ip: "10.0.0.1", state },
     ...{ total: all, free: all, allocated: nothing, offered: nothing },
     ...{ portsTaken: new Set<number>(), portsInPart: new Map() },
+    address: `${name}:5051`,
     ...{ drivers: ["process"], networkModes: ["host"], attributes: new Map([["kernel.name", "linux"]]) },
     ...{ standing: AgentStanding.AGENT_STANDING_ACTIVE, maintenanceAt: 0 },
     ...{ reservationIds: new Set<string>(), volumeIds: new Set<string>(), setAside: nothing, reservedRoles: [] },

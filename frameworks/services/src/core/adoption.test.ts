@@ -1,4 +1,4 @@
-import { TaskState } from "@muster/framework-sdk";
+import { seededRandom, TaskState } from "@muster/framework-sdk";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anAgent, jobText, restartFramework, SmallWorld } from "./core.test.support.ts";
@@ -105,10 +105,14 @@ test("a task of an unknown job is remembered to be ended", () => {
 });
 
 test("a record that can't be read is told of, not dropped", () => {
-  const faults = loadRecords(emptyState(), [[{ key: `${jobsPrefix}x`, value: Buffer.from("{"), version: 1 }]], {
-    monotonicMs: 0,
-    epochMs: 0,
-  });
+  const faults = loadRecords(
+    emptyState(seededRandom("secrets")),
+    [[{ key: `${jobsPrefix}x`, value: Buffer.from("{"), version: 1 }]],
+    {
+      monotonicMs: 0,
+      epochMs: 0,
+    },
+  );
   expect(faults.map(({ key }) => key)).toEqual(["jobs/x"]);
 });
 

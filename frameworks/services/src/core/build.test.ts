@@ -14,7 +14,7 @@ const launch = (text: string) => {
     instanceId: "1-9",
     launchId: "v7-1-9",
     volumes: [],
-    predecessorLaunchId: "",
+    files: {},
   });
 };
 

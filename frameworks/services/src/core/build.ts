@@ -38,9 +38,14 @@ export interface InstanceRef {
   readonly launchId: string;
   /** Volumes of its place. */
   readonly volumes: readonly GroupVolume[];
-  /** The launch whose files it takes over; empty: none. */
-  readonly predecessorLaunchId: string;
+  readonly files: LaunchFiles;
 }
+
+/** Whose files an instance takes over, and who may have its own; as in the contract. */
+export type LaunchFiles = Pick<
+  LaunchGroup,
+  "predecessorLaunchId" | "predecessorAddress" | "predecessorToken" | "filesToken"
+>;
 
 /** What an agent is given to start one instance of a group. */
 export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): LaunchGroup {
@@ -59,7 +64,7 @@ export function buildLaunch(job: Job, group: TaskGroup, ref: InstanceRef): Launc
     executor: null,
     isExecutor: false,
     volumes: [...ref.volumes],
-    ...(ref.predecessorLaunchId === "" ? {} : { predecessorLaunchId: ref.predecessorLaunchId }),
+    ...ref.files,
   };
 }
 

@@ -87,6 +87,7 @@ export function anAgent(
     agentId,
     name: agentId,
     ip: "10.0.0.1",
+    address: `${agentId}:5051`,
     state: AgentState.AGENT_STATE_REGISTERED,
     total,
     allocated: resources({}),
@@ -108,7 +109,7 @@ export function anAgent(
 
 /** The core with a world around it that does what it is told: time moves by `advance` alone. */
 export class SmallWorld {
-  state: ServicesState = { ...emptyState(), epoch: 1, isReconciled: true };
+  state: ServicesState = { ...emptyState(seededRandom("secrets")), epoch: 1, isReconciled: true };
   now: Now = { monotonicMs: 1_000, epochMs: 1_700_000_000_000 };
   readonly agents = new Map<string, ClusterAgent>();
   /** Ids of the tasks launched, in order. */
@@ -293,7 +294,7 @@ export function restartFramework(world: SmallWorld, name: string): void {
   const kept = restartsWrite(world.entry(name));
   const { epoch } = world.state;
   const before = [...world.entry(name).volumes.values()].flat().map((one) => one.record);
-  world.state = { ...emptyState(), epoch: epoch + 1 };
+  world.state = { ...emptyState(seededRandom("secrets")), epoch: epoch + 1 };
   const volumes = before.map((one) => record(volumeWrite(one, false)));
   const faults = loadRecords(world.state, [[record(job)], versions.map(record), [record(kept)], volumes], world.now);
   if (faults.length > 0) throw new Error(JSON.stringify(faults));

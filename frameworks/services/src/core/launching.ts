@@ -21,6 +21,7 @@ import { buildLaunch } from "./build.ts";
 import { freshInstance, freshTask } from "./fresh.ts";
 import { makeInstanceId, makeLaunchId } from "./ids.ts";
 import { type JobEntry, type Now, type ServicesState, slotKeyOf, type Want } from "./model.ts";
+import { filesOf } from "./sticky.ts";
 import { type OfferedVolumes, slotVolumes, volumeSteps } from "./volumes.ts";
 
 /** What to do with the offers of one agent and role. */
@@ -224,7 +225,7 @@ function launch(state: ServicesState, want: Want, agentId: string, agentName: st
   const made = buildLaunch(want.version.job, group, {
     ...{ index: slot.index, version, instanceId, launchId },
     volumes: slotVolumes(entry, group, slot.index).map(({ record: { volumeId, name } }) => ({ volumeId, name })),
-    predecessorLaunchId: want.predecessor?.agentId === agentId ? want.predecessor.launchId : "",
+    files: filesOf(want.version.record, group, want.predecessor, agentId),
   });
   const checked = want.version.checked.get(group.name) ?? [];
   const instance = freshInstance({

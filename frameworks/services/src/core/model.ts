@@ -1,4 +1,4 @@
-import type { AssignedPort, Health, Need, TaskState, TaskStatus } from "@muster/framework-sdk";
+import type { AssignedPort, Health, Need, Random, TaskState, TaskStatus } from "@muster/framework-sdk";
 import type { Job, TaskGroup } from "@muster/jobspecs";
 import type { OutsideJob } from "./dependencies.ts";
 
@@ -34,6 +34,8 @@ export interface VersionRecord {
   readonly definition: string;
   /** As written. */
   readonly source: string;
+  /** Its instances' files are given to those who name it. Absent: to nobody. */
+  readonly filesToken?: string;
   /** All its instances were healthy once. */
   stable: boolean;
   /** The version whose instances were there when this one came. Absent: there were none, or it is not kept. */
@@ -166,6 +168,13 @@ export interface Slot {
 export interface Predecessor {
   readonly launchId: string;
   readonly agentId: string;
+  /** Its agent gives copies to those who name it. Absent: to nobody. */
+  readonly filesToken?: string;
+}
+
+export interface FoundPredecessor extends Predecessor {
+  /** Of its agent; undefined: the cluster does not know that any more. */
+  readonly address: string | undefined;
 }
 
 /** A volume of one place of a group, as State keeps it. */
@@ -252,11 +261,13 @@ export interface Want {
   readonly need: Need;
   readonly role: string;
   readonly sinceMs: number;
-  /** Whose files it takes over where these are. Absent: nobody's. */
-  readonly predecessor?: Predecessor | undefined;
+  /** Whose files it takes over. Absent: nobody's. */
+  readonly predecessor?: FoundPredecessor | undefined;
 }
 
 export interface ServicesState {
+  /** Where secrets come from. */
+  readonly secrets: Random;
   /** Counts the starts of this framework; part of every id. */
   epoch: number;
   launchCount: number;
@@ -286,8 +297,9 @@ export interface GroupRef {
   readonly group: string;
 }
 
-export function emptyState(): ServicesState {
+export function emptyState(secrets: Random): ServicesState {
   return {
+    secrets,
     epoch: 0,
     launchCount: 0,
     jobs: new Map(),

@@ -1,4 +1,4 @@
-import { invalid, type JobSubmission, MusterError, type StateWrite } from "@muster/framework-sdk";
+import { invalid, type JobSubmission, MusterError, randomText, type StateWrite } from "@muster/framework-sdk";
 import { canonicalJson, type Job } from "@muster/jobspecs";
 import { deploymentOf, servingBefore, stillPromoted } from "./deployments.ts";
 import { freshEntry } from "./fresh.ts";
@@ -13,6 +13,7 @@ import {
   type VersionRecord,
 } from "./model.ts";
 import { jobWrite, registerJob, versionKey, versionWrite } from "./records.ts";
+import { filesTokenLength, isMigrating } from "./sticky.ts";
 import { checkJob, definitionBytesMax, readJob, versionEntry, versionsMax, withCount } from "./versions.ts";
 import { releaseVolumes } from "./volumes.ts";
 
@@ -82,6 +83,7 @@ export function proposeVersion(
   const record: VersionRecord = {
     ...{ version, submittedAt: now.epochMs, cause, definition, source, stable: false },
     ...(triesFrom === undefined ? {} : { triesFrom }),
+    ...(made.job.groups.some(isMigrating) ? { filesToken: randomText(state.secrets, filesTokenLength) } : {}),
   };
   const isStopped = ends.isStopped ?? false;
   const isPurged = ends.isPurged ?? false;

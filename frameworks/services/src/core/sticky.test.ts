@@ -28,6 +28,15 @@ const only = (world: SmallWorld) => {
   return instance;
 };
 
+/** The instance ends, and the framework starts anew before there is room for the next one. */
+function restartWithoutRoom(world: SmallWorld): void {
+  world.offering = () => false;
+  world.fail([...only(world).tasks.keys()][0] ?? "");
+  world.advance(1_000);
+  restartFramework(world, "web");
+  world.state.isReconciled = true;
+}
+
 /** The launch whose files each launch takes over, in their order. */
 const heirs = (world: SmallWorld) => world.groups.map(({ predecessorLaunchId = "" }) => predecessorLaunchId);
 
@@ -91,11 +100,7 @@ test("a launch that is dropped has taken nothing: the next names the same predec
 test("a restarted framework knows whose files the next instance has; a stopped job begins anew", () => {
   const world = started("a", "b");
   const first = only(world);
-  world.offering = () => false;
-  world.fail([...first.tasks.keys()][0] ?? "");
-  world.advance(1_000);
-  restartFramework(world, "web");
-  world.state.isReconciled = true;
+  restartWithoutRoom(world);
   world.offering = () => true;
   settle(world);
   expect(heirs(world)).toEqual(["", first.launchId]);
@@ -113,4 +118,80 @@ test("without sticky nobody takes over anything", () => {
   world.run(job("env {\nV = 2\n}", ""));
   settle(world);
   expect(heirs(world)).toEqual(["", ""]);
+});
+
+const migrating = "ephemeral_disk {\nsticky = true\nmigrate = true\nsize = 1\n}";
+
+/** What each launch was told of the files of the one before it, and of its own. */
+const told = (world: SmallWorld) =>
+  world.groups.map(({ predecessorLaunchId, predecessorAddress, predecessorToken, filesToken }) => ({
+    ...{ predecessorLaunchId, predecessorAddress, predecessorToken, filesToken },
+  }));
+
+function migrated(leave: (world: SmallWorld, agentId: string) => void): SmallWorld {
+  const world = new SmallWorld(...["a", "b"].map(withDisk));
+  world.run(job("", migrating));
+  settle(world);
+  const first = only(world);
+  leave(world, first.agentId);
+  world.fail([...first.tasks.keys()][0] ?? "");
+  settle(world);
+  expect(only(world).agentId).not.toBe(first.agentId);
+  return world;
+}
+
+test("with migrate the next instance is told where on another agent its files are, and by what they are given", () => {
+  let home = "";
+  const world = migrated((one, agentId) => {
+    home = agentId;
+    one.offering = (id) => id !== agentId;
+  });
+  const [first, second] = told(world);
+  expect(first?.filesToken).toMatch(/^[0-9a-z]{32}$/);
+  expect(first?.predecessorLaunchId).toBeUndefined();
+  expect(second).toMatchObject({
+    predecessorLaunchId: world.groups[0]?.launchId,
+    predecessorAddress: `${home}:5051`,
+    predecessorToken: first?.filesToken,
+  });
+});
+
+test("a restarted framework still knows by what files are given; on the same agent nobody is asked for them", () => {
+  const world = new SmallWorld(...["a", "b"].map(withDisk));
+  world.run(job("", migrating));
+  settle(world);
+  const first = only(world);
+  restartWithoutRoom(world);
+  world.offering = (id) => id !== first.agentId;
+  settle(world);
+  const [, second] = told(world);
+  expect(second).toMatchObject({ predecessorLaunchId: first.launchId, predecessorAddress: `${first.agentId}:5051` });
+  expect(second?.predecessorToken).toBe(told(world)[0]?.filesToken);
+  world.offering = () => true;
+  world.fail([...only(world).tasks.keys()][0] ?? "");
+  settle(world);
+  const third = told(world)[2];
+  expect(third?.predecessorLaunchId).toBe(world.groups[1]?.launchId);
+  expect(third?.predecessorAddress).toBeUndefined();
+});
+
+test("of an agent that is known no more its successor's agent is asked for the launch alone, and says that it has nothing", () => {
+  const world = migrated((one, agentId) => one.agents.delete(agentId));
+  const second = told(world)[1];
+  expect(second?.predecessorLaunchId).toBe(world.groups[0]?.launchId);
+  expect(second?.predecessorAddress).toBeUndefined();
+});
+
+test("each version has a secret of its own; versions without migrate have none", () => {
+  const world = new SmallWorld(...["a", "b"].map(withDisk));
+  world.run(job("", migrating));
+  settle(world);
+  world.run(job("env {\nV = 2\n}", migrating));
+  settle(world);
+  world.run(job("env {\nV = 3\n}"));
+  settle(world);
+  const tokens = told(world).map(({ filesToken }) => filesToken);
+  expect(tokens).toHaveLength(3);
+  expect(tokens[0]).not.toBe(tokens[1]);
+  expect(tokens[2]).toBeUndefined();
 });
