@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { chownSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type GrpcServer,
@@ -86,6 +86,23 @@ test("a launch on another agent finds copies of what its predecessor has left: r
   expect(lines).toEqual(["shared", "a/b/large 644 f 1000000", "a/run 750 f 10", "empty 644 f 0", "750", "0"]);
   expect(arriving()).toEqual([]);
 }, 60_000);
+
+test.runIf(process.getuid?.() === 0)(
+  "owners are kept by number, no bit that gives another account's rights, and no second name of another's file",
+  async () => {
+    const outside = join(there.dataFolder, "outside");
+    writeFileSync(outside, "of the host");
+    chownSync(outside, 4_323, 4_323);
+    const address = await left(
+      `cd local; echo own > f; chown 4321:4322 f; cp /bin/true run; chmod 6755 run; ln ${outside} second; mkdir d; chown 4321 d; chmod 700 d`,
+    );
+    await here.agent();
+    succeed(address, "cd local; stat -c '%n %u:%g %a' *");
+    await here.master.untilState("second", TASK_FINISHED);
+    expect(here.outputOf("second")).toBe("d 4321:0 700\nf 4321:4322 644\nrun 0:0 755\n");
+  },
+  60_000,
+);
 
 test("who names another token is given nothing; the launch begins with empty folders and says why", async () => {
   const address = await left("echo own > local/f");
