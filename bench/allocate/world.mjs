@@ -137,6 +137,7 @@ export function runTicks(world) {
     sessions,
     allocationSliceMs: defaultMasterConfig.allocationSliceMs,
     figuresIntervalMs: defaultMasterConfig.figuresIntervalMs,
+    leads: () => true,
     failed: (error) => {
       throw error;
     },

@@ -11,6 +11,7 @@ import {
   systemClock,
   systemRandom,
 } from "@muster/foundation";
+import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig } from "@muster/master";
 import { TaskState } from "@muster/proto";
 
