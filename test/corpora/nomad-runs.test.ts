@@ -102,7 +102,6 @@ const expected: readonly Expected[] = [
   healthy("servicediscovery/input/checks_happy.nomad"),
   sick("servicediscovery/input/checks_sad.nomad"),
   runs("scheduler_system/input/system_canary_v0.nomad.hcl", agentCount),
-  runs("scheduler_system/input/system_canary_v0_100.nomad.hcl", agentCount),
   runs("servicediscovery/input/consul_provider.nomad"),
   runs("servicediscovery/input/multi_provider.nomad", 2),
   runs("servicediscovery/input/nomad_provider.nomad"),
