@@ -6,10 +6,10 @@ import { listValue, mapValue, nullValue, stringValue, type Value } from "../valu
 import { FunctionFailure, type FunctionTable, textLengthMax, textOf } from "./kit.ts";
 
 /** Steps of one call: a sign of the text counts one for each place of the pattern that it may stand for. */
-export const searchStepsMax = 1_000_000;
+export const searchStepsMax = 400_000;
 
-/** A search is so much cheaper than an evaluated expression. */
-const searchStepsPerStep = 6;
+/** A step of a search is so much cheaper than an evaluated expression: all that a compilation may spend is one long search. */
+const searchStepsPerStep = 2;
 
 export const patternFunctions: FunctionTable = {
   regex: {
