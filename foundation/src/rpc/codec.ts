@@ -27,10 +27,10 @@ export function contractRoot(): protobuf.Root {
 const codecs = new Map<MessageName, Codec<Messages[MessageName]>>();
 
 /**
- * The codec of a message, made of the contract's files at its first use: a third of what protobufjs's own takes, a fifth of what
- * proto-loader takes. O(bytes), and O(1) objects for each message in the message. Amounts and times are plain numbers:
- * all of the contract fit 2^53. Decoded messages are plain objects in which no field is missing; lists and maps that
- * were absent are shared and frozen.
+ * The codec of a message, made of the contract's files at its first use: it takes a third of what protobufjs's own takes,
+ * a fifth of what proto-loader takes. O(bytes), and O(1) objects for each message in the message. Amounts and times are
+ * plain numbers: all of the contract fit 2^53. Decoded messages are plain objects in which no field is missing; lists and
+ * maps that were absent are shared and frozen.
  */
 export function codecOf<N extends MessageName>(name: N): Codec<Messages[N]> {
   const known = codecs.get(name);
