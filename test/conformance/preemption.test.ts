@@ -314,6 +314,41 @@ test("an agent that is away is told when it is back, and a new master knows what
   expect(back.all("kills")).toMatchObject([{ taskId: victim, reason: StatusReason.REASON_PREEMPTED }]);
 });
 
+test("a new master takes no more of a budget than the former has left of it, until a successor runs", async () => {
+  const agent = await cluster.agent("a-1");
+  const budget = { priority: 30, preemptionBudget: "jobs/web", preemptedMax: 2 };
+  const batch = await fill(agent, "batch", "ops", () => budget);
+  await promise("web", 4_000, 4_000);
+  const first = await idle();
+  await first.say({ demands: [aDemand(1, { priority: 70 })] });
+  await cluster.advance(5_000);
+  const [gone] = killed(agent) as [string];
+  await end(agent, gone);
+  const living = Array.from({ length: 8 }, (_, index) => `batch-${index}`).filter((taskId) => taskId !== gone);
+  const reports = living.map((taskId) => agent.reportOf(agent.statusOf(taskId, TaskState.TASK_RUNNING, 1)));
+  cluster = await cluster.failOver();
+  const again = await cluster.agent("a-1", {}, reports);
+  const web = await idle({ frameworkId: first.id });
+  await web.say({ demands: [aDemand(5, { priority: 70 })] });
+  await cluster.advance(60_000);
+  // One is missing since before: of the two that may be, one more.
+  expect(killed(again)).toHaveLength(1);
+  await web.say({ demands: [aDemand(0)] });
+  await promise("web", 0, 0);
+  const other = await cluster.agent("a-2", { resources: resources({ cpuMillis: 500, memoryMiB: 256 }) });
+  const back = await cluster.framework("batch", { roles: ["ops"], frameworkId: batch.id });
+  const offers = [await back.offer()];
+  while (back.offersLeft > 0) offers.push(await back.offer());
+  const there = offers.filter(({ agentId }) => agentId === "a-2");
+  await back.accept(there, [aGroup([aTask("successor", budget)])]);
+  await back.say({ suppresses: [{ roles: [] }] });
+  await other.report("successor", TaskState.TASK_RUNNING, 1);
+  await promise("web", 4_000, 4_000);
+  await web.say({ demands: [aDemand(5, { priority: 70 })] });
+  await cluster.advance(60_000);
+  expect(killed(again).length + killed(other).length).toBe(2);
+});
+
 test.each([
   ["a priority of 0", { priority: 0 }, "priority"],
   ["a priority of 101", { priority: 101 }, "priority"],

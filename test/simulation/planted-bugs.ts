@@ -35,7 +35,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["port-twice"],
     workload: "small",
-    seed: 9,
+    seed: 13,
   },
   {
     name: "acknowledged before stored",
@@ -148,7 +148,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["dns-missing", "dns-lost"],
     workload: "small",
-    seed: 9,
+    seed: 260,
   },
   {
     name: "fail-over timeout is not kept",
@@ -285,13 +285,26 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "nobody counts who was preempted of a budget",
     patches: [
       {
-        file: "master/src/core/preemption/budgets.ts",
-        search: "return Math.max(0, this.max - this.#missing.length);",
+        file: "master/src/core/preemption/budget.ts",
+        search: "return Math.max(0, this.max - missing);",
         replace: "return this.max;",
       },
     ],
     rules: ["budget-exceeded"],
     workload: "small",
     seed: 8,
+  },
+  {
+    name: "a new master forgets who was preempted",
+    patches: [
+      {
+        file: "master/src/core/begin.ts",
+        search: "recallBudgets(core, registry.budgets);",
+        replace: "",
+      },
+    ],
+    rules: ["budget-exceeded"],
+    workload: "preemption",
+    seed: 1,
   },
 ];

@@ -9,6 +9,10 @@ export const agentCount = 3;
 
 /** When half of everything is promised, and when it is not any more: then others fill it again. The last is a promise. */
 const rulingsMs = Array.from({ length: 13 }, (_, index) => 8_000 + index * 40_000);
+/** While news are counted the master dies again and again, some time after a promise: its budgets may be used up then. */
+const failOversMs = rulingsMs
+  .filter((atMs, index) => index % 2 === 0 && atMs > phasesMs.settled)
+  .map((atMs) => atMs + 10_000);
 const promised = (agentCpuMillis * agentCount) / 2;
 const waves = (most: number, everyMs: number) => (nowMs: number) => (Math.floor(nowMs / everyMs) % 2 === 0 ? 0 : most);
 const programs: readonly ImportantTasks[] = [
@@ -48,6 +52,7 @@ export function runPreemption(seed: number) {
   inspector.start();
   world.after(undefined, phasesMs.chaosBegins, "chaos", () => nemesis.start());
   world.after(undefined, phasesMs.chaosEnds, "heal", () => nemesis.heal());
+  for (const atMs of failOversMs) world.after(undefined, atMs, "fail-over", () => void cluster.master.program.crash());
   world.run({ untilMs: phasesMs.ends });
   return { cluster, preempted: (name: string) => watch.countOf(name), living };
 }

@@ -65,7 +65,6 @@ export function adoptTask(
     book(core, group, groupPorts(group));
     takePorts(agent, group);
   } else if (info.priority !== undefined) group.priority = Math.max(group.priority ?? 0, info.priority);
-  if (status.state === TaskState.TASK_RUNNING) group.hasRun = true;
   book(core, group, task.resources);
   addTask(task);
   if (report.executorId !== "") noteExecutor(task, report.executorId);

@@ -11,6 +11,7 @@ import { beginDrain } from "./operator/drain.ts";
 import { applyPlan } from "./operator/maintenance.ts";
 import { setStanding } from "./operator/standing.ts";
 import { createOverlays, releaseForgotten } from "./overlay/overlays.ts";
+import { recallBudgets } from "./preemption/budgets.ts";
 import { noPreemption } from "./preemption/model.ts";
 
 /** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
@@ -76,6 +77,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
   }
   recallDecisions(core, registry);
   releaseForgotten(core);
+  recallBudgets(core, registry.budgets);
   if (state.awaited.size > 0) core.after(settings.awaitedTimeoutMs, { type: "awaited" });
   const completed = registry.frameworks.filter((stored) => stored.completedAt > 0);
   for (const stored of completed.sort((a, b) => a.completedAt - b.completedAt))

@@ -14,6 +14,7 @@ import type {
 import type { Agent, Framework, Offer, Task } from "./model.ts";
 import type { OperatorChange, OperatorCommand } from "./operator/commands.ts";
 import type { Lease } from "./overlay/leases.ts";
+import type { Rooms } from "./preemption/ending.ts";
 import type { RoleCall } from "./role-changes.ts";
 import type { SetAsideCall } from "./set-aside/calls.ts";
 
@@ -50,6 +51,8 @@ export type Input =
   | { readonly type: "role-called"; readonly call: RoleCall }
   /** An operator wants to change what is set aside on an agent. */
   | { readonly type: "set-aside-called"; readonly call: SetAsideCall }
+  /** What a budget loses to make room is in the registry. */
+  | { readonly type: "budget-stored"; readonly rooms: Rooms; readonly error: MusterError | undefined }
   | { readonly type: "role-stored"; readonly error: MusterError | undefined }
   | { readonly type: "operator-call"; readonly call: number; readonly command: OperatorCommand }
   | {

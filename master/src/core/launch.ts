@@ -264,6 +264,7 @@ export function isRepeated(core: Core, framework: Framework, group: TaskGroup): 
 export function startGroup(core: Core, place: LaunchPlace, { group: info, need, ports, volumes }: GroupPlan): void {
   const { framework, agent, member } = place;
   const group = new Group(info.launchId, agent, framework, member, ports);
+  group.isSuccessor = true;
   describePreemption(core, group, info.tasks);
   if (place.reserved.length > 0 || volumes.length > 0) {
     const granted = takeFrom(place.reserved, need);

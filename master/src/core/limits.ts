@@ -68,6 +68,8 @@ export const limits = {
   agentsPerDemand: 1_000,
   /** How many groups of a budget may be missing at once. */
   preemptedMax: 1_000_000,
+  /** Budgets of which some may be missing at once; while there are so many no other loses any. */
+  budgetsWanting: 10_000,
   /** Groups that are looked at in one look for room; the next goes on from there. */
   groupsPerLook: 20_000,
   /** For how many units of demands room is made in one look. */

@@ -22,7 +22,7 @@ import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
 import type { TakenPorts } from "./ports.ts";
-import type { Budget } from "./preemption/budgets.ts";
+import type { Budget } from "./preemption/budget.ts";
 import type { Hold, PreemptedFor, Preemption } from "./preemption/model.ts";
 import type { RoleCall } from "./role-changes.ts";
 import type { Draw, ReservedShare, SetAside, Volume } from "./set-aside/model.ts";
@@ -313,8 +313,8 @@ export class Group {
   budget: Budget | undefined = undefined;
   isPreemptible = true;
   preemptedFor: PreemptedFor | undefined = undefined;
-  /** A task of it has run. */
-  hasRun = false;
+  /** This master has launched it, and nothing of it has run yet: when it does, one of its budget is missing no more. */
+  isSuccessor = false;
   /** What it has of reservations and volumes; undefined: nothing. */
   draw: Draw | undefined = undefined;
 
@@ -482,6 +482,7 @@ export type TimerWork =
   | { readonly type: "maintenance-over" }
   | { readonly type: "look-for-room" }
   | { readonly type: "hold-over"; readonly hold: Hold }
+  | { readonly type: "missing-over" }
   | { readonly type: "lease-unstored"; readonly network: string; readonly lease: Lease }
   | { readonly type: "subnet-free"; readonly network: string };
 

@@ -18,6 +18,8 @@ import { drainDeadline } from "./operator/drain.ts";
 import { askAgain } from "./operator/inverse-offers.ts";
 import { maintenanceOver } from "./operator/maintenance.ts";
 import { leaseStored, leaseToWaiting, storeLeaseAgain } from "./overlay/overlays.ts";
+import { forgetMissing } from "./preemption/budgets.ts";
+import { budgetStored } from "./preemption/ending.ts";
 import { holdOver } from "./preemption/holds.ts";
 import { lookForRoom } from "./preemption/look.ts";
 import { roleStored, takeRoleCall } from "./role-settings.ts";
@@ -67,6 +69,9 @@ export function step(core: Core, input: Input, now: Now): readonly Effect[] {
       break;
     case "set-aside-called":
       takeSetAsideCall(core, input.call);
+      break;
+    case "budget-stored":
+      budgetStored(core, input.rooms, input.error);
       break;
     case "role-stored":
       roleStored(core, input.error);
@@ -146,6 +151,9 @@ function work(core: Core, due: TimerWork): void {
       return;
     case "hold-over":
       holdOver(core, due.hold);
+      return;
+    case "missing-over":
+      forgetMissing(core);
       return;
     case "lease-unstored":
       storeLeaseAgain(core, due.network, due.lease);

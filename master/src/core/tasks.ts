@@ -13,7 +13,7 @@ import { forgetExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
 import type { Framework, Group, Task } from "./model.ts";
 import { dropPorts, isWhole, partGiven, takePorts } from "./ports.ts";
-import { leaveBudget } from "./preemption/budgets.ts";
+import { countSuccessor, leaveBudget } from "./preemption/budgets.ts";
 import { changeNeed } from "./set-aside/books.ts";
 
 /** The ports of the agent's dynamic range that a group takes, as resources. */
@@ -69,10 +69,7 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   task.told = status;
   core.taskEvent(task);
   const { group } = task;
-  if (status.state === TaskState.TASK_RUNNING && !group.hasRun) {
-    group.hasRun = true;
-    group.budget?.replace(task.launchedAt);
-  }
+  if (status.state === TaskState.TASK_RUNNING && group.isSuccessor) countSuccessor(core, task);
   if (!isTerminal(status.state)) return;
   const { agent, framework } = group;
   agent.tasks.delete(task);
@@ -84,7 +81,7 @@ export function changeStatus(core: Core, task: Task, status: TaskStatus): void {
   if (group.liveCount > 0) return;
   freePorts(core, group);
   core.state.preemption.ending.delete(group);
-  if (group.budget) leaveBudget(core.state, group.budget, core.nowMs);
+  if (group.budget) leaveBudget(core.state, group.budget);
   if (group.draw) freeVolumes(core, group);
 }
 

@@ -1,5 +1,6 @@
 import { MusterError, type Random, type Result, randomText, type Store, type StoreEntry } from "@muster/foundation";
 import type { MaintenanceWindow } from "@muster/proto";
+import { decodeBudget, type StoredBudget } from "./budgets.ts";
 import { decodeMaintenance, maintenanceKey } from "./maintenance.ts";
 import {
   decodeAgent,
@@ -20,6 +21,7 @@ export interface Registry {
   readonly frameworks: readonly StoredFramework[];
   readonly leases: readonly StoredLease[];
   readonly roles: readonly StoredRole[];
+  readonly budgets: readonly StoredBudget[];
   readonly standings: readonly StoredStanding[];
   readonly maintenance: readonly MaintenanceWindow[];
 }
@@ -40,9 +42,13 @@ export function loadRegistry(store: Store, random: Random, done: (result: Result
           listAll(store, registryKeys.roles, decodeRole, (roles) => {
             if (!roles.ok) return done(roles);
             const found = { agents: agents.value, frameworks: frameworks.value, leases: leases.value };
-            loadDecisions(store, (decided) => {
-              if (!decided.ok) return done(decided);
-              done({ ok: true, value: { clusterId: id.value, ...found, roles: roles.value, ...decided.value } });
+            listAll(store, registryKeys.budgets, decodeBudget, (budgets) => {
+              if (!budgets.ok) return done(budgets);
+              loadDecisions(store, (decided) => {
+                if (!decided.ok) return done(decided);
+                const rest = { roles: roles.value, budgets: budgets.value, ...decided.value };
+                done({ ok: true, value: { clusterId: id.value, ...found, ...rest } });
+              });
             });
           });
         });

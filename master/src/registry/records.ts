@@ -8,6 +8,7 @@ export const registryKeys = {
   frameworks: "frameworks/",
   overlays: "overlays/",
   roles: "roles/",
+  budgets: "budgets/",
   standings: "standings/",
 } as const;
 

@@ -15,7 +15,7 @@ export const pauseMs = 60_000;
 export const pauseMsMax = 3_600_000;
 
 /** Keeps what is free, or becomes free, on an agent for one unit of a demand. */
-export function makeHold(core: Core, agent: Agent, framework: Framework, member: Member, demand: Demand): void {
+export function makeHold(core: Core, agent: Agent, framework: Framework, member: Member, demand: Demand): Hold {
   const { state } = core;
   const hold: Hold = { agent, framework, member, demand, resources: demand.shape };
   state.preemption.holds.add(hold);
@@ -26,6 +26,7 @@ export function makeHold(core: Core, agent: Agent, framework: Framework, member:
   state.dirty.add(agent);
   core.after(holdMsMax, { type: "hold-over", hold });
   countOffered(core, framework, [{ demand, unitCount: 1 }], 1);
+  return hold;
 }
 
 /** What was kept is free for all. O(1). */

@@ -1,26 +1,22 @@
 import {
   addResources,
-  assert,
   containsResources,
   isEmptyResources,
   noResources,
-  priorityClassOf,
   type Resources,
   subtractResources,
 } from "@muster/foundation";
-import { StatusReason } from "@muster/proto";
 import { firstAbove, largerOf } from "../../allocator/bound.ts";
 import type { Member } from "../../allocator/role.ts";
 import { satisfiesConstraints } from "../allocation-reasons.ts";
 import type { Core } from "../core.ts";
 import type { Demand } from "../demand-shapes.ts";
-import { sendKill } from "../kills.ts";
 import { limits } from "../limits.ts";
 import type { Agent, Framework, Group } from "../model.ts";
 import { isRefused, rescindOffer } from "../offers.ts";
 import { takesTasks } from "../operator/standing.ts";
 import { armLook, lookIntervalMs, lookIntervalMsMax } from "./arm.ts";
-import { forgetIdleBudgets } from "./budgets.ts";
+import { choose, endForRooms, type Room } from "./ending.ts";
 import { makeHold } from "./holds.ts";
 import { isOwedWhole } from "./rights.ts";
 import { lackOf, type Occupant, Scene, type Waiting } from "./scene.ts";
@@ -42,20 +38,20 @@ export function lookForRoom(core: Core): void {
   const { allocator, awaited, preemption } = core.state;
   preemption.isArmed = false;
   if (!allocator.hasGuarantees) return;
-  forgetIdleBudgets(core.state, core.nowMs);
   const { due, isAnyWaiting } = waiters(core);
   // What agents that are still awaited have is not known: nobody is ended for what may be there.
   const isBlind = awaited.size > 0;
-  let madeCount = 0;
+  const rooms: Room[] = [];
   if (!isBlind && due.length > 0) {
     const scene = new Scene(core);
     for (const waiter of due) {
-      if (madeCount >= limits.roomsPerLook || scene.lookedCount >= limits.groupsPerLook) break;
-      madeCount += makeRoomFor(core, scene, waiter, limits.roomsPerLook - madeCount);
+      if (rooms.length >= limits.roomsPerLook || scene.lookedCount >= limits.groupsPerLook) break;
+      makeRoomFor(core, scene, waiter, rooms);
     }
+    endForRooms(core, rooms);
   }
   if (!isAnyWaiting) return;
-  const isInVain = due.length > 0 && madeCount === 0 && !isBlind;
+  const isInVain = due.length > 0 && rooms.length === 0 && !isBlind;
   preemption.intervalMs = isInVain ? Math.min(preemption.intervalMs * 2, lookIntervalMsMax) : lookIntervalMs;
   armLook(core, false);
 }
@@ -102,19 +98,18 @@ interface Plan {
   readonly cost: readonly number[];
 }
 
-/** Makes room for as many of a demand as may be; returns for how many. */
-function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, most: number): number {
+/** Chooses room for as many of a demand as may be. */
+function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, rooms: Room[]): void {
   const { allocator } = core.state;
   const { demand, member } = waiter;
   const { shape } = demand;
-  let made = 0;
   let plans: Plan[] | undefined;
   let wasOwed: boolean | undefined;
-  while (made < most && demand.count > demand.offeredCount) {
+  while (rooms.length < limits.roomsPerLook && demand.count > demand.offeredCount) {
     allocator.settle();
     if (firstAbove(shape, allocator.room(member.role)) !== undefined) {
       demand.lookedInVain = hasLimit;
-      return made;
+      return;
     }
     const isOwed = isOwedWhole(member.role, shape);
     const waiting: Waiting = { member, priority: demand.priority, isOwed };
@@ -123,13 +118,11 @@ function makeRoomFor(core: Core, scene: Scene, waiter: Waiter, most: number): nu
     const plan = cheapest(core, scene, waiter, waiting, plans);
     if (plan === undefined) {
       demand.lookedInVain = whyInVain(isOwed);
-      return made;
+      return;
     }
-    carryOut(core, scene, waiter, plan);
+    rooms.push(takePlan(core, scene, waiter, plan));
     demand.lookedInVain = "";
-    made++;
   }
-  return made;
 }
 
 /**
@@ -259,43 +252,13 @@ function isWithinBounds(core: Core, member: Member, shape: Resources, chosen: re
   return bound === undefined || firstAbove(more, bound) === undefined;
 }
 
-function carryOut(core: Core, scene: Scene, { framework, member, demand }: Waiter, { agent, chosen }: Plan): void {
+/** From now on it is so: what was chosen is counted on by nobody else. Who is ended is told when it may be. */
+function takePlan(core: Core, scene: Scene, { framework, member, demand }: Waiter, { agent, chosen }: Plan): Room {
   const groups: Group[] = [];
   for (const { source } of chosen)
     if ("group" in source) groups.push(source.group);
     else rescindOffer(core, source.offer, `it is needed for the guarantee of role ${member.role.name}`);
-  for (const group of groups) preempt(core, group, framework, demand);
+  choose(core, groups);
   scene.took(agent, groups);
-  makeHold(core, agent, framework, member, demand);
-  core.count("preemptions", "rooms");
-  core.log(
-    "info",
-    { agentId: agent.id, role: demand.role, framework: framework.name, groups: groups.length },
-    "room is made for a role that has less than it is promised",
-  );
-}
-
-/** Ends a group for the sake of others, with the grace of its own tasks. */
-function preempt(core: Core, group: Group, framework: Framework, demand: Demand): void {
-  const { role, priority } = demand;
-  const { preemption } = core.state;
-  assert(demand.count > demand.offeredCount, "a group is preempted for what nobody waits for", { role });
-  preemption.ending.add(group);
-  group.preemptedFor = { role, priority };
-  group.budget?.take(core.nowMs, core.epochMs);
-  core.count("preemptions", "groups");
-  const important = priority === undefined ? "" : `, priority ${priority} (${priorityClassOf(priority)})`;
-  const own = group.priority === undefined ? "" : `; its own priority is ${group.priority}`;
-  const message = `preempted for ${framework.name} in role ${role}${important}${own}`;
-  for (const task of group.agent.tasks) {
-    if (task.group !== group) continue;
-    task.kill = { graceMs: undefined, reason: StatusReason.REASON_PREEMPTED, message };
-    core.taskEvent(task);
-  }
-  // The agent ends the others of a group with one of them.
-  for (const task of group.agent.tasks)
-    if (task.group === group) {
-      sendKill(core, task);
-      return;
-    }
+  return { hold: makeHold(core, agent, framework, member, demand), groups, sinceMs: core.nowMs };
 }

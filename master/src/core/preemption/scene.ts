@@ -7,6 +7,7 @@ import type { Agent, Group, Offer } from "../model.ts";
 import { usedOf } from "../offers.ts";
 import { plainOf, reservedFor } from "../set-aside/shares.ts";
 import { groupPorts } from "../tasks.ts";
+import { leftOf } from "./budgets.ts";
 import { aboveGuarantee, rankOf } from "./rights.ts";
 import type { AmountCap, Candidate, CountCap } from "./victims.ts";
 
@@ -135,7 +136,7 @@ export class Scene {
   #countOf(budget: NonNullable<Group["budget"]>): CountCap {
     let cap = this.#counts.get(budget);
     if (cap === undefined) {
-      cap = { left: budget.left(this.#core.nowMs) - (this.#foreseen.get(budget) ?? 0) };
+      cap = { left: leftOf(this.#core, budget) - (this.#foreseen.get(budget) ?? 0) };
       this.#counts.set(budget, cap);
     }
     return cap;
@@ -157,7 +158,7 @@ export class Scene {
   #place(agent: Agent): Place {
     let place = this.#places.get(agent);
     if (place === undefined) {
-      place = lookAt(agent);
+      place = lookAt(agent, this.#core.state.preemption.ending);
       this.lookedCount += place.groups.length;
       this.#places.set(agent, place);
     }
@@ -165,14 +166,14 @@ export class Scene {
   }
 }
 
-function lookAt(agent: Agent): Place {
+function lookAt(agent: Agent, chosen: ReadonlySet<Group>): Place {
   const executors = new Set([...agent.executors.values()].map(({ group }) => group));
   const sums = new Map<Group, { resources: Resources; startedAt: number; isEnding: boolean }>();
   for (const task of agent.tasks) {
     const { group } = task;
     let sum = sums.get(group);
     if (sum === undefined) {
-      sum = { resources: groupPorts(group), startedAt: task.launchedAt, isEnding: false };
+      sum = { resources: groupPorts(group), startedAt: task.launchedAt, isEnding: chosen.has(group) };
       sums.set(group, sum);
     }
     sum.resources = addResources(sum.resources, task.resources);
