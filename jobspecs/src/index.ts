@@ -11,6 +11,7 @@ export { renderDiagnostics } from "./diagnostics/render.ts";
 export type { FileReader } from "./evaluate/scope.ts";
 export { formatSource } from "./format/format.ts";
 export { type GroupNeed, groupNeed, knownReference, portRequests, taskAmounts, taskDescription } from "./job/asks.ts";
+export { type GroupBudget, groupBudget } from "./job/budgets.ts";
 export { canonicalJson } from "./job/canonical.ts";
 export { mainTask, probeOf } from "./job/checked.ts";
 export { decodeJob } from "./job/decode-job.ts";

@@ -106,6 +106,65 @@ test("a run of a batch job that is preempted begins anew, and has not failed", (
   lab.until(() => lab.alive().length === 1 && countOf(lab, "web") === 0, 30_000);
 });
 
+/** A batch job, each instance of 500 milli-CPU, that runs for as long as anybody looks. */
+const batch = (name: string, count: number, group: string, more = ""): string =>
+  service(name, { count, cpu: 500, group, args: ["for", "100000000"] }).replace(
+    `job "${name}" {`,
+    `job "${name}" {\n  type = "batch"\n  priority = "batch"\n  ${more}`,
+  );
+
+/** A role that is promised three instances of 500 milli-CPU, and a job of it that wants them. */
+function wantThree(lab: Lab, name = "web"): void {
+  const guarantee = resources({ cpuMillis: 1_500, memoryMiB: 500 });
+  lab.call("Operator.SetQuota", { ...emptyMessage("SetQuotaRequest"), role: "prod", guarantee, force: true });
+  lab.submit(job(name, "prod", "production", 3));
+}
+
+test("a migrate block is the budget of a batch job too: no more of its runs are missing than it says", () => {
+  const lab = new Lab({ agents: 2, cpuMillis: 2_000, roles: ["default", "prod"] }).start();
+  const text = batch("sums", 8, "migrate {\n max_parallel = 2\n }");
+  lab.submit(text);
+  lab.until(() => lab.alive().length === 8);
+  expect(lab.tasks()[0]).toMatchObject({ preemptionBudget: "sums/g", preemptedMax: 2 });
+  wantThree(lab);
+  lab.until(() => countOf(lab, "web") === 2, 60_000);
+  lab.run(120_000);
+  expect([countOf(lab, "web"), lab.alive().length]).toEqual([2, 8]);
+  // A change of it is a change of the job, which a plan tells.
+  const less = batch("sums", 8, "migrate {\n max_parallel = 1\n }");
+  expect(lab.call("Jobs.Plan", submission(less)).changes).toEqual([
+    { path: "groups[g].migrate.maxParallel", before: "2", after: "1" },
+  ]);
+  // What was preempted begins anew as soon as there is room: then its budget is whole again.
+  lab.call("Jobs.Stop", { name: "web", purge: true });
+  lab.call("Operator.SetQuota", { ...emptyMessage("SetQuotaRequest"), role: "prod" });
+  lab.until(() => lab.alive().length === 8 && countOf(lab, "web") === 0, 60_000);
+  wantThree(lab, "again");
+  lab.until(() => countOf(lab, "again") === 2, 60_000);
+});
+
+test("a batch job with a budget of none is never preempted", () => {
+  const lab = new Lab({ agents: 2, cpuMillis: 2_000, roles: ["default", "prod"] }).start();
+  lab.submit(batch("sums", 8, "migrate {\n max_parallel = 0\n }"));
+  lab.until(() => lab.alive().length === 8);
+  wantThree(lab);
+  lab.run(120_000);
+  expect(countOf(lab, "web")).toBe(0);
+});
+
+test("the dispatches of a job share its budget, also under the next master", () => {
+  const lab = new Lab({ agents: 2, cpuMillis: 2_000, roles: ["default", "prod"] }).start();
+  lab.submit(batch("sums", 2, "migrate {\n max_parallel = 1\n }", "parameterized { }"));
+  for (let n = 0; n < 4; n++) lab.call("Jobs.Dispatch", { ...emptyMessage("DispatchRequest"), name: "sums" });
+  lab.until(() => lab.alive().length === 8);
+  wantThree(lab);
+  lab.until(() => countOf(lab, "web") === 1, 60_000);
+  lab.run(60_000);
+  lab.cluster.master.program.crash();
+  lab.run(200_000);
+  expect(countOf(lab, "web")).toBe(1);
+});
+
 test("a plan knows who would be ended for what finds no room, and ends nobody", () => {
   const lab = aLab();
   const text = job("web", "prod", "production", 3);

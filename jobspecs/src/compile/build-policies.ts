@@ -98,13 +98,8 @@ export function buildMigrate(
   type: JobType,
 ): MigrateStrategy | undefined {
   if (!job && !group) return undefined;
-  if (type !== "service") {
-    (group ?? job)?.error(undefined, {
-      code: "job/migrate",
-      summary: `a ${type} job has no migrate block`,
-      hint: "only instances of service jobs are moved to another agent",
-    });
-  }
+  refuseMigrate(job, type);
+  refuseMigrate(group, type);
   const number = (name: string): number | undefined => group?.number(name) ?? job?.number(name);
   const health = group?.text("health_check") ?? job?.text("health_check");
   const strategy: MigrateStrategy = {
@@ -115,6 +110,24 @@ export function buildMigrate(
   };
   refuseLateHealth(group ?? job, strategy);
   return strategy;
+}
+
+/** Runs are not moved, but may be preempted: how many at once is all that can be said of them. */
+function refuseMigrate(block: DecodedBlock | undefined, type: JobType): void {
+  if (type === "system")
+    block?.error(undefined, {
+      code: "job/migrate",
+      summary: "a system job has no migrate block",
+      hint: "its instances are not moved to another agent; its update block says how many may be missing",
+    });
+  if (type !== "batch" && type !== "sysbatch") return;
+  for (const name of ["health_check", "min_healthy_time", "healthy_deadline"])
+    if (block?.has(name))
+      block.error(name, {
+        code: "job/migrate",
+        summary: `runs of a ${type} job are not moved to another agent: "${name}" has no meaning`,
+        hint: "leave it out: max_parallel alone counts, as how many may be missing for having been preempted",
+      });
 }
 
 /** Steps of so many, or, beyond Nomad, percentages of the count. */

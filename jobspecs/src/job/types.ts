@@ -70,7 +70,10 @@ export interface TaskGroup {
   readonly reschedule?: ReschedulePolicy;
   /** Rolling updates; only of type service matters, others carry the default. */
   readonly update: UpdateStrategy;
-  /** How instances leave an agent that is drained; absent: as in an update. Only of type service. */
+  /**
+   * How instances leave an agent that is drained, and how many may be preempted at once; absent: as in an update. Of
+   * type batch and sysbatch only the latter counts; absent: as many as there are.
+   */
   readonly migrate?: MigrateStrategy;
   /** Only of service and system jobs. Absent: Muster's rules. */
   readonly disconnect?: DisconnectStrategy;
@@ -538,7 +541,7 @@ export interface UpdateStrategy {
 
 /** How instances of a group leave an agent that is drained: a successor elsewhere first, as many at a time as may. */
 export interface MigrateStrategy {
-  /** 0: none moves before the drain's deadline. */
+  /** 0: none moves before the drain's deadline, and none is preempted. */
   readonly maxParallel: number;
   readonly healthCheck: "checks" | "task_states";
   /** A successor is healthy for this long before its predecessor ends. */

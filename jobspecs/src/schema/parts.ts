@@ -67,16 +67,23 @@ export const restartBlock: BlockSchema = block("Starts after a failure, on the s
   },
 });
 
-export const migrateBlock: BlockSchema = block("How instances leave an agent that is drained; as update says.", {
-  attributes: {
-    max_parallel: works("integer", "Instances that move at a time; 1; 0 = none before the drain's deadline.", {
-      min: 0,
-    }),
-    health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
-    min_healthy_time: works("duration", "Healthy this long before its predecessor ends; 10s.", { min: 0 }),
-    healthy_deadline: works("duration", "A successor that is not healthy by then has failed; 5m.", { min: 0 }),
+export const migrateBlock: BlockSchema = block(
+  "How instances leave an agent that is drained, and how many may be preempted at once; as update says.",
+  {
+    attributes: {
+      max_parallel: works(
+        "integer",
+        "Instances that move, or are missing for having been preempted, at a time; 1; 0 = none. All that counts for batch and sysbatch: all runs together.",
+        {
+          min: 0,
+        },
+      ),
+      health_check: works("string", "checks (default) or task_states.", { oneOf: ["checks", "task_states"] }),
+      min_healthy_time: works("duration", "Healthy this long before its predecessor ends; 10s.", { min: 0 }),
+      healthy_deadline: works("duration", "A successor that is not healthy by then has failed; 5m.", { min: 0 }),
+    },
   },
-});
+);
 
 export const rescheduleBlock: BlockSchema = block("A new instance elsewhere once restarts are used up.", {
   attributes: {

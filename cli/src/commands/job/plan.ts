@@ -1,9 +1,11 @@
+import type { Job } from "@muster/jobspecs";
 import { PlanAction, type PlanGroup, type PlanResponse } from "@muster/proto";
 import { toCliError } from "../../cli-error.ts";
 import type { CommandModule } from "../../command.ts";
 import { message, withClient } from "../../connect/client.ts";
 import type { Output } from "../../output/output.ts";
 import { enumWord } from "../../output/states.ts";
+import { budgetLines, budgetsJson } from "./budgets.ts";
 import { compileOrFail, readSource } from "./compile.ts";
 import { obstacleJson } from "./describe.ts";
 import { foresee, type Preemption, preemptionLines } from "./preemptions.ts";
@@ -24,8 +26,8 @@ export const run: CommandModule["run"] = async (invocation) => {
       const plan = await client.call("Jobs.Plan", request);
       for (const warning of plan.warnings) out.warn(warning);
       const preemptions = await foresee(client, job, plan);
-      out.data({ ...planJson(job.id, plan), preemptions });
-      showPlan(job.id, file, plan, preemptions, out);
+      out.data({ ...planJson(job.id, plan), preemptions, budgets: budgetsJson(job) });
+      showPlan(job, file, plan, preemptions, out);
       return plan.action === PlanAction.PLAN_ACTION_NONE ? planCodes.same : planCodes.changes;
     });
   } catch (error) {
@@ -78,13 +80,7 @@ function groupLines(one: PlanGroup): string[] {
   return one.forecast === "" ? [line] : [line, `    ${one.forecast}`];
 }
 
-function showPlan(
-  name: string,
-  file: string,
-  plan: PlanResponse,
-  preemptions: readonly Preemption[],
-  out: Output,
-): void {
+function showPlan(job: Job, file: string, plan: PlanResponse, preemptions: readonly Preemption[], out: Output): void {
   const { style } = out;
   const sign = { create: "+", update: "~", replace: "~", none: "=" }[enumWord(PlanAction, plan.action, "PLAN_ACTION_")];
   const versions =
@@ -94,9 +90,10 @@ function showPlan(
         ? `v${plan.version}, nothing changes`
         : `v${plan.version} -> v${plan.version + 1}`;
   out.line(
-    `${sign ?? "?"} job ${style.paint("bold", name)}  ${versions}  +${plan.startCount} -${plan.stopCount} instances`,
+    `${sign ?? "?"} job ${style.paint("bold", job.id)}  ${versions}  +${plan.startCount} -${plan.stopCount} instances`,
   );
   for (const line of plan.groups.flatMap(groupLines)) out.line(line);
+  for (const line of budgetLines(job)) out.line(line);
   for (const { path, before, after } of plan.changes) {
     if (before === "") out.line(style.paint("green", `  + ${path} = ${after}`));
     else if (after === "") out.line(style.paint("red", `  - ${path} (was ${before})`));

@@ -12,6 +12,7 @@ import {
 } from "@muster/framework-sdk";
 import {
   dispatchParent,
+  groupBudget,
   groupNeed,
   interpolate,
   type Job,
@@ -106,6 +107,7 @@ function taskInfo(
       ...taskLife(taskLifeOf(job.type, group, task)),
     }),
     priority: job.priority,
+    ...groupBudget(job, group),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   taskLife,
 } from "@muster/framework-sdk";
 import {
+  groupBudget,
   groupNeed,
   interpolate,
   type Job,
@@ -94,19 +95,8 @@ function taskInfo(job: Job, group: TaskGroup, task: Task, ordinal: number, taskI
     },
     spec: codecOf("TaskSpec").encode(taskSpec(job, group, task, checks, ref.index)),
     priority: job.priority,
-    ...preemptionBudget(job, group),
+    ...groupBudget(job, group),
   };
-}
-
-/** An instance that is preempted is one that moves: no more at once than leave a drained agent, or an update replaces. */
-export function preemptionBudget(job: Job, group: TaskGroup): { preemptionBudget: string; preemptedMax: number } {
-  const { count, migrate, update } = group;
-  const { method } = update;
-  const ofUpdate =
-    method.kind === "batch"
-      ? method.maxParallel
-      : Math.max(1, Math.floor((count * (100 - method.minHealthyPercent)) / 100));
-  return { preemptionBudget: `${job.id}/${group.name}`.slice(0, 255), preemptedMax: migrate?.maxParallel ?? ofUpdate };
 }
 
 /** A group's services are its leader's, or its first task's. */
