@@ -1,31 +1,14 @@
-import {
-  type Cancel,
-  type Clock,
-  type Log,
-  type Metrics,
-  type Random,
-  type Resources,
-  type Transport,
-  withRevocable,
-} from "@muster/foundation";
+import { type Cancel, type Resources, withRevocable } from "@muster/foundation";
 import type { AgentNetworks, ConnectResponse, OverlayChange, TaskReport } from "@muster/proto";
-import type { Artifacts, ArtifactsEvents } from "../world/artifacts.ts";
-import type { Disk } from "../world/disk.ts";
-import type { DiskMeter } from "../world/disk-meter.ts";
-import type { GroupFiles } from "../world/group-files.ts";
-import type { HostNetwork, HostPorts } from "../world/host-ports.ts";
-import type { ImageEvents, Images } from "../world/images.ts";
-import type { Materials } from "../world/materials.ts";
-import type { NetEvents, Nets } from "../world/nets.ts";
-import type { Prober } from "../world/prober.ts";
-import type { Proc, ProcEvents } from "../world/proc.ts";
-import type { ProcessorMeter } from "../world/processor-meter.ts";
-import type { Volumes } from "../world/volumes.ts";
+import type { ArtifactsEvents } from "../world/artifacts.ts";
+import type { ImageEvents } from "../world/images.ts";
+import type { NetEvents } from "../world/nets.ts";
+import type { ProcEvents } from "../world/proc.ts";
 import { CatalogSession } from "./catalog-session.ts";
 import { CheckpointWriter } from "./checkpoint/writer.ts";
 import type { HostFacts } from "./config.ts";
 import { nextWakeMs } from "./core/deadlines.ts";
-import type { AgentEffect, AgentInput } from "./core/effects.ts";
+import type { AgentInput } from "./core/effects.ts";
 import { withHostNetworks } from "./core/host-networks.ts";
 import type { AgentState, Now } from "./core/model.ts";
 import { availableModes, unavailableOverlays } from "./core/overlays.ts";
@@ -33,51 +16,18 @@ import { hostPorts } from "./core/places.ts";
 import { presentStatus } from "./core/status.ts";
 import { step } from "./core/step.ts";
 import type { ExecutorSessions } from "./executor-sessions.ts";
-import { fetchFiles } from "./fetch-files.ts";
 import { taskIdOf } from "./folders.ts";
+import type { LoopDeps } from "./loop-deps.ts";
 import { type AgentMetrics, agentMetrics } from "./metrics.ts";
 import { overlayNewsFromWire } from "./overlay-wire.ts";
+import { Performer } from "./performer.ts";
+import { PortScan } from "./port-scan.ts";
 import type { Session } from "./session.ts";
 import { launchFromWire } from "./wire.ts";
 import { operationFromWire } from "./wire-operations.ts";
 
 /** The free space of the disk is asked for again when what is known is older. */
 export const spaceAgeMsMax = 5_000;
-/** The host's ports are looked through so often. */
-export const portScanMs = 30_000;
-/** And not more often than that, however many launches find their ports taken. */
-export const portScanMsMin = 1_000;
-/** Ports of others that a master is told of. */
-export const foreignPortsMax = 4_096;
-
-export interface LoopDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: Transport;
-  readonly disk: Disk;
-  readonly proc: Proc;
-  readonly hostPorts: HostPorts;
-  readonly prober: Prober;
-  readonly log: Log;
-  /** Absent: groups can have the host's network alone. */
-  readonly nets?: Nets;
-  /** Absent: no task can have an image. */
-  readonly images?: Images;
-  /** Absent: no task can have artifacts. */
-  readonly artifacts?: Artifacts;
-  /** Absent: limits of disk are booked, not enforced. */
-  readonly diskMeter?: DiskMeter;
-  /** Absent: nothing is lent. */
-  readonly processorMeter?: ProcessorMeter;
-  /** Absent: the agent can keep no volumes. */
-  readonly volumes?: Volumes;
-  /** Absent: tasks begin with empty folders. */
-  readonly groupFiles?: GroupFiles;
-  /** Absent: no task can have templates or secrets. */
-  readonly materials?: Materials;
-  /** With the prefix "muster_agent_". Absent: nothing is counted. */
-  readonly metrics?: Metrics;
-}
 
 /**
  * The only place where an agent's state changes: inputs go through `step`, effects become calls, and at the end of each
@@ -92,14 +42,11 @@ export class AgentLoop {
   readonly #executors: ExecutorSessions;
   readonly #catalog: CatalogSession;
   readonly #host: HostFacts;
+  readonly #portScan: PortScan;
+  readonly #performer: Performer;
   #tick: Cancel | undefined;
   #wake: Cancel | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
-  #portScan: Cancel | undefined;
-  #portScanAtMs = Number.NEGATIVE_INFINITY;
-  #isScanSoon = false;
-  #foreignPorts: readonly number[] = [];
-  #portsTold = "";
   #spaceAtMs = Number.NEGATIVE_INFINITY;
   /** Launches that wait for the free space to be known. */
   #launches: AgentInput[] = [];
@@ -138,6 +85,21 @@ export class AgentLoop {
         if (!failure) state.epochSeen = Math.max(state.epochSeen, epoch);
         session().epochSettled(failure === undefined);
       },
+    });
+    this.#portScan = new PortScan({
+      ...{ clock: deps.clock, hostPorts: deps.hostPorts, state },
+      networks: (networks) => this.post({ type: "host-networks", networks }),
+      changed: () => this.#sendUpdate(),
+    });
+    this.#performer = new Performer(deps, {
+      ...{ writer: this.#writer, executors, session },
+      post: (input) => this.post(input),
+      isStarting: (key) => this.#isStarting(key),
+      portsTaken: () => this.#portScan.soon(),
+      catalogChanged: () => {
+        this.#isCatalogStale = true;
+      },
+      sendUpdate: () => this.#sendUpdate(),
     });
   }
 
@@ -189,7 +151,7 @@ export class AgentLoop {
 
   post(input: AgentInput): void {
     if (this.#isStopped) return;
-    for (const effect of step(this.state, input, this.now())) this.#perform(effect);
+    for (const effect of step(this.state, input, this.now())) this.#performer.perform(effect);
     if (input.type === "exited" || input.type === "supervisor-lost")
       for (const ended of this.#endings.get(taskIdOf(input.id)) ?? []) ended();
     this.endOfTick();
@@ -198,11 +160,10 @@ export class AgentLoop {
   /** Acts on a master's message, field by field in the order of their numbers. */
   message(message: ConnectResponse): void {
     if (message.registered) {
-      this.#foreignPorts = [];
-      this.#portsTold = "";
+      this.#portScan.forget();
       this.post({ type: "registered" });
       this.#deps.nets?.beginOverlays(this.state.config.agentId);
-      this.#scanPorts();
+      this.#portScan.now();
     }
     for (const { frameworkId, taskId, updateId } of message.acknowledgements)
       this.post({ type: "acknowledged", frameworkId, taskId, updateId });
@@ -275,7 +236,7 @@ export class AgentLoop {
   stop(done: () => void): void {
     this.#tick?.();
     this.#wake?.();
-    this.#portScan?.();
+    this.#portScan.stop();
     this.#catalog.stop();
     this.#afterTick = undefined;
     this.#isStopped = true;
@@ -326,181 +287,6 @@ export class AgentLoop {
     else this.post(input);
   }
 
-  #perform(effect: AgentEffect): void {
-    const { proc, hostPorts, prober, nets, images, artifacts, diskMeter, processorMeter, volumes, materials, log } =
-      this.#deps;
-    const { groupFiles } = this.#deps;
-    switch (effect.type) {
-      case "check-ports": {
-        const { key } = effect;
-        hostPorts.check(effect.questions, (taken) => {
-          this.post({ type: "ports-checked", key, taken });
-          if (taken.length > 0) this.#scanPortsSoon();
-        });
-        return;
-      }
-      case "find-listeners":
-        hostPorts.listeners(effect.tasks, (found) => this.post({ type: "listeners-found", found }));
-        return;
-      case "measure-disks":
-        diskMeter?.measure(effect.questions, (found) => this.post({ type: "disks-measured", found }));
-        return;
-      case "measure-processor":
-        processorMeter?.measure(effect.questions, (use) => this.post({ type: "processor-measured", use }));
-        return;
-      case "find-holders": {
-        const { id } = effect;
-        hostPorts.groupListeners(effect.tasks, (found) => this.post({ type: "holders-found", id, found }));
-        return;
-      }
-      case "persist-intent":
-        this.#writer.intent(effect.key, effect.purpose);
-        return;
-      case "persist-state":
-        this.#writer.state(effect.id, effect.purpose);
-        return;
-      case "persist-set-aside":
-        this.#writer.setAside(effect.purpose);
-        return;
-      case "make-volume": {
-        const { operationId } = effect;
-        volumes?.make(effect.volumeId, (failure) => this.post({ type: "volume-made", operationId, failure }));
-        return;
-      }
-      case "remove-volume": {
-        const { operationId } = effect;
-        volumes?.remove(effect.volumeId, (failure) => this.post({ type: "volume-removed", operationId, failure }));
-        return;
-      }
-      case "send-operation-result":
-        this.#session().sendOperationResult(effect.result);
-        return;
-      case "read-materials": {
-        const { id } = effect.wish;
-        materials?.read(effect.wish, (found) => this.post({ type: "materials-read", id, found }));
-        return;
-      }
-      case "refuse-materials": {
-        const { id, problem } = effect;
-        this.#deps.clock.after(0, () => this.post({ type: "materials-read", id, found: { ok: false, problem } }));
-        return;
-      }
-      case "make-file": {
-        const { index, file } = effect;
-        materials?.write(file, (problem) => this.post({ type: "file-made", id: file.id, index, problem }));
-        return;
-      }
-      case "run-script": {
-        const { id, index } = effect;
-        prober.probe(effect.target, effect.timeoutMs, (result) =>
-          this.post({ type: "script-ended", id, index, result }),
-        );
-        return;
-      }
-      case "follow-catalog":
-        this.#isCatalogStale = true;
-        return;
-      case "forget":
-        this.#writer.forget(effect.group);
-        return;
-      case "keep-images":
-        images?.keep(effect.ids);
-        return;
-      case "prepare-image":
-        if (images) images.prepare(effect.wish);
-        else this.#withoutImages(effect.wish.id);
-        return;
-      case "take-files": {
-        const { key, moves } = effect;
-        const done = (failure: string | undefined): void => this.post({ type: "files-taken", key, failure });
-        if (groupFiles) groupFiles.take(moves, done);
-        else this.#deps.clock.after(0, () => done("this agent can't move files"));
-        return;
-      }
-      case "fetch-files": {
-        const { key, wish } = effect;
-        const done = (failure: string | undefined): void => this.post({ type: "files-taken", key, failure });
-        if (groupFiles) fetchFiles({ ...this.#deps, groupFiles }, wish, () => this.#isStarting(key), done);
-        else this.#deps.clock.after(0, () => done("this agent can't take over files"));
-        return;
-      }
-      case "release-image":
-        images?.release(effect.id);
-        return;
-      case "fetch-artifacts":
-        if (artifacts) artifacts.prepare(effect.wish);
-        else this.#withoutArtifacts(effect.wish.id);
-        return;
-      case "release-artifacts":
-        artifacts?.release(effect.id);
-        return;
-      case "keep-nets":
-        nets?.keep(effect.specs);
-        return;
-      case "build-net":
-        if (nets) nets.build(effect.spec);
-        else this.#withoutNets(effect.spec.key);
-        return;
-      case "remove-net":
-        nets?.remove(effect.spec);
-        return;
-      case "tell-networks":
-      case "tell-resources":
-        this.#sendUpdate();
-        return;
-      case "spawn":
-        proc.spawn(effect.spec);
-        return;
-      case "adopt":
-        proc.adopt(effect.id, effect.bootId);
-        return;
-      case "signal":
-        proc.signal(effect.id, effect.signal);
-        return;
-      case "kill":
-        proc.kill(effect.id);
-        return;
-      case "probe": {
-        const { id, index } = effect;
-        prober.probe(effect.target, effect.timeoutMs, (result) => this.post({ type: "probed", id, index, result }));
-        return;
-      }
-      case "send":
-        this.#session().sendStatus(effect.status);
-        return;
-      case "executor-send":
-        this.#executors.send(effect.session, effect.order);
-        return;
-      case "executor-end":
-        this.#executors.end(effect.session, effect.refusal);
-        return;
-      case "executor-relay": {
-        const { frameworkId, executorId, data } = effect;
-        this.#session().sendExecutorMessage({ frameworkId, executorId, data: Buffer.from(data) });
-        return;
-      }
-      case "log":
-        log[effect.level](effect.fields, effect.message);
-        return;
-    }
-  }
-
-  /** A group of an earlier life of the agent, which could do more. */
-  #withoutNets(key: string): void {
-    const message = "this agent can't make networks any more";
-    this.#deps.clock.after(0, () => this.post({ type: "net-failed", key, message }));
-  }
-
-  #withoutArtifacts(id: string): void {
-    const message = "artifacts can't be fetched on this agent";
-    this.#deps.clock.after(0, () => this.post({ type: "artifacts-failed", id, message }));
-  }
-
-  #withoutImages(id: string): void {
-    const message = "this agent can't prepare images any more";
-    this.#deps.clock.after(0, () => this.post({ type: "image-failed", id, message }));
-  }
-
   #followCatalog(): void {
     if (!this.#isCatalogStale) return;
     this.#isCatalogStale = false;
@@ -524,38 +310,6 @@ export class AgentLoop {
     });
   }
 
-  /** A port of others has been met that the master may not know of: it leaves the next offer, not one in half a minute. */
-  #scanPortsSoon(): void {
-    if (this.#isScanSoon || this.#isStopped) return;
-    this.#isScanSoon = true;
-    this.#portScan?.();
-    const sinceMs = this.now().monotonicMs - this.#portScanAtMs;
-    this.#portScan = this.#deps.clock.after(Math.max(0, portScanMsMin - sinceMs), () => this.#scanPorts());
-  }
-
-  /** Tells the master which ports of the host others hold, and the host's networks, when that has changed. */
-  #scanPorts(): void {
-    this.#portScan?.();
-    if (this.#isStopped) return;
-    this.#isScanSoon = false;
-    this.#portScanAtMs = this.now().monotonicMs;
-    this.#portScan = this.#deps.clock.after(portScanMs, () => this.#scanPorts());
-    if (!this.state.registered) return;
-    this.#deps.hostPorts.networks((networks) => {
-      this.post({ type: "host-networks", networks });
-      this.#deps.hostPorts.scan((ports) => this.#tellPorts(ports, networks));
-    });
-  }
-
-  #tellPorts(ports: readonly number[], networks: readonly HostNetwork[]): void {
-    const foreign = ports.filter((port) => !this.state.ports.held.has(port)).slice(0, foreignPortsMax);
-    const text = [...foreign, ...networks.map(({ name, ip }) => `${name}=${ip}`)].join(",");
-    if (text === this.#portsTold || this.#isStopped) return;
-    this.#portsTold = text;
-    this.#foreignPorts = foreign;
-    this.#sendUpdate();
-  }
-
   #takeOverlays(changes: readonly OverlayChange[]): void {
     const { nets, log } = this.#deps;
     const news = overlayNewsFromWire(changes, (fault) => log.warn({ reason: fault.message }, "news were left out"));
@@ -570,7 +324,7 @@ export class AgentLoop {
     this.#session().sendUpdate({
       resources: this.resources(),
       attributes: withHostNetworks(attributes, this.state.hostNetworks),
-      foreignPorts: [...this.#foreignPorts],
+      foreignPorts: [...this.#portScan.foreignPorts],
       networks,
     });
   }
