@@ -1,7 +1,7 @@
 import { resources } from "@muster/foundation";
 import { type Demand, type Offer, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { aGroup, aTask, Cluster, type FrameworkClient } from "./harness.ts";
+import { aDemand, aGroup, aTask, Cluster, type FrameworkClient } from "./harness.ts";
 
 const neverMs = 1e14;
 const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
@@ -11,17 +11,6 @@ beforeEach(async () => {
   cluster = await Cluster.start(quiet);
 });
 afterEach(() => cluster.close());
-
-/** So many of 500 milli-CPU and 256 MiB, as tasks of the harness are. */
-const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
-  role: "web",
-  count,
-  resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
-  constraints: [],
-  demandId: "",
-  agentIds: [],
-  ...more,
-});
 
 const idle = (name: string, role = "web"): Promise<FrameworkClient> =>
   cluster.framework(name, { roles: [role], suppressedRoles: [role] });

@@ -22,9 +22,9 @@ import {
 import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig } from "@muster/master";
 import {
-  type Accept,
   type ConnectRequest,
   type ConnectResponse,
+  type Demand,
   type FrameworkInfo,
   type Launch,
   type Messages,
@@ -33,14 +33,25 @@ import {
   type SubscribeRequest,
   type SubscribeResponse,
   type TaskGroup,
-  type TaskInfo,
   type TaskReport,
   TaskState,
   type TaskStatus,
 } from "@muster/proto";
 
+import { aGroup, anAccept, aRegistration, aTask } from "../../master/src/messages.test.fixture.ts";
+
+export {
+  aGroup,
+  anAccept,
+  aRegistration,
+  aTask,
+} from "../../master/src/messages.test.fixture.ts";
+
 /** How long a test waits, in real time, for what must come. */
 const patienceMs = 5_000;
+const neverMs = 1e14;
+/** Of a master that does nothing by itself: no heartbeats, no pings, no offer ends by time. */
+export const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
 
 /** Timers wait until a test moves time; what is due at once runs as in production, after the present turn. */
 export class ManualClock implements Clock {
@@ -430,42 +441,16 @@ export class WatchClient {
   }
 }
 
-export function aRegistration(agentId: string, settings: Partial<Registration> = {}): Registration {
-  return {
-    ...emptyMessage("Registration"),
-    agentId,
-    name: `name-${agentId}`,
-    address: `${agentId}:5051`,
-    ip: "10.0.0.1",
-    resources: resources({ cpuMillis: 4_000, memoryMiB: 4_096, diskMiB: 10_000, portCount: 100 }),
-    dynamicPortFirst: 20_000,
-    dynamicPortLast: 20_099,
-    ...settings,
-  };
-}
-
-export function aTask(taskId: string, settings: Partial<TaskInfo> = {}): TaskInfo {
-  return {
-    ...emptyMessage("TaskInfo"),
-    taskId,
-    name: taskId,
-    resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
-    spec: Buffer.from("spec"),
-    ...settings,
-  };
-}
-
-export function aGroup(tasks: readonly TaskInfo[], settings: Partial<TaskGroup> = {}): TaskGroup {
-  return { ...emptyMessage("TaskGroup"), launchId: `launch-${tasks[0]?.taskId}`, tasks: [...tasks], ...settings };
-}
-
-export function anAccept(offers: readonly Offer[], groups: readonly TaskGroup[], refuseMs?: number): Accept {
-  return {
-    offerIds: offers.map((offer) => offer.offerId),
-    operations: [{ operationId: "", launch: { groups: [...groups] }, kind: "launch" }],
-    filters: refuseMs === undefined ? null : { refuseMs },
-  };
-}
+/** So many of 500 milli-CPU and 256 MiB, as tasks are; an agent has room for eight. */
+export const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
+  role: "web",
+  count,
+  resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
+  constraints: [],
+  demandId: "",
+  agentIds: [],
+  ...more,
+});
 
 /** An agent, and a framework whose task runs on it; what its accept left is offered again. */
 export async function runningTask(

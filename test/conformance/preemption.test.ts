@@ -1,7 +1,15 @@
 import { resources } from "@muster/foundation";
-import { type Claim, type Demand, StatusReason, type TaskInfo, TaskState } from "@muster/proto";
+import { type Claim, StatusReason, type TaskInfo, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, type FrameworkSettings } from "./harness.ts";
+import {
+  type AgentClient,
+  aDemand,
+  aGroup,
+  aTask,
+  Cluster,
+  type FrameworkClient,
+  type FrameworkSettings,
+} from "./harness.ts";
 
 const neverMs = 1e14;
 const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
@@ -11,17 +19,6 @@ beforeEach(async () => {
   cluster = await Cluster.start(quiet);
 });
 afterEach(() => cluster.close());
-
-/** So many of 500 milli-CPU and 256 MiB; an agent of the harness has room for eight. */
-const aDemand = (count: number, more: Partial<Demand> = {}): Demand => ({
-  role: "web",
-  count,
-  resources: resources({ cpuMillis: 500, memoryMiB: 256 }),
-  constraints: [],
-  demandId: "",
-  agentIds: [],
-  ...more,
-});
 
 async function promise(role: string, cpuMillis: number, memoryMiB: number): Promise<void> {
   const guarantee = resources({ cpuMillis, memoryMiB });

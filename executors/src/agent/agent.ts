@@ -1,27 +1,7 @@
-import {
-  type Clock,
-  type Handlers,
-  type Log,
-  type Metrics,
-  MusterError,
-  type Random,
-  randomText,
-  type Transport,
-} from "@muster/foundation";
+import { type Handlers, MusterError, randomText } from "@muster/foundation";
 import type { Registration } from "@muster/proto";
-import type { Artifacts } from "../world/artifacts.ts";
-import type { Disk, DiskWrite } from "../world/disk.ts";
-import type { DiskMeter } from "../world/disk-meter.ts";
-import type { GroupFiles } from "../world/group-files.ts";
-import type { HostPorts } from "../world/host-ports.ts";
-import type { Images } from "../world/images.ts";
-import type { Materials } from "../world/materials.ts";
-import type { Nets } from "../world/nets.ts";
-import type { Prober } from "../world/prober.ts";
-import type { Proc } from "../world/proc.ts";
-import type { ProcessorMeter } from "../world/processor-meter.ts";
+import type { DiskWrite } from "../world/disk.ts";
 import type { ExecRunner, LogReader, TaskFiles, TaskMeter } from "../world/task-files.ts";
-import type { Volumes } from "../world/volumes.ts";
 import { type Loaded, loadCheckpoint, paths } from "./checkpoint/load.ts";
 import { encodeRecord } from "./checkpoint/record.ts";
 import { type AgentConfig, type CompleteConfig, completeConfig } from "./config.ts";
@@ -31,37 +11,13 @@ import type { CoreConfig } from "./core/model.ts";
 import { recoverSetAside } from "./core/set-aside/recover.ts";
 import { ExecutorSessions } from "./executor-sessions.ts";
 import { AgentLoop } from "./loop.ts";
+import type { LoopDeps } from "./loop-deps.ts";
 import { Session } from "./session.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tasksHandlers } from "./tasks-service.ts";
 
-export interface AgentDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: Transport;
-  readonly disk: Disk;
-  readonly proc: Proc;
-  readonly hostPorts: HostPorts;
-  readonly prober: Prober;
-  readonly log: Log;
-  /** Absent: groups can have the host's network alone. */
-  readonly nets?: Nets;
-  /** Absent: no task can have an image. */
-  readonly images?: Images;
-  /** Absent: no task can have artifacts. */
-  readonly artifacts?: Artifacts;
-  /** Absent: limits of disk are booked, not enforced. */
-  readonly diskMeter?: DiskMeter;
-  /** Absent: nothing is lent. */
-  readonly processorMeter?: ProcessorMeter;
-  /** Absent: the agent can keep no volumes. */
-  readonly volumes?: Volumes;
-  /** Absent: tasks begin with empty folders. */
-  readonly groupFiles?: GroupFiles;
-  /** Absent: no task can have templates or secrets. */
-  readonly materials?: Materials;
-  /** With the prefix "muster_agent_". Absent: nothing is counted. */
-  readonly metrics?: Metrics;
+/** What an agent works with: what its loop does, and what it answers calls about tasks with. */
+export interface AgentDeps extends LoopDeps {
   /** Absent: Tasks.Logs answers "unsupported". */
   readonly logReader?: LogReader;
   /** Absent: Tasks.Exec answers "unsupported". */

@@ -1,43 +1,9 @@
+import { emptyMessage } from "@muster/foundation";
 import type { TaskInfo, TaskSpec } from "@muster/proto";
 
-export const emptyTaskInfo: TaskInfo = {
-  taskId: "",
-  name: "",
-  resources: null,
-  discovery: null,
-  labels: {},
-  spec: Buffer.alloc(0),
-};
+export const emptyTaskInfo: TaskInfo = emptyMessage("TaskInfo");
 
+/** Of a process of the host that is no program yet. */
 export function emptySpec(): TaskSpec {
-  return {
-    driver: "process",
-    command: "",
-    arguments: [],
-    environment: {},
-    user: "",
-    killPolicy: null,
-    logPolicy: null,
-    healthChecks: [],
-    runTimeMsMax: 0,
-    driverConfigJson: "",
-    jobName: "",
-    groupName: "",
-    instanceIndex: 0,
-    meta: {},
-    memoryMiBMax: 0,
-    restartPolicy: null,
-    hook: 0,
-    sidecar: false,
-    leader: false,
-    shutdownDelayMs: 0,
-    networkMode: "",
-    volumeMounts: [],
-    onlyNamedVolumes: false,
-    dispatchPayload: null,
-    artifacts: [],
-    templates: [],
-    secrets: [],
-    hostMounts: [],
-  };
+  return { ...emptyMessage("TaskSpec"), driver: "process" };
 }

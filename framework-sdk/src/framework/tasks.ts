@@ -1,8 +1,6 @@
-import { codecOf, type Resources, resources } from "@muster/foundation";
+import { codecOf, emptyMessage, type Resources, resources } from "@muster/foundation";
 import { CheckAction, type ExecutorInfo, type HealthCheck, type PortRequest, type TaskSpec } from "@muster/proto";
 import type { PlacementConstraint } from "../placement/constraints.ts";
-import { taskLife } from "./life.ts";
-import { taskFiles } from "./task-files.ts";
 
 /** A program to run. */
 export interface Command {
@@ -143,28 +141,10 @@ export function executorResources({ resources: amounts }: ExecutorTemplate): Res
 
 function commandSpec(run: Command): TaskSpec {
   return {
+    ...emptyMessage("TaskSpec"),
     driver: "process",
     command: run.program,
     arguments: [...run.args],
     environment: { ...run.environment },
-    user: "",
-    killPolicy: null,
-    logPolicy: null,
-    healthChecks: [],
-    runTimeMsMax: 0,
-    driverConfigJson: "",
-    jobName: "",
-    groupName: "",
-    instanceIndex: 0,
-    meta: {},
-    memoryMiBMax: 0,
-    networkMode: "",
-    volumeMounts: [],
-    onlyNamedVolumes: false,
-    dispatchPayload: null,
-    artifacts: [],
-    ...taskFiles(),
-    hostMounts: [],
-    ...taskLife(),
   };
 }
