@@ -1,57 +1,69 @@
 // Simulated agents that register when they are told to, with tasks from their second registration on.
 // Arguments: address of the master, number of the first, how many, tasks of each.
-import { emptyMessage, grpcTransport, resources } from "@muster/foundation";
+import { codecOf, emptyMessage, methodDefinition, resources } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { streamsPerConnection } from "../processes.mjs";
+import { messageOf, openStreams } from "./streams.mjs";
 
 const [address = "", firstText = "0", countText = "1", tasksText = "10"] = process.argv.slice(2);
 const first = Number(firstText);
 const count = Number(countText);
 const tasksPerAgent = Number(tasksText);
-/** Streams that are opened in one turn of the loop. */
-const streamsPerTurn = 50;
-let transports = [];
+/** An agent whose stream was refused, or whose master is not there yet, tries again after so long. */
+const retryMs = 200;
+const up = codecOf("ConnectRequest");
+const down = codecOf("ConnectResponse");
+const { path } = methodDefinition("Agents.Connect");
+const connectionCount = Math.ceil(count / streamsPerConnection);
+/** What each agent says first. Each has a processor of its own in a cluster: here it is made before time is taken. */
+let messages = [];
 let registered = 0;
-let round = 0;
+let refused = 0;
 
-function connectAll() {
-  for (const transport of transports) transport.close();
-  transports = Array.from({ length: Math.ceil(count / streamsPerConnection) }, () => grpcTransport());
-  registered = 0;
-  round++;
-  const some = (from) => {
-    for (let index = from; index < Math.min(count, from + streamsPerTurn); index++)
-      connect(first + index, index, round);
-    if (from + streamsPerTurn < count) setImmediate(() => some(from + streamsPerTurn));
-  };
-  some(0);
+function prepare(withTasks) {
+  messages = Array.from({ length: count }, (_, index) => firstMessage(first + index, withTasks));
 }
 
-function connect(number, index, ofRound) {
-  const agentId = `bench-${number}`;
-  let said = false;
-  const outlet = transports[index % transports.length].open("Agents.Connect", address, {
-    receive(message) {
-      if (message.registered && ofRound === round) registered++;
-      if (message.ping)
-        outlet.send({ ...emptyMessage("ConnectRequest"), pong: { pingNumber: message.ping.pingNumber } });
+/** The agents of one connection, which is made anew whenever it is over. */
+function keepConnected(number) {
+  let isOpen = true;
+  let registeredHere = 0;
+  const open = (index) => isOpen && streams.open(index, messages[index]);
+  const streams = openStreams(address, path, {
+    ready: () => {
+      for (let index = number; index < count; index += connectionCount) open(index);
     },
-    drained() {},
-    closed(error) {
-      if (said || ofRound !== round) return;
-      said = true;
-      // Its master was killed; or this one is not there yet: an agent tries again.
-      if (registered < count) setTimeout(() => ofRound === round && connect(number, index, ofRound), 200);
-      if (process.env.MUSTER_BENCH_DEBUG) process.stderr.write(`agent ${number}: ${error?.message ?? "closed"}\n`);
+    message: (index, bytes) => {
+      const message = down.decode(bytes);
+      if (message.registered) {
+        registered++;
+        registeredHere++;
+      }
+      if (message.ping) streams.send(index, requestOf({ pong: { pingNumber: message.ping.pingNumber } }));
+    },
+    ended: (index) => {
+      refused++;
+      setTimeout(open, retryMs, index);
+    },
+    closed: () => {
+      isOpen = false;
+      registered -= registeredHere;
+      setTimeout(keepConnected, retryMs, number);
     },
   });
-  const tasks = round === 1 ? [] : Array.from({ length: tasksPerAgent }, (_, task) => reportOf(agentId, number, task));
-  outlet.send({
-    ...emptyMessage("ConnectRequest"),
+}
+
+function firstMessage(number, withTasks) {
+  const agentId = `bench-${number}`;
+  return requestOf({
     registration: registrationOf(agentId, number),
-    tasks,
+    tasks: withTasks ? Array.from({ length: tasksPerAgent }, (_, task) => reportOf(agentId, number, task)) : [],
     tasksComplete: true,
   });
+}
+
+function requestOf(fields) {
+  return messageOf(up.encode({ ...emptyMessage("ConnectRequest"), ...fields }));
 }
 
 function registrationOf(agentId, number) {
@@ -105,7 +117,15 @@ function reportOf(agentId, number, task) {
 }
 
 process.on("message", (what) => {
-  if (what === "connect") connectAll();
-  process.send({ registered });
+  if (what === "connect") {
+    prepare(false);
+    for (let number = 0; number < connectionCount; number++) keepConnected(number);
+  }
+  if (what === "run-tasks") {
+    prepare(true);
+    refused = 0;
+  }
+  const { user, system } = process.cpuUsage();
+  process.send({ registered, refused, cpuSeconds: (user + system) / 1e6 });
 });
 process.on("disconnect", () => process.exit(0));

@@ -54,6 +54,12 @@ export interface Master {
 /** How long to wait before the registry is read again. */
 const loadRetryMs = 1_000;
 
+// Thousands come at once when a leader has died: what they are refused with is made once.
+const leadsNotYet = new MusterError("unavailable", "the master does not lead yet", { retryAfterMs: 200 });
+const nobodyLeads = new MusterError("not-leader", "this master stands by; nobody leads yet", { retryAfterMs: 500 });
+const leads = (leader: string): MusterError =>
+  new MusterError("not-leader", `this master stands by; ${leader} leads`, { leader, retryAfterMs: 500 });
+
 export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   const { clock, random, store, transport, log } = deps;
   const sessions = new Sessions();
@@ -63,7 +69,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   let resign: Cancel = () => {};
   let over: MusterError | undefined;
   let leadingSince = 0;
-  let leader: string | undefined;
+  let standingBy: MusterError | undefined;
   /** One of several: its callers have others to turn to. */
   let hasStoodBy = false;
   let unfollow: Cancel = () => {};
@@ -81,11 +87,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
       fail(new MusterError("not-leader", "this master does not lead any more"));
       return over;
     }
-    if (leader !== undefined && leader !== config.candidate)
-      return new MusterError("not-leader", `this master stands by; ${leader} leads`, { leader, retryAfterMs: 500 });
-    if (hasStoodBy)
-      return new MusterError("not-leader", "this master stands by; nobody leads yet", { retryAfterMs: 500 });
-    return new MusterError("unavailable", "the master does not lead yet", { retryAfterMs: 200 });
+    return standingBy ?? (hasStoodBy ? nobodyLeads : leadsNotYet);
   };
   const end = (error: MusterError, isDeposed: boolean): void => {
     over = error;
@@ -152,7 +154,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
     handlers: guardHandlers(handlers, refusal),
     start: () => {
       unfollow = store.leader((candidate) => {
-        leader = candidate;
+        standingBy = candidate === undefined || candidate === config.candidate ? undefined : leads(candidate);
         if (loop || candidate === undefined || candidate === config.candidate) return;
         hasStoodBy = true;
         log.info({ leader: candidate }, "standing by");

@@ -1,4 +1,4 @@
-import { grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
+import { type GrpcServer, grpcTransport, MusterError, serveGrpc, systemClock, systemRandom } from "@muster/foundation";
 import { createMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type OverlaySettings, parseOverlays } from "@muster/master";
 import { standardServices } from "@muster/master/standard-services";
@@ -9,6 +9,12 @@ import { schemas } from "./schemas.ts";
 import { componentLog, settingsOf } from "./settings.ts";
 import { advertisedAddress, storeOf } from "./store.ts";
 import { runComponent } from "./supervised.ts";
+
+/**
+ * A master listens when it is known who leads, and after so long in any case. Thousands of agents that wait for a new
+ * leader would else be refused again and again, which delays the leader by more than they wait.
+ */
+const undecidedMsMax = 2_000;
 
 export const run: CommandModule["run"] = (invocation) => {
   const settings = settingsOf(schemas.master, invocation);
@@ -22,6 +28,7 @@ export const run: CommandModule["run"] = (invocation) => {
     const standard = standardServices();
     let isListening = false;
     let isLeading = false;
+    let server: GrpcServer | undefined;
     const tellReady = (): void => {
       if (isListening && isLeading) lifecycle.ready();
     };
@@ -36,9 +43,13 @@ export const run: CommandModule["run"] = (invocation) => {
         elected: () => {
           isLeading = true;
           standard.setRole("leading");
+          listen();
           tellReady();
         },
-        standingBy: () => standard.setRole("standby"),
+        standingBy: () => {
+          standard.setRole("standby");
+          listen();
+        },
         failed: (error) => lifecycle.fail(error),
       },
       {
@@ -52,29 +63,34 @@ export const run: CommandModule["run"] = (invocation) => {
         overlays,
       },
     );
-    const server = serveGrpc(master.handlers, {
-      address: settings.listen,
-      log,
-      extend: (grpc) => standard.extend(grpc),
-      listening: (result) => {
-        if (result instanceof MusterError) {
-          lifecycle.fail(result);
-          return;
-        }
-        isListening = true;
-        log.info({ address: result.address }, "listening");
-        tellReady();
-      },
-    });
+    const listen = (): void => {
+      clearTimeout(undecided);
+      server ??= serveGrpc(master.handlers, {
+        address: settings.listen,
+        log,
+        extend: (grpc) => standard.extend(grpc),
+        listening: (result) => {
+          if (result instanceof MusterError) {
+            lifecycle.fail(result);
+            return;
+          }
+          isListening = true;
+          log.info({ address: result.address }, "listening");
+          tellReady();
+        },
+      });
+    };
+    const undecided = setTimeout(listen, undecidedMsMax);
     master.start();
     return {
-      stop: (done) =>
-        master.stop(() =>
-          server.close(() => {
-            transport.close();
-            store.close(done);
-          }),
-        ),
+      stop: (done) => {
+        clearTimeout(undecided);
+        const close = (): void => {
+          transport.close();
+          store.close(done);
+        };
+        master.stop(() => (server ? server.close(close) : close()));
+      },
     };
   });
 };

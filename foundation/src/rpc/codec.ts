@@ -5,8 +5,11 @@ import { compileType, decodeWhole, encodeWhole, type WireType } from "./wire/com
 
 /** Bytes to message and back. */
 export interface Codec<T> {
-  /** Never throws for a message of the right type. Fields that have their default take no bytes. */
-  encode(message: T): Buffer;
+  /**
+   * Never throws for a message of the right type. Fields that have their default take no bytes. The first `before` bytes
+   * of the result are the caller's to write.
+   */
+  encode(message: T, before?: number): Buffer;
   /** Throws a RangeError for bytes that are no such message. Byte fields of the result are views of `bytes`. */
   decode(bytes: Uint8Array): T;
 }
@@ -37,9 +40,9 @@ export function codecOf<N extends MessageName>(name: N): Codec<Messages[N]> {
   if (known) return known as Codec<Messages[N]>;
   let type: WireType | undefined;
   const codec: Codec<Messages[N]> = {
-    encode: (message) => {
+    encode: (message, before = 0) => {
       type ??= wireType(name);
-      return encodeWhole(type, message);
+      return encodeWhole(type, message, before);
     },
     decode: (bytes) => {
       type ??= wireType(name);
