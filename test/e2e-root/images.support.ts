@@ -10,11 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { vi } from "vitest";
+import { freePort } from "../../foundation/src/rpc/free-port.test.support.ts";
 
 /** What these tests need beside containers. */
 export const imageTools = ["skopeo", "docker-registry", "tar", "perl"];
@@ -246,15 +246,4 @@ export class Registry {
     await this.stop();
     if (existsSync(this.folder)) rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyMessage, type GrpcTransport, grpcTransport } from "@muster/foundation";
 import type { GetMasterResponse } from "@muster/proto";
-import { type EtcdMember, freePort, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
+import { freePort } from "../../foundation/src/rpc/free-port.test.support.ts";
+import { type EtcdMember, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
 import { type Finished, type JobNow, muster, processesOf, program, until } from "./dev-cluster.ts";
 
 /** The machine may be busy with other tests. */

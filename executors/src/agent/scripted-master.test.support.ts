@@ -25,6 +25,7 @@ import type {
   TaskSpec,
   TaskStatus,
 } from "@muster/proto";
+import { freePort } from "../../../foundation/src/rpc/free-port.test.support.ts";
 import { emptySpec } from "./empty.ts";
 
 export interface LaunchWish {
@@ -68,7 +69,9 @@ export class ScriptedMaster {
   #sequence = 0;
   #watchers = new Set<() => void>();
 
-  start(address = "127.0.0.1:0"): Promise<void> {
+  /** Where it can be stopped and started again, unless an address is given. */
+  async start(address?: string): Promise<void> {
+    const place = address ?? `127.0.0.1:${await freePort()}`;
     return new Promise((resolve, reject) => {
       this.#server = serveGrpc(
         {
@@ -101,7 +104,7 @@ export class ScriptedMaster {
           },
         },
         {
-          address,
+          address: place,
           log: silentLog,
           listening: (result) => {
             if (result instanceof Error) reject(result);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../../../foundation/src/rpc/free-port.test.support.ts";
 import { requestBytesMin, txnOperationsMin } from "./server-limits.ts";
 
 /** Why tests can't have an etcd here; undefined if they can. */
@@ -11,16 +12,6 @@ export const etcdLack =
 
 /** How long a member may take to be ready on a machine that others use as well. */
 const readyMsMax = 30_000;
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 /** One member, or one of several, each a real process with a folder of its own. */
 export class EtcdMember {
