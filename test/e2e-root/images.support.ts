@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { freePort } from "@muster/foundation/free-port";
 import { vi } from "vitest";
-import { freePort } from "../../foundation/src/rpc/free-port.test.support.ts";
 
 /** What these tests need beside containers. */
 export const imageTools = ["skopeo", "docker-registry", "tar", "perl"];

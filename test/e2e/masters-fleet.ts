@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyMessage, type GrpcTransport, grpcTransport } from "@muster/foundation";
+import { freePort } from "@muster/foundation/free-port";
 import type { GetMasterResponse } from "@muster/proto";
-import { freePort } from "../../foundation/src/rpc/free-port.test.support.ts";
 import { type EtcdMember, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
 import { type Finished, type JobNow, muster, processesOf, program, until } from "./dev-cluster.ts";
 

@@ -7,6 +7,7 @@ import {
   serveGrpc,
   silentLog,
 } from "@muster/foundation";
+import { freePort } from "@muster/foundation/free-port";
 import type {
   CatalogEntry,
   CatalogFollowResponse,
@@ -25,7 +26,6 @@ import type {
   TaskSpec,
   TaskStatus,
 } from "@muster/proto";
-import { freePort } from "../../../foundation/src/rpc/free-port.test.support.ts";
 import { emptySpec } from "./empty.ts";
 
 export interface LaunchWish {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../../foundation/src/rpc/free-port.test.support.ts";
+import { freePort } from "@muster/foundation/free-port";
 import { requestBytesMin, txnOperationsMin } from "./server-limits.ts";
 
 /** Why tests can't have an etcd here; undefined if they can. */

@@ -5,7 +5,7 @@ const portFirst = 1_200;
 const portLast = 4_999;
 
 /**
- * A port of loopback that nobody listens at, for servers that begin later or come back to it. None of those that the
+ * For tests: a port of loopback that nobody listens at, for servers that begin later or come back to it. None of those that the
  * kernel gives to whoever asks for any: before the server is there, another connection may have it.
  */
 export async function freePort(): Promise<number> {
