@@ -78,7 +78,6 @@ export { type GrpcTransport, grpcTransport, messageBytesMax } from "./rpc/grpc-t
 export { isStandby, Masters, standbyRetryMs } from "./rpc/masters.ts";
 export type { MessageName, MethodName, RequestOf, ResponseOf } from "./rpc/method.ts";
 export { type BatchShape, batchBytesMax, batchShape, Outbox, type OutboxLimits, outboxLimits } from "./rpc/outbox.ts";
-export type { ServiceRegistrar } from "./rpc/server/generic-services.ts";
 export type {
   CallHandler,
   FollowHandler,

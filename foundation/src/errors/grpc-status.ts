@@ -66,15 +66,14 @@ const statusType = rpc.lookupType("Status");
 const badRequestType = rpc.lookupType("BadRequest");
 const errorInfoType = rpc.lookupType("ErrorInfo");
 const retryInfoType = rpc.lookupType("RetryInfo");
-/** Under which key of the trailers details travel. */
-export const detailsKey = "grpc-status-details-bin";
+const detailsKey = "grpc-status-details-bin";
 const errorDomain = "muster";
 
 /** Bytes of a status message on the wire; more would meet the limit on headers. */
 const messageBytesMax = 4_096;
 
-/** The error as a gRPC status; kind, field and retry travel as google.rpc details, which `bytes` are. */
-export function grpcStatusOf(error: MusterError): { code: status; message: string; bytes: Buffer } {
+/** The error as a gRPC status; kind, field and retry travel as google.rpc details. */
+export function toGrpcStatus(error: MusterError): { code: status; details: string; metadata: Metadata } {
   const code = codes[error.kind];
   const message = error.message.slice(0, messageBytesMax);
   const any = (type: protobuf.Type, value: object) => ({
@@ -89,14 +88,8 @@ export function grpcStatusOf(error: MusterError): { code: status; message: strin
     const seconds = Math.floor(error.retryAfterMs / 1000);
     details.push(any(retryInfoType, { retryDelay: { seconds, nanos: (error.retryAfterMs % 1000) * 1e6 } }));
   }
-  return { code, message, bytes: Buffer.from(statusType.encode({ code, message, details } as never).finish()) };
-}
-
-/** The same as grpc-js has it. */
-export function toGrpcStatus(error: MusterError): { code: status; details: string; metadata: Metadata } {
-  const { code, message, bytes } = grpcStatusOf(error);
   const metadata = new Metadata();
-  metadata.set(detailsKey, bytes);
+  metadata.set(detailsKey, Buffer.from(statusType.encode({ code, message, details } as never).finish()));
   return { code, details: message, metadata };
 }
 

@@ -5,11 +5,8 @@ import { compileType, decodeWhole, encodeWhole, type WireType } from "./wire/com
 
 /** Bytes to message and back. */
 export interface Codec<T> {
-  /**
-   * Never throws for a message of the right type. Fields that have their default take no bytes. The first `before` bytes
-   * of the result are the caller's to write.
-   */
-  encode(message: T, before?: number): Buffer;
+  /** Never throws for a message of the right type. Fields that have their default take no bytes. */
+  encode(message: T): Buffer;
   /** Throws a RangeError for bytes that are no such message. Byte fields of the result are views of `bytes`. */
   decode(bytes: Uint8Array): T;
 }
@@ -40,9 +37,9 @@ export function codecOf<N extends MessageName>(name: N): Codec<Messages[N]> {
   if (known) return known as Codec<Messages[N]>;
   let type: WireType | undefined;
   const codec: Codec<Messages[N]> = {
-    encode: (message, before = 0) => {
+    encode: (message) => {
       type ??= wireType(name);
-      return encodeWhole(type, message, before);
+      return encodeWhole(type, message);
     },
     decode: (bytes) => {
       type ??= wireType(name);

@@ -18,3 +18,13 @@ export function methodDefinition(name: MethodName): MethodDefinition<unknown, un
     responseDeserialize: (bytes) => down.decode(bytes),
   };
 }
+
+/** All methods of one service, by their names. */
+export function methodsOfService(service: string): MethodName[] {
+  return (Object.keys(methods) as MethodName[]).filter((name) => name.startsWith(`${service}.`));
+}
+
+/** Every service of the contract. */
+export function serviceNames(): string[] {
+  return [...new Set(Object.keys(methods).map((name) => name.split(".")[0] ?? ""))];
+}

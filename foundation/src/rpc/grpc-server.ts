@@ -1,38 +1,31 @@
 import {
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
-import { methods } from "@muster/proto";
+  Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { toGrpcStatus } from "../errors/grpc-status.ts";
 import { MusterError } from "../errors/muster-error.ts";
 import type { Log } from "../logging/log.ts";
 import { type CredentialsProvider, loopbackCredentials } from "./credentials.ts";
-import { messageBytesMax } from "./grpc-transport.ts";
+import { methodDefinition, methodsOfService, serviceNames } from "./definition.ts";
+import { keepalive, messageBytesMax } from "./grpc-transport.ts";
 import type { MethodName } from "./method.ts";
-import { registrarInto, type Serve, type ServiceRegistrar } from "./server/generic-services.ts";
-import { listenOn } from "./server/listening.ts";
-import { serveMethod } from "./server/serve-method.ts";
-import { ServerCall } from "./server/server-call.ts";
-import { ServerSessions } from "./server/sessions.ts";
-import type { Handlers } from "./transport.ts";
+import type { CallHandler, FollowHandler, Handlers, Inlet, Outlet, Peer, StreamHandler } from "./transport.ts";
 
 /** Streams that one connection may have open. */
 const streamsPerConnectionMax = 1_024;
-/** Where the methods of the contract are. */
-const ownPaths = "/muster.";
-/** What Node's HTTP/2 may keep for one connection, in millions of bytes; its own limit is meant for few streams. */
-const connectionMemoryMB = 64;
 
 export interface GrpcServerOptions {
-  /** Host and port, port 0 takes a free one; or "unix:" and a path. */
+  /** Host and port; port 0 takes a free one. */
   address: string;
   credentials?: CredentialsProvider;
   log: Log;
-  /** More services, such as health and reflection: asked for when somebody calls what the contract does not have. */
-  extend?: (registrar: ServiceRegistrar) => Promise<void>;
+  /** More services, such as health and reflection. */
+  extend?: (server: Server) => void;
   /** Called once with the address in use, or with why it is not. */
   listening: (result: { address: string; port: number } | MusterError) => void;
 }
@@ -42,69 +35,162 @@ export interface GrpcServer {
   close(done: () => void): void;
 }
 
-/**
- * Serves a table of handlers over gRPC. Methods of the contract that it lacks answer UNIMPLEMENTED.
- *
- * It speaks gRPC over Node's HTTP/2 itself, where grpc-js makes a stream of objects, promises and closures of each call
- * and two copies of each message: a call costs half of that, a message a third.
- */
+/** Serves a table of handlers over gRPC. Methods of the contract that it lacks answer UNIMPLEMENTED. */
 export function serveGrpc(handlers: Handlers, options: GrpcServerOptions): GrpcServer {
-  const served = new Map<string, Serve>();
-  for (const name of Object.keys(handlers) as MethodName[])
-    if (handlers[name] !== undefined) served.set(methods[name].path, serveMethod(name, handlers, options.log));
-  const sessions = new ServerSessions();
-  let extended: Promise<void> | undefined;
-  const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
-    if (!headers["content-type"]?.startsWith("application/grpc")) {
-      stream.respond({ ":status": 415 }, { endStream: true });
+  const server = new Server({
+    ...keepalive,
+    "grpc.max_concurrent_streams": streamsPerConnectionMax,
+    "grpc.max_receive_message_length": messageBytesMax,
+  });
+  for (const service of serviceNames()) {
+    const names = methodsOfService(service).filter((name) => handlers[name] !== undefined);
+    if (names.length === 0) continue;
+    const definition: Record<string, unknown> = {};
+    const implementation: Record<string, unknown> = {};
+    for (const name of names) {
+      const method = name.slice(service.length + 1);
+      definition[method] = methodDefinition(name);
+      implementation[method] = serveMethod(name, handlers, options.log);
+    }
+    server.addService(definition as ServiceDefinition, implementation as UntypedServiceImplementation);
+  }
+  options.extend?.(server);
+  const credentials = (options.credentials ?? loopbackCredentials).server();
+  server.bindAsync(options.address, credentials, (error, port) => {
+    if (error) {
+      options.listening(
+        new MusterError("unavailable", `can't listen on ${options.address}: ${error.message}`, { cause: error }),
+      );
       return;
     }
-    const call = new ServerCall(stream, headers, sessions.peerOf(stream.session as never), messageBytesMax);
-    const path = headers[":path"] ?? "";
-    const find = (): Serve => served.get(path) ?? ((one) => refuse(one, path));
-    if (served.has(path) || options.extend === undefined || path.startsWith(ownPaths)) {
-      find()(call);
-      return;
-    }
-    extended ??= options.extend(registrarInto(served));
-    extended.then(
-      () => find()(call),
-      (error: unknown) => {
-        options.log.error({ error, method: path }, "services of other makers can't be loaded");
-        refuse(call, path);
-      },
-    );
-  };
-  const servers: (Http2Server | Http2SecureServer)[] = [];
-  const secure = (options.credentials ?? loopbackCredentials).server();
-  const make = (): Http2Server | Http2SecureServer => {
-    const limits = {
-      maxSessionMemory: connectionMemoryMB,
-      settings: { maxConcurrentStreams: streamsPerConnectionMax },
-    };
-    const server = secure === undefined ? createServer(limits) : createSecureServer({ ...secure, ...limits });
-    server.on("session", (session) => sessions.add(session));
-    server.on("stream", onStream);
-    servers.push(server);
-    return server;
-  };
-  listenOn(options.address, make, (port) => {
-    if (port instanceof MusterError) options.listening(port);
-    else options.listening({ address: withPort(options.address, port), port });
+    options.listening({ address: `${options.address.slice(0, options.address.lastIndexOf(":"))}:${port}`, port });
   });
   return {
     close: (done) => {
-      for (const server of servers) server.close();
-      sessions.destroy();
+      server.forceShutdown();
       done();
     },
   };
 }
 
-function withPort(address: string, port: number): string {
-  return address.startsWith("unix:") ? address : `${address.slice(0, address.lastIndexOf(":"))}:${port}`;
+function serveMethod(name: MethodName, handlers: Handlers, log: Log): unknown {
+  const definition = methodDefinition(name);
+  if (definition.requestStream) return serveStream(handlers[name] as unknown as StreamHandler<never>, name, log);
+  if (definition.responseStream) return serveFollow(handlers[name] as unknown as FollowHandler<never>, name, log);
+  return serveCall(handlers[name] as unknown as CallHandler<never>, name, log);
 }
 
-function refuse(call: ServerCall, path: string): void {
-  call.end(new MusterError("unsupported", `this server does not have ${path}`));
+/** On loopback nobody has to say who they are. */
+function peerOf(call: { getPeer(): string }): Peer {
+  return { address: call.getPeer(), principal: "local" };
+}
+
+/** An error as the wire may see it: what is not ours goes to the log under an id, and only the id to the caller. */
+function forWire(error: unknown, name: MethodName, log: Log): MusterError {
+  if (error instanceof MusterError && error.kind !== "internal") return error;
+  const id = Math.random().toString(36).slice(2, 10);
+  log.error({ error, method: name, requestId: id }, "a call failed unexpectedly");
+  return new MusterError("internal", `internal error, id ${id}`);
+}
+
+function serveCall(handler: CallHandler<never>, name: MethodName, log: Log) {
+  return (call: ServerUnaryCall<never, never>, reply: sendUnaryData<never>): void => {
+    let answered = false;
+    const respond = (error: unknown, value?: unknown): void => {
+      if (answered) return;
+      answered = true;
+      if (error) reply({ ...toGrpcStatus(forWire(error, name, log)) } as never);
+      else reply(null, value as never);
+    };
+    try {
+      const cancel = handler(call.request, peerOf(call), (result) =>
+        result.ok ? respond(undefined, result.value) : respond(result.error),
+      );
+      call.on("cancelled", () => {
+        if (answered) return;
+        answered = true;
+        cancel?.();
+      });
+    } catch (error) {
+      respond(error);
+    }
+  };
+}
+
+function serverOutlet(
+  call: ServerDuplexStream<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+  name: MethodName,
+  log: Log,
+): Outlet<unknown> & { over: boolean } {
+  const outlet = {
+    over: false,
+    send: (message: unknown) => {
+      if (!outlet.over) call.write(message);
+    },
+    ready: () => !outlet.over && !call.writableNeedDrain,
+    end: (error?: MusterError) => {
+      if (outlet.over) return;
+      outlet.over = true;
+      if (error) call.emit("error", toGrpcStatus(forWire(error, name, log)));
+      else call.end();
+    },
+  };
+  return outlet;
+}
+
+function serveStream(handler: StreamHandler<never>, name: MethodName, log: Log) {
+  return (call: ServerDuplexStream<unknown, unknown>): void => {
+    const outlet = serverOutlet(call, name, log);
+    let closed = false;
+    let inlet: Inlet<unknown>;
+    const guarded = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        outlet.end(MusterError.from(error));
+      }
+    };
+    const close = (error: MusterError | undefined): void => {
+      if (closed) return;
+      closed = true;
+      guarded(() => inlet.closed(error));
+      outlet.end();
+    };
+    try {
+      inlet = handler(outlet as never, peerOf(call)) as Inlet<unknown>;
+    } catch (error) {
+      outlet.end(MusterError.from(error));
+      return;
+    }
+    call.on("data", (message: unknown) => {
+      if (!closed) guarded(() => inlet.receive(message));
+    });
+    call.on("drain", () => guarded(() => inlet.drained()));
+    call.on("end", () => close(undefined));
+    call.on("cancelled", () => close(new MusterError("cancelled", "the peer left")));
+    call.on("error", (error: Error) => {
+      // Our own `end(error)` comes by here too; the handler knows of that.
+      if (!outlet.over) close(new MusterError("unavailable", error.message, { cause: error }));
+    });
+  };
+}
+
+function serveFollow(handler: FollowHandler<never>, name: MethodName, log: Log) {
+  return (call: ServerWritableStream<unknown, unknown>): void => {
+    const outlet = serverOutlet(call, name, log);
+    let closed = false;
+    try {
+      const inlet = handler(call.request as never, outlet as never, peerOf(call));
+      const close = (error: MusterError | undefined): void => {
+        if (closed) return;
+        closed = true;
+        inlet.closed(error);
+      };
+      call.on("drain", () => inlet.drained());
+      call.on("cancelled", () => close(new MusterError("cancelled", "the peer left")));
+      call.on("close", () => close(undefined));
+    } catch (error) {
+      outlet.end(MusterError.from(error));
+    }
+  };
 }

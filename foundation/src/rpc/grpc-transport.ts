@@ -3,12 +3,13 @@ import { fromGrpcStatus } from "../errors/grpc-status.ts";
 import { MusterError } from "../errors/muster-error.ts";
 import { type CredentialsProvider, loopbackCredentials } from "./credentials.ts";
 import { methodDefinition } from "./definition.ts";
-import { keepalive } from "./keepalive.ts";
 import type { MethodName } from "./method.ts";
 import type { Inlet, Outlet, Transport } from "./transport.ts";
 
 /** Bytes of a message that we take. */
 export const messageBytesMax = 4 * 1024 * 1024;
+/** HTTP/2 pings find a dead peer on an idle connection; they cost a tenth of a message of our own. */
+export const keepalive = { "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 } as const;
 /** A request-and-answer call that names no limit would wait for ever; nothing here does. */
 const timeoutMsDefault = 30_000;
 
@@ -25,8 +26,7 @@ export function grpcTransport(options: { credentials?: CredentialsProvider } = {
     const known = clients.get(address);
     if (known) return known;
     const client = new Client(address, credentials.channel(), {
-      "grpc.keepalive_time_ms": keepalive.intervalMs,
-      "grpc.keepalive_timeout_ms": keepalive.timeoutMs,
+      ...keepalive,
       "grpc.keepalive_permit_without_calls": 0,
       "grpc.enable_retries": 0,
       // Else all transports of a process would share one connection, and with it the streams that a server lets it have.

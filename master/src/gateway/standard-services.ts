@@ -1,11 +1,13 @@
 import type { Server } from "@grpc/grpc-js";
-import type { ServiceRegistrar } from "@muster/foundation";
+import { fromJSON, loadSync } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
 import { contractJson, loaderOptions } from "@muster/proto";
-import type { HealthImplementation } from "grpc-health-check";
+import { HealthImplementation, protoPath } from "grpc-health-check";
+import { withStrictDescriptors } from "./reflection.ts";
 
 export interface StandardServices {
   /** To be handed to `serveGrpc` as `extend`. */
-  readonly extend: (registrar: ServiceRegistrar) => Promise<void>;
+  readonly extend: (server: Server) => void;
   /** What health probes are told from now on. */
   setRole(role: MasterRole): void;
 }
@@ -15,38 +17,18 @@ export type MasterRole = "starting" | "standby" | "leading";
 /** The health service of this name is SERVING while a master stands by; the nameless one while it leads. */
 export const standbyService = "standby";
 
-/**
- * `grpc.health.v1.Health` and server reflection, so that stock tools and probes just work. They are loaded when one calls:
- * that takes a third of a second, which a master that others wait for has better uses for.
- */
+/** `grpc.health.v1.Health` and server reflection, so that stock tools and probes just work. */
 export function standardServices(): StandardServices {
-  let role: MasterRole = "starting";
-  let health: HealthImplementation | undefined;
-  const tell = (): void => {
-    health?.setStatus("", role === "leading" ? "SERVING" : "NOT_SERVING");
-    health?.setStatus(standbyService, role === "standby" ? "SERVING" : "NOT_SERVING");
-  };
+  const health = new HealthImplementation({ "": "NOT_SERVING", [standbyService]: "NOT_SERVING" });
   return {
-    extend: async (registrar) => {
-      const server = registrar as Server;
-      const [loader, checks, { ReflectionService }, { withStrictDescriptors }] = await Promise.all([
-        import("@grpc/proto-loader"),
-        import("grpc-health-check"),
-        import("@grpc/reflection"),
-        import("./reflection.ts"),
-      ]);
-      health = new checks.HealthImplementation();
-      tell();
+    extend: (server) => {
       health.addToServer(server);
-      const definitions = {
-        ...loader.fromJSON(JSON.parse(contractJson), loaderOptions),
-        ...loader.loadSync(checks.protoPath),
-      };
-      new ReflectionService(withStrictDescriptors(definitions)).addToServer(server);
+      const contract = fromJSON(JSON.parse(contractJson), loaderOptions);
+      new ReflectionService(withStrictDescriptors({ ...contract, ...loadSync(protoPath) })).addToServer(server);
     },
-    setRole: (now) => {
-      role = now;
-      tell();
+    setRole: (role) => {
+      health.setStatus("", role === "leading" ? "SERVING" : "NOT_SERVING");
+      health.setStatus(standbyService, role === "standby" ? "SERVING" : "NOT_SERVING");
     },
   };
 }

@@ -22,9 +22,9 @@ const noEntries = Object.freeze({});
 /** Null: it is being compiled. */
 const compiled = new Map<protobuf.Type, WireType | null>();
 
-/** The bytes of a whole message, behind so many that are left to the caller. */
-export function encodeWhole({ encode }: WireType, message: unknown, before: number): Buffer {
-  return writer.take(encode(message as never, before));
+/** The bytes of a whole message. */
+export function encodeWhole({ encode }: WireType, message: unknown): Buffer {
+  return writer.take(encode(message as never, 0));
 }
 
 /** The message that these bytes are, all of them. Throws RangeError if they are none. */
