@@ -2,7 +2,7 @@ import { type Cancel, type Clock, type Log, MusterError, type Result, type Store
 import type { Affected } from "@muster/proto";
 import { allocate } from "./core/allocate.ts";
 import type { Core, Now } from "./core/core.ts";
-import type { Effect, Input } from "./core/effects.ts";
+import type { Effect, EventChange, Input } from "./core/effects.ts";
 import type { OperatorCommand } from "./core/operator/commands.ts";
 import { settleInverseOffers } from "./core/operator/inverse-offers.ts";
 import { settleDrains } from "./core/operator/settle.ts";
@@ -55,12 +55,20 @@ export class Loop {
   #figuresAtMs = 0;
   readonly #roleNews = new RoleNews();
   #figuresTimer: Cancel | undefined;
+  /** Tells, to whoever reads it, who is awaited then: there may be tens of thousands, and nobody who reads. */
+  readonly #awaitedNews: EventChange;
   /** Since when an allocation goes on that was not done within one tick. */
   #allocatingSinceMs: number | undefined;
   #stopped = false;
 
   constructor(core: Core, parts: LoopParts) {
     this.core = core;
+    const { awaited } = core.state;
+    this.#awaitedNews = {
+      get agentsAwaited() {
+        return { agentIds: [...awaited].map((agent) => agent.id) };
+      },
+    };
     this.#parts = parts;
     this.#writer = new RegistryWriter(parts.store, parts.clock, parts.log);
     this.watchers = new Watchers(core.state, this.ring, parts.clock, () => this.wake());
@@ -165,7 +173,7 @@ export class Loop {
     // That nobody is awaited any more is news that others wait for; who of many is back is not.
     if (state.awaitedChanged && (awaited.size === 0 || nowMs >= this.#figuresAtMs)) {
       state.awaitedChanged = false;
-      this.ring.append({ agentsAwaited: { agentIds: [...awaited].map((agent) => agent.id) } });
+      this.ring.append(this.#awaitedNews);
     }
     const isQuiet = changedAgents.size === 0 && changedFrameworks.size === 0 && state.changedRoles.size === 0;
     if (isQuiet && !state.awaitedChanged) return;

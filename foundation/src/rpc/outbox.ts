@@ -11,13 +11,16 @@ export interface BatchShape<M> {
   readonly fields: readonly (keyof M & string)[];
   /** Which of them hold lists; the others hold one item. */
   readonly lists: ReadonlySet<string>;
+  /** The place of each among the fields. */
+  readonly ranks: ReadonlyMap<string, number>;
   empty(): M;
 }
 
 /** Field names must stand in the order of their numbers, for that is the order in which receivers act on them. */
 export function batchShape<M extends object>(fields: readonly (keyof M & string)[], empty: () => M): BatchShape<M> {
   const example = empty() as Record<string, unknown>;
-  return { fields, lists: new Set(fields.filter((field) => Array.isArray(example[field]))), empty };
+  const lists = new Set(fields.filter((field) => Array.isArray(example[field])));
+  return { fields, lists, ranks: new Map(fields.map((field, index) => [field, index])), empty };
 }
 
 export interface OutboxLimits {
@@ -38,7 +41,6 @@ export class Outbox<M extends object> {
   readonly #outlet: Outlet<M>;
   readonly #shape: BatchShape<M>;
   readonly #limits: OutboxLimits;
-  readonly #rank: Map<string, number>;
   readonly #stamp: ((message: M) => void) | undefined;
   #open: M | undefined;
   #openRank = -1;
@@ -56,7 +58,6 @@ export class Outbox<M extends object> {
     this.#shape = shape;
     this.#limits = limits;
     this.#stamp = stamp;
-    this.#rank = new Map(shape.fields.map((field, index) => [field, index]));
   }
 
   /** Adds an item to a list field, or sets a single one. `bytes` is about its size on the wire. */
@@ -71,7 +72,7 @@ export class Outbox<M extends object> {
       this.#count(bytes);
       return;
     }
-    const rank = this.#rank.get(field) ?? 0;
+    const rank = this.#shape.ranks.get(field) ?? 0;
     const isList = this.#shape.lists.has(field);
     if (
       this.#open === undefined ||

@@ -9,8 +9,9 @@ import { failoverTimeoutMsDefault } from "./limits.ts";
 import { type Agent, Framework, Group, Task } from "./model.ts";
 import { isWhole, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
+import { sharedParts } from "./shared-parts.ts";
 import { addTask, book, changeStatus, groupPorts, learnPorts, retire } from "./tasks.ts";
-import { idFault } from "./validate.ts";
+import { idFault, isId } from "./validate.ts";
 
 /**
  * Takes in what an agent tells of one of its tasks at registration: tasks that this master has never heard of are
@@ -21,16 +22,11 @@ export function adoptTask(
   agent: Agent,
   reported: Set<Task>,
   report: TaskReport,
-  field: string,
+  index: number,
 ): MusterError | undefined {
   const { task: info, status } = report;
-  if (info === null) return invalid(`${field}.task`, "must be given");
-  if (status === null) return invalid(`${field}.status`, "must be given");
-  const fault =
-    idFault(`${field}.task.task_id`, info.taskId) ??
-    idFault(`${field}.framework_id`, report.frameworkId) ??
-    idFault(`${field}.launch_id`, report.launchId);
-  if (fault) return fault;
+  if (info === null || status === null || !isId(info.taskId) || !isId(report.frameworkId) || !isId(report.launchId))
+    return reportFault(report, `tasks[${index}]`);
   if (core.state.completed.has(report.frameworkId) && !core.state.frameworks.has(report.frameworkId)) {
     core.toAgent(agent.connection, "frameworksRemoved", report.frameworkId, 64);
     return undefined;
@@ -45,8 +41,8 @@ export function adoptTask(
   // Another launch of that id is in the books: the agent will end one of the two, and say so.
   if (known !== undefined) return undefined;
   const group = groupOf(agent, framework, report) ?? newGroup(core, agent, framework, report);
-  const kept = resources({ ...resources(info.resources), portCount: 0 });
-  const task = new Task(info.taskId, info.name, group, kept, info.discovery, info.labels, status.at, status);
+  const { resources: kept, discovery, labels } = sharedParts(framework, info);
+  const task = new Task(info.taskId, info.name, group, kept, discovery, labels, status.at, status);
   task.heard = true;
   task.sequence = status.sequence;
   reported.add(task);
@@ -62,7 +58,7 @@ export function adoptTask(
     describePreemption(core, group, [info]);
     // Not before one of its tasks lives: what an ended one had is nobody's any more.
     recallDraw(agent, group, report);
-    book(core, group, groupPorts(group));
+    if (group.portCount > 0) book(core, group, groupPorts(group));
     takePorts(agent, group);
   } else if (info.priority !== undefined) group.priority = Math.max(group.priority ?? 0, info.priority);
   book(core, group, task.resources);
@@ -71,6 +67,16 @@ export function adoptTask(
   learnPorts(group, status);
   core.taskEvent(task);
   return undefined;
+}
+
+function reportFault({ task, status, frameworkId, launchId }: TaskReport, field: string): MusterError | undefined {
+  if (task === null) return invalid(`${field}.task`, "must be given");
+  if (status === null) return invalid(`${field}.status`, "must be given");
+  return (
+    idFault(`${field}.task.task_id`, task.taskId) ??
+    idFault(`${field}.framework_id`, frameworkId) ??
+    idFault(`${field}.launch_id`, launchId)
+  );
 }
 
 /** A known task is told again: its agent's word is the newest. */
@@ -112,12 +118,19 @@ function refresh(core: Core, task: Task, report: TaskReport, status: TaskStatus)
 
 /** Tasks of one launch on one agent share a group. O(tasks of the agent) only for tasks that are new to the master. */
 function groupOf(agent: Agent, framework: Framework, report: TaskReport): Group | undefined {
-  const group = agent.adopting.get(`${framework.id} ${report.launchId}`);
+  const group = agent.adopting.get(report.launchId);
+  if (group === undefined || group.framework === framework) return livingOr(group);
+  // Two frameworks may call their launches the same.
+  return livingOr(agent.adopting.get(`${framework.id} ${report.launchId}`));
+}
+
+function livingOr(group: Group | undefined): Group | undefined {
   return group !== undefined && group.liveCount > 0 ? group : undefined;
 }
 
-function forgetGroup(group: Group): void {
-  group.agent.adopting.delete(`${group.framework.id} ${group.launchId}`);
+function forgetGroup({ agent, framework, launchId }: Group): void {
+  const isFirst = agent.adopting.get(launchId)?.framework === framework;
+  agent.adopting.delete(isFirst ? launchId : `${framework.id} ${launchId}`);
 }
 
 function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskReport): Group {
@@ -140,7 +153,9 @@ function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskRe
   }
   const member = memberOf(core, framework, report.role);
   const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, parts, known });
-  agent.adopting.set(`${framework.id} ${report.launchId}`, group);
+  const first = agent.adopting.get(report.launchId);
+  const isFirst = first === undefined || first.framework === framework;
+  agent.adopting.set(isFirst ? report.launchId : `${framework.id} ${report.launchId}`, group);
   return group;
 }
 

@@ -170,7 +170,7 @@ export function takeAgentMessage(core: Core, connection: number, message: Connec
   for (const [index, report] of message.tasks.entries()) {
     if (fault) break;
     if (session.reported === undefined) fault = invalid("tasks", "come before tasks_complete");
-    else fault = adoptTask(core, agent, session.reported, report, `tasks[${index}]`);
+    else fault = adoptTask(core, agent, session.reported, report, index);
   }
   if (message.tasksComplete && !fault) {
     session.tasksComplete = true;

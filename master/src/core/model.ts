@@ -254,6 +254,8 @@ export class Framework {
   readonly filters: Map<Agent, Filter[]> = new Map();
   /** What its last task asked for: the next one mostly asks for the same, and may share it. */
   lastAsked: Resources = noResources;
+  /** The same of a task that an agent told of. */
+  lastParts: TaskParts | undefined = undefined;
   allocated: Resources = noResources;
   offered: Resources = noResources;
   /** When its stream carried something last. */
@@ -405,6 +407,13 @@ export class Task {
       container: null,
     };
   }
+}
+
+/** What tasks of one group have in common, and may share. */
+export interface TaskParts {
+  readonly resources: Resources;
+  readonly discovery: Discovery | null;
+  readonly labels: { [key: string]: string };
 }
 
 export interface KillWish {

@@ -33,11 +33,15 @@ const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 const volumeName = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Whether a text has the form of an id. O(length). */
+export function isId(id: string): boolean {
+  return idForm.test(id) && id !== "." && id !== "..";
+}
+
 /** What is wrong with an id, or undefined. */
 export function idFault(field: string, id: string): MusterError | undefined {
   if (id === "") return invalid(field, "must not be empty");
-  if (!idForm.test(id) || id === "." || id === "..")
-    return invalid(field, "must be 1 to 255 characters of A-Z, a-z, 0-9, dot, dash and underscore");
+  if (!isId(id)) return invalid(field, "must be 1 to 255 characters of A-Z, a-z, 0-9, dot, dash and underscore");
   return undefined;
 }
 
