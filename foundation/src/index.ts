@@ -146,4 +146,5 @@ export { compilePattern, type Pattern, patternDepthMax, patternStepsMax } from "
 export { PatternFault } from "./text/pattern-syntax.ts";
 export { editDistance, suggest } from "./text/suggest.ts";
 export type { Cancel, Clock } from "./time/clock.ts";
+export { countStart } from "./time/count-start.ts";
 export { systemClock } from "./time/system-clock.ts";

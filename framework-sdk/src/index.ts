@@ -6,6 +6,7 @@ export {
   type Codec,
   codecOf,
   containsResources,
+  countStart,
   createLog,
   describeShortage,
   type ErrorKind,

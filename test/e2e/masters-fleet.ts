@@ -1,16 +1,42 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyMessage, type GrpcTransport, grpcTransport } from "@muster/foundation";
 import { freePort } from "@muster/foundation/free-port";
 import type { GetMasterResponse } from "@muster/proto";
-import { type EtcdMember, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
+import { type EtcdMember, Relay, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
 import { type Finished, type JobNow, muster, processesOf, program, until } from "./dev-cluster.ts";
 
 /** The machine may be busy with other tests. */
 export const patienceMs = 60_000;
 export const leaseSeconds = 3;
+
+const jobText = (name: string, count: number): string => `
+job "${name}" {
+  group "g" {
+    count = ${count}
+    network {
+      port "http" {}
+    }
+    service {
+      name = "${name}"
+      port = "http"
+    }
+    task "t" {
+      driver = "process"
+      config {
+        command = "sleep"
+        args    = ["1000"]
+      }
+      resources {
+        cpu    = 10
+        memory = 16
+      }
+    }
+  }
+}
+`;
 
 /** One process of a cluster, with what it has written. */
 export interface Daemon {
@@ -19,25 +45,45 @@ export interface Daemon {
   readonly ended: Promise<number | null>;
 }
 
-/** A cluster of daemons that nobody supervises: an etcd, three masters, an agent, both frameworks, DNS and the edge. */
+/** The ways of one master: to etcd, and of all others to it. */
+export interface Ways {
+  readonly etcd: Relay;
+  readonly peers: Relay;
+}
+
+/**
+ * A cluster of daemons that nobody supervises: an etcd, three masters, an agent, both frameworks, DNS and the edge.
+ * Masters go by the addresses under which others find them.
+ */
 export class MastersFleet {
   readonly folder = mkdtempSync(join(tmpdir(), "muster-masters-"));
   readonly transport: GrpcTransport = grpcTransport();
   readonly masters = new Map<string, Daemon>();
+  /** Where each listens. */
+  readonly listening = new Map<string, string>();
+  /** Of a fleet whose network can be cut. */
+  readonly ways = new Map<string, Ways>();
   dns = "";
   edge = "";
   #etcd: EtcdMember[] = [];
-  readonly #others: Daemon[] = [];
+  readonly #others = new Map<string, Daemon>();
+  readonly #argsOf = new Map<string, readonly string[]>();
 
   get addresses(): string {
     return [...this.masters.keys()].join(",");
   }
 
-  async start(): Promise<void> {
-    const addresses: string[] = [];
+  /** `isRelayed`: every way to and from a master can be cut. */
+  async start({ isRelayed = false } = {}): Promise<void> {
     this.#etcd = await startEtcd();
-    for (let count = 0; count < 3; count++) addresses.push(await this.#place());
-    for (const address of addresses) this.startMaster(address);
+    for (let count = 0; count < 3; count++) {
+      const listen = await this.#place();
+      const ways = isRelayed ? { etcd: await this.#toEtcd(), peers: await Relay.to(listen) } : undefined;
+      const address = ways?.peers.endpoint ?? listen;
+      if (ways) this.ways.set(address, ways);
+      this.listening.set(address, listen);
+      this.startMaster(address);
+    }
     const [agent, dns, http, edge] = [
       await this.#place(),
       await this.#place(),
@@ -48,13 +94,12 @@ export class MastersFleet {
     this.edge = edge;
     const master = ["--master", this.addresses];
     const data = ["--data-dir", join(this.folder, "agent")];
-    this.#others.push(
-      this.#daemon("agent", ...data, "--listen", agent, "--name", "a1", "--ip", "127.0.0.1", ...master),
-      this.#daemon("services", ...master),
-      this.#daemon("cron", ...master),
-      this.#daemon("dns", "--listen", dns, "--http", http, ...master),
-      this.#daemon("edge", "--listen", edge, "--dns-http", http, ...master),
-    );
+    this.#argsOf.set("agent", [...data, "--listen", agent, "--name", "a1", "--ip", "127.0.0.1", ...master]);
+    this.#argsOf.set("services", master);
+    this.#argsOf.set("cron", master);
+    this.#argsOf.set("dns", ["--listen", dns, "--http", http, ...master]);
+    this.#argsOf.set("edge", ["--listen", edge, "--dns-http", http, ...master]);
+    for (const name of this.#argsOf.keys()) this.startOther(name);
     await until("one leads", patienceMs, async () => (await this.leader()) !== undefined);
     await until("agent and frameworks are there", patienceMs, async () => {
       const { stdout } = await this.muster("framework", "list", "--json");
@@ -64,9 +109,34 @@ export class MastersFleet {
   }
 
   startMaster(address: string): void {
-    const store = `etcd://${this.#etcd.map(({ endpoint }) => endpoint).join(",")}/e2e`;
-    const args = ["--listen", address, "--store", store, "--lease-seconds", String(leaseSeconds)];
+    const etcd = this.ways.get(address)?.etcd.endpoint ?? this.#etcd.map(({ endpoint }) => endpoint).join(",");
+    const listen = this.listening.get(address) ?? address;
+    const args = ["--listen", listen, "--advertise", address, "--store", `etcd://${etcd}/e2e`];
+    args.push("--lease-seconds", String(leaseSeconds));
     this.masters.set(address, this.#daemon("master", ...args));
+  }
+
+  /** Starts the agent, a framework, DNS or the edge: it is as it was before. */
+  startOther(name: string): void {
+    this.#others.set(name, this.#daemon(name, ...(this.#argsOf.get(name) ?? [])));
+  }
+
+  async stopOther(name: string): Promise<void> {
+    const daemon = this.#others.get(name);
+    daemon?.child.kill("SIGTERM");
+    await daemon?.ended;
+  }
+
+  async stopMasters(): Promise<void> {
+    for (const { child } of this.masters.values()) child.kill("SIGTERM");
+    await Promise.all([...this.masters.values()].map(({ ended }) => ended));
+  }
+
+  /** The first member, or the only one. */
+  get etcd(): EtcdMember {
+    const [member] = this.#etcd;
+    if (!member) throw new Error("there is no etcd");
+    return member;
   }
 
   /** What the master that leads says of itself; asked of all of them. */
@@ -106,10 +176,26 @@ export class MastersFleet {
     return (JSON.parse(stdout) as { data: JobNow }).data;
   }
 
+  /** Runs a service of so many instances, and waits until they are healthy. */
+  async run(name: string, count: number): Promise<void> {
+    writeFileSync(join(this.folder, `${name}.hcl`), jobText(name, count));
+    const ran = await this.muster("job", "run", "--timeout", "90s", `${name}.hcl`);
+    if (ran.code !== 0) throw new Error(`job run ended with ${ran.code}: ${ran.stdout}${ran.stderr}`);
+  }
+
+  /** Of a job's instances that run, in order. */
+  async pids(name: string): Promise<number[]> {
+    const { instances } = await this.job(name);
+    return instances
+      .filter(({ state }) => state === "TASK_RUNNING")
+      .map(({ pid }) => pid)
+      .sort();
+  }
+
   /** Nothing of the cluster is left after this. */
   async remove(): Promise<void> {
     this.transport.close();
-    for (const { child } of [...this.masters.values(), ...this.#others]) {
+    for (const { child } of [...this.masters.values(), ...this.#others.values()]) {
       child.kill("SIGCONT");
       child.kill("SIGKILL");
     }
@@ -120,8 +206,16 @@ export class MastersFleet {
         // It has ended meanwhile.
       }
     }
+    for (const { etcd, peers } of this.ways.values()) {
+      etcd.close();
+      peers.close();
+    }
     for (const member of this.#etcd) member.remove();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #toEtcd(): Promise<Relay> {
+    return Relay.to(this.#etcd[0]?.endpoint ?? "");
   }
 
   async #place(): Promise<string> {

@@ -1,5 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { codecOf, emptyMessage, silentLog, systemClock, systemRandom } from "@muster/foundation";
 import { createScheduler } from "@muster/framework-sdk";
 import type { Offer } from "@muster/proto";
@@ -10,46 +8,10 @@ import { MastersFleet, patienceMs } from "./masters-fleet.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
-const jobText = (name: string, count: number): string => `
-job "${name}" {
-  group "g" {
-    count = ${count}
-    network {
-      port "http" {}
-    }
-    service {
-      name = "${name}"
-      port = "http"
-    }
-    task "t" {
-      driver = "process"
-      config {
-        command = "sleep"
-        args    = ["1000"]
-      }
-      resources {
-        cpu    = 10
-        memory = 16
-      }
-    }
-  }
-}
-`;
-
 describe.skipIf(etcdLack !== undefined)(`several masters${etcdLack === undefined ? "" : `: ${etcdLack}`}`, () => {
   const fleet = new MastersFleet();
-  const run = async (name: string, count: number): Promise<void> => {
-    writeFileSync(join(fleet.folder, `${name}.hcl`), jobText(name, count));
-    const ran = await fleet.muster("job", "run", "--timeout", "90s", `${name}.hcl`);
-    expect(ran.code, ran.stdout + ran.stderr).toBe(0);
-  };
-  const pids = async (name: string): Promise<number[]> => {
-    const { instances } = await fleet.job(name);
-    return instances
-      .filter(({ state }) => state === "TASK_RUNNING")
-      .map(({ pid }) => pid)
-      .sort();
-  };
+  const run = (name: string, count: number): Promise<void> => fleet.run(name, count);
+  const pids = (name: string): Promise<number[]> => fleet.pids(name);
   const portOf = (address: string): number => Number(address.split(":")[1]);
 
   beforeAll(() => fleet.start());

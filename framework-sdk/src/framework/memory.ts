@@ -1,4 +1,4 @@
-import { randomText } from "@muster/foundation";
+import { countStart, randomText } from "@muster/foundation";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createStateClient, type StateClient } from "../state/state-client.ts";
 
@@ -45,7 +45,8 @@ export class FrameworkMemory<S> {
     }
     this.#client.get(startsKey, (result) => {
       if (!result.ok) return this.#again(result.error.message, () => this.open(done));
-      const epoch = (result.value ? Number.parseInt(result.value.value.toString(), 10) : 0) + 1;
+      const last = result.value ? Number.parseInt(result.value.value.toString(), 10) : 0;
+      const epoch = countStart(last, this.#runtime.clock.epochMs());
       // The mark tells our own write from that of another process that counted to the same number.
       const put = Buffer.from(`${epoch} ${randomText(this.#runtime.random, 12)}`);
       this.#client.transact([{ key: startsKey, version: result.value?.version ?? 0, put }], (written) => {

@@ -1,5 +1,6 @@
 import {
   type ClusterView,
+  countStart,
   createClusterView,
   createJobFollower,
   createJobServer,
@@ -246,7 +247,8 @@ class Framework implements Services {
         this.#fail(result.error);
         return;
       }
-      const epoch = result.value ? Number.parseInt(result.value.value.toString(), 10) + 1 : 1;
+      const last = result.value ? Number.parseInt(result.value.value.toString(), 10) : 0;
+      const epoch = countStart(last, this.#runtime.clock.epochMs());
       // The mark tells our own write from that of another process that counted to the same number.
       const put = Buffer.from(`${epoch} ${randomText(this.#random.stream("start"), 12)}`);
       this.#store.transact([{ key: epochKey, version: result.value?.version ?? 0, put }], (end) => done(end, epoch));

@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "@muster/foundation";
+import { type Clock, systemClock } from "@muster/foundation";
 import { storeConformance } from "@muster/foundation/store-conformance";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lmdbStore } from "./lmdb.ts";
@@ -32,6 +32,24 @@ test("one process that was killed while opening the store does not keep the next
   const store = lmdbStore({ folder, clock: systemClock });
   expect(existsSync(join(folder, "opening"))).toBe(false);
   await new Promise<void>((done) => store.close(done));
+});
+
+test("a copy of the folder that is used again counts reigns higher than all since it was made", async () => {
+  let atMs = 1_700_000_000_000;
+  const clock: Clock = { ...systemClock, epochMs: () => atMs };
+  const reign = async (from: string): Promise<number> => {
+    const store = lmdbStore({ folder: from, clock });
+    const epoch = await new Promise<number>((done, failed) => store.campaign("a:1", done, failed));
+    await new Promise<void>((done) => store.close(done));
+    return epoch;
+  };
+  const first = await reign(folder);
+  const copy = join(folder, "copy");
+  cpSync(join(folder, "store.lmdb"), join(copy, "store.lmdb"));
+  const since = [await reign(folder), await reign(folder)];
+  expect(since).toEqual([first + 1, first + 2]);
+  atMs += 60_000;
+  expect(await reign(copy)).toBeGreaterThan(first + 2);
 });
 
 test("many transactions share commits", async () => {

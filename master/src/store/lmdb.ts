@@ -6,6 +6,7 @@ import {
   type Cancel,
   type Clock,
   checkTransaction,
+  countStart,
   MusterError,
   type Result,
   type Store,
@@ -179,7 +180,7 @@ class LmdbStore implements Store {
     this.#hasCampaigned = true;
     this.#lost = lost;
     const raise = (): number => {
-      const epoch = Number((this.#meta.get("epoch") as number | undefined) ?? 0) + 1;
+      const epoch = countStart(Number((this.#meta.get("epoch") as number | undefined) ?? 0), this.#clock.epochMs());
       void this.#meta.put("epoch", epoch);
       void this.#meta.put("leader", { candidate, id: randomUUID() });
       return epoch;

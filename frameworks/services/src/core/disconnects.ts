@@ -24,7 +24,7 @@ export function givenUpAfterMs({ disconnect }: TaskGroup): number {
  */
 export function keptOf({ disconnect }: TaskGroup, a: Instance, b: Instance): Instance | "both" | undefined {
   if (a.cameBackLate || b.cameBackLate) return undefined;
-  const [older, newer] = launchOrder(a) < launchOrder(b) ? [a, b] : [b, a];
+  const [older, newer] = isOlder(a, b) ? [a, b] : [b, a];
   switch (disconnect?.reconcile) {
     case "keep_original":
       return older;
@@ -40,7 +40,11 @@ export function keptOf({ disconnect }: TaskGroup, a: Instance, b: Instance): Ins
 }
 
 /** Ids count: first the starts of the framework, then its launches. */
-function launchOrder({ id }: Instance): number {
-  const [epoch = "", count = ""] = id.split("-");
-  return Number.parseInt(epoch, 36) * 2 ** 32 + Number.parseInt(count, 36);
+function isOlder(a: Instance, b: Instance): boolean {
+  const [[start = 0, count = 0], [otherStart = 0, otherCount = 0]] = [numbersOf(a), numbersOf(b)];
+  return start === otherStart ? count < otherCount : start < otherStart;
+}
+
+function numbersOf({ id }: Instance): number[] {
+  return id.split("-").map((digits) => Number.parseInt(digits, 36));
 }

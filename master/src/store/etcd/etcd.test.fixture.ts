@@ -10,6 +10,32 @@ import { requestBytesMin, txnOperationsMin } from "./server-limits.ts";
 export const etcdLack =
   spawnSync("etcd", ["--version"]).status === 0 ? undefined : "etcd is not installed (Debian: etcd-server)";
 
+/** The program that restores a snapshot: it has moved in etcd 3.6. Undefined: there is none. */
+const restorer = ["etcdutl", "etcdctl"].find((name) => spawnSync(name, ["version"]).status === 0);
+
+/** Why tests can't save and restore what an etcd has; undefined if they can. */
+export const snapshotLack =
+  etcdLack ??
+  (restorer === undefined || spawnSync("etcdctl", ["version"]).status !== 0
+    ? "etcdctl is not installed (Debian: etcd-client)"
+    : undefined);
+
+/** A command for etcd from a page for people, with this member's own values in place of the page's. */
+export function runEtcdCommand(line: string, values: Readonly<Record<string, string>>): string {
+  const [, ...args] = line.trim().split(/\s+/);
+  const own = args.map((arg) => {
+    const value = values[arg];
+    return value ?? arg;
+  });
+  const program = own.includes("restore") ? (restorer ?? "etcdctl") : "etcdctl";
+  const { status, stdout, stderr } = spawnSync(program, own, {
+    encoding: "utf8",
+    env: { ...process.env, ETCDCTL_API: "3" },
+  });
+  if (status !== 0) throw new Error(`${program} ${own.join(" ")} ended with ${status}: ${stderr}${stdout}`);
+  return stdout;
+}
+
 /** How long a member may take to be ready on a machine that others use as well. */
 const readyMsMax = 30_000;
 
@@ -49,6 +75,20 @@ export class EtcdMember {
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
     this.#process?.kill(signal);
+  }
+
+  /** What it was started with under that flag. */
+  flag(name: string): string {
+    return this.#args[this.#args.indexOf(`--${name}`) + 1] ?? "";
+  }
+
+  /** Ends it, and waits for that: its folder is nobody's then. */
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
   }
 
   remove(): void {
@@ -97,11 +137,24 @@ export async function startEtcd(members = 1, flags: readonly string[] = required
   return all;
 }
 
-/** A way to a member that a test can cut, or in which what is sent waits until it is let on. */
+/** A connection through a relay. */
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  /** What waits on its way, to each end. */
+  readonly held: { readonly to: Socket; readonly bytes: Buffer }[];
+  isOver: boolean;
+}
+
+/**
+ * A way to somebody that a test can cut. Open: all passes. Held: what the client sends waits. Silent: nothing passes in
+ * either direction, not even that an end is gone, as where a network drops packets. Cut: connections are refused and
+ * reset.
+ */
 export class Relay {
   readonly #server;
-  readonly #pairs = new Set<{ client: Socket; upstream: Socket; held: Buffer[] }>();
-  #state: "open" | "held" | "cut" = "open";
+  readonly #pairs = new Set<Pair>();
+  #state: "open" | "held" | "silent" | "cut" = "open";
   endpoint = "";
 
   constructor(target: string) {
@@ -109,14 +162,14 @@ export class Relay {
     this.#server = createServer((client) => {
       if (this.#state === "cut") return void client.destroy();
       const upstream = connect({ host: host ?? "", port: Number(port) });
-      const pair = { client, upstream, held: [] as Buffer[] };
+      const pair: Pair = { client, upstream, held: [], isOver: false };
       this.#pairs.add(pair);
-      client.on("data", (bytes) => void (this.#state === "held" ? pair.held.push(bytes) : upstream.write(bytes)));
-      upstream.on("data", (bytes) => void client.write(bytes));
+      client.on("data", (bytes) => this.#pass(pair, upstream, bytes, this.#state !== "open"));
+      upstream.on("data", (bytes) => this.#pass(pair, client, bytes, this.#state === "silent"));
       client.on("error", () => {});
       upstream.on("error", () => {});
-      client.on("close", () => this.#state !== "held" && upstream.destroy());
-      upstream.on("close", () => client.destroy());
+      client.on("close", () => this.#state !== "held" && this.#end(pair));
+      upstream.on("close", () => this.#end(pair));
     });
   }
 
@@ -132,8 +185,17 @@ export class Relay {
     for (const { client } of this.#pairs) client.destroy();
   }
 
+  silence(): void {
+    this.#state = "silent";
+  }
+
+  /** After a silence, what waited goes on its way, as what a network has lost is sent again. */
   mend(): void {
+    const wasSilent = this.#state === "silent";
     this.#state = "open";
+    if (!wasSilent) return;
+    this.release();
+    for (const pair of this.#pairs) if (pair.isOver) this.#end(pair);
   }
 
   hold(): void {
@@ -142,7 +204,7 @@ export class Relay {
 
   /** What was held goes on its way, whoever still waits for it. */
   release(): void {
-    for (const { upstream, held } of this.#pairs) for (const bytes of held.splice(0)) upstream.write(bytes);
+    for (const { held } of this.#pairs) for (const { to, bytes } of held.splice(0)) to.write(bytes);
   }
 
   close(): void {
@@ -151,5 +213,18 @@ export class Relay {
       upstream.destroy();
     }
     this.#server.close();
+  }
+
+  #pass({ held }: Pair, to: Socket, bytes: Buffer, waits: boolean): void {
+    if (waits) held.push({ to, bytes });
+    else to.write(bytes);
+  }
+
+  #end(pair: Pair): void {
+    pair.isOver = true;
+    if (this.#state === "silent") return;
+    pair.client.destroy();
+    pair.upstream.destroy();
+    if (this.#state !== "held") this.#pairs.delete(pair);
   }
 }

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, type Log, MusterError, type Random } from "@muster/foundation";
+import { type Cancel, type Clock, countStart, type Log, MusterError, type Random } from "@muster/foundation";
 import type { EtcdConnection } from "./connection.ts";
 import type { Layout } from "./keys.ts";
 import type { Leaders } from "./leaders.ts";
@@ -163,14 +163,14 @@ export class Reign {
 
   /** Counts the reign. In doubt it is counted twice: epochs must rise, and may skip. */
   #begin(lease: Lease): void {
-    const { connection, layout } = this.#parts;
+    const { clock, connection, layout } = this.#parts;
     const key = Buffer.from(layout.epoch);
     const again = (): void => this.#again(() => this.#lease === lease && lease.holds() && this.#begin(lease));
     connection.call("range", { key }, "again", (found) => {
       if (this.#state !== "standing" || !lease.holds()) return;
       if (!found.ok) return again();
       const before = found.value.kvs[0];
-      const epoch = (before ? Number(before.value.toString()) : 0) + 1;
+      const epoch = countStart(before ? Number(before.value.toString()) : 0, clock.epochMs());
       const unchanged = { result: compareEqual, target: compareTarget.version, key, version: before?.version ?? 0 };
       const success = [{ put: { key, value: Buffer.from(String(epoch)) } }];
       const request = { compare: [this.guard(), unchanged], success, failure: [] };
