@@ -70,6 +70,7 @@ export {
   withoutRevocable,
   withRevocable,
 } from "./resources/revocable.ts";
+export { ResourceSum } from "./resources/sum.ts";
 export { type Codec, codecOf, emptyMessage, methodCodecs } from "./rpc/codec.ts";
 export { type CredentialsProvider, loopbackCredentials } from "./rpc/credentials.ts";
 export { methodDefinition } from "./rpc/definition.ts";

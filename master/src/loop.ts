@@ -3,6 +3,8 @@ import type { Affected } from "@muster/proto";
 import { allocate } from "./core/allocate.ts";
 import type { Core, Now } from "./core/core.ts";
 import type { Effect, EventChange, Input } from "./core/effects.ts";
+import type { Offer } from "./core/model.ts";
+import { offerBytes, offerMessage } from "./core/offer-messages.ts";
 import type { OperatorCommand } from "./core/operator/commands.ts";
 import { settleInverseOffers } from "./core/operator/inverse-offers.ts";
 import { settleDrains } from "./core/operator/settle.ts";
@@ -199,6 +201,11 @@ export class Loop {
     this.#parts.sessions.add(connection, "claimResults", { ...result, sequence: this.ring.last }, bytes);
   }
 
+  #sendOffer(offer: Offer): void {
+    const { connection } = offer.framework;
+    if (connection !== 0) this.#parts.sessions.add(connection, "offers", offerMessage(offer), offerBytes(offer));
+  }
+
   #count(): void {
     const { tallies } = this.core;
     for (const name of Object.keys(tallies) as (keyof typeof tallies)[]) {
@@ -232,6 +239,10 @@ export class Loop {
           break;
         case "claim-result":
           this.#answerClaim(effect);
+          break;
+        case "offer":
+          this.#sendOffer(effect.offer);
+          this.ring.append(effect.offer);
           break;
         case "event":
           this.ring.append(effect.subject);

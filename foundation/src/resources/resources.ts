@@ -51,7 +51,12 @@ export function subtractResources(a: Resources, b: Resources): Resources {
   };
 }
 
-function combineCustom(a: Record<string, number>, b: Record<string, number>, sign: 1 | -1): Record<string, number> {
+/** A sum or difference; the first one itself if there is nothing to add. Neither is changed. */
+export function combineCustom(
+  a: Record<string, number>,
+  b: Record<string, number>,
+  sign: 1 | -1,
+): Record<string, number> {
   if (isEmpty(b)) return a;
   const sum = { ...a };
   for (const name in b) {

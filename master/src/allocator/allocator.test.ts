@@ -114,7 +114,7 @@ test("case 63: equal roles with endless demand differ by at most one agent, also
       const allocator = new Allocator();
       allocator.setTotal(resources({ cpuMillis: 4_000 * count, memoryMiB: 4_096 * count }));
       const tops = [...new Set(names.map((name) => name.split("/")[0] as string))];
-      for (const name of names) allocator.setEager(allocator.member(`of ${name}`, name), true);
+      for (const name of new Set(names)) allocator.setEager(allocator.member({ id: `of ${name}` }, name), true);
       for (let agent = 0; agent < count; agent++) {
         const next = allocator.next(() => true);
         if (next) allocator.hold(next, resources({ cpuMillis: 4_000, memoryMiB: 4_096 }), true);
@@ -129,7 +129,8 @@ test("case 63: equal roles with endless demand differ by at most one agent, also
 test("case 65: a has children x and y beside b: b gets half, x and y a quarter each", () => {
   const allocator = new Allocator();
   allocator.setTotal(resources({ cpuMillis: 40_000 }));
-  for (const name of ["a/x", "a/y", "b"]) allocator.setEager(allocator.member("f", name), true);
+  const owner = { id: "f" };
+  for (const name of ["a/x", "a/y", "b"]) allocator.setEager(allocator.member(owner, name), true);
   for (let i = 0; i < 40; i++) {
     const next = allocator.next(() => true);
     if (next) allocator.hold(next, resources({ cpuMillis: 1_000 }), true);
@@ -143,8 +144,8 @@ test("a role with three times the weight gets three times as much", () => {
   const allocator = new Allocator();
   allocator.setTotal(resources({ cpuMillis: 40_000 }));
   allocator.setWeight("b", 3_000);
-  const one = allocator.member("f1", "a");
-  const two = allocator.member("f2", "b");
+  const one = allocator.member({ id: "f1" }, "a");
+  const two = allocator.member({ id: "f2" }, "b");
   allocator.setEager(one, true);
   allocator.setEager(two, true);
   for (let i = 0; i < 40; i++) {
@@ -157,15 +158,15 @@ test("a role with three times the weight gets three times as much", () => {
 test("those who say no are asked in the order of shares, and keep their place", () => {
   const allocator = new Allocator();
   allocator.setTotal(resources({ cpuMillis: 1_000 }));
-  for (const id of ["f3", "f1", "f2"]) allocator.setEager(allocator.member(id, "a"), true);
+  for (const id of ["f3", "f1", "f2"]) allocator.setEager(allocator.member({ id }, "a"), true);
   const asked: string[] = [];
-  const refuse = ({ frameworkId }: { frameworkId: string }): boolean => {
-    asked.push(frameworkId);
+  const refuse = ({ name }: { name: string }): boolean => {
+    asked.push(name);
     return false;
   };
   expect(allocator.next(refuse)).toBeUndefined();
   expect(asked).toEqual(["f1", "f2", "f3"]);
-  expect(allocator.next(() => true)?.frameworkId).toBe("f1");
+  expect(allocator.next(() => true)?.name).toBe("f1");
 });
 
 test("a guarantee that is taken back from a role nobody works for is kept for nobody", () => {
@@ -184,7 +185,7 @@ test("a guarantee that is taken back from a role nobody works for is kept for no
 
 test("a member that is forgotten leaves no role behind, nor those above it", () => {
   const allocator = new Allocator();
-  const forgotten = allocator.member("f1", "a/b/c");
+  const forgotten = allocator.member({ id: "f1" }, "a/b/c");
   allocator.setEager(forgotten, true);
   allocator.removeMember(forgotten);
   expect(allocator.hasEager).toBe(false);

@@ -1,12 +1,18 @@
-import { addResources, isEmptyResources, noResources, type Resources, subtractResources } from "@muster/foundation";
+import {
+  addResources,
+  isEmptyResources,
+  noResources,
+  ResourceSum,
+  type Resources,
+  subtractResources,
+} from "@muster/foundation";
 import { type Bound, largerOf, noBound } from "./bound.ts";
 import { allowanceOf, isSpent, roomOf } from "./quota.ts";
-import { Member, type Own, type Quota, Role, weightMillisDefault } from "./role.ts";
+import { Member, type Own, type Owner, type Quota, Role, weightMillisDefault } from "./role.ts";
 import { dominantShare } from "./share.ts";
-import { Sum } from "./sum.ts";
 
 /** Whether a member can be given what there is to give. */
-export type Fits = (member: Member) => boolean;
+export type Fits<O extends Owner> = (member: Member<O>) => boolean;
 
 /**
  * Weighted dominant resource fairness over a tree of roles, and within a role over its frameworks, under quota.
@@ -15,17 +21,17 @@ export type Fits = (member: Member) => boolean;
  * costs O(depth of the role); shares, needs and places in the order are worked out before they are read, once for all
  * that has changed since: O(changed members x (depth x log siblings)), or O(members + roles) after a change of the total.
  */
-export class Allocator {
+export class Allocator<O extends Owner = Owner> {
   /** Every role that has a framework, a quota, a weight of its own, or such a role below it, by name. */
-  readonly roles: Map<string, Role> = new Map();
-  readonly root = new Role("", undefined);
-  readonly #stale: Member[] = [];
-  readonly #staleRoles = new Set<Role>();
+  readonly roles: Map<string, Role<O>> = new Map();
+  readonly root = new Role<O>("", undefined);
+  readonly #stale: Member<O>[] = [];
+  readonly #staleRoles = new Set<Role<O>>();
   #isAllStale = false;
   #areRulesStale = false;
   #total: Resources = noResources;
   /** Held on agents that are part of the total. */
-  readonly #heldOfTotal = new Sum();
+  readonly #heldOfTotal = new ResourceSum();
   #quotaCount = 0;
   #guaranteeCount = 0;
   /** Something was given back, or the rules have changed: what was withheld from all may be given now. */
@@ -44,12 +50,13 @@ export class Allocator {
 
   /** What of the total nobody holds. May be negative if agents have shrunk. */
   get available(): Resources {
-    return subtractResources(this.#total, this.#heldOfTotal.value);
+    return subtractResources(this.#total, this.#heldOfTotal);
   }
 
   /** What is held on an agent begins or ceases to be part of the total. */
   countHeld(amount: Resources, isCounted: boolean): void {
-    this.#heldOfTotal.add(amount, isCounted ? 1 : -1);
+    if (isCounted) this.#heldOfTotal.add(amount);
+    else this.#heldOfTotal.subtract(amount);
     this.isLoosened = true;
   }
 
@@ -81,13 +88,14 @@ export class Allocator {
     this.#forgetIfIdle(role);
   }
 
-  role(name: string): Role {
+  role(name: string): Role<O> {
     let role = this.roles.get(name);
     if (role === undefined) {
       const slash = name.lastIndexOf("/");
       const parent = slash < 0 ? this.root : this.role(name.slice(0, slash));
       role = new Role(name, parent);
-      if (parent.children.size === 0) parent.own.held = parent.reservationCount > 0 ? heldByOwn(parent) : parent.held;
+      if (parent.children.size === 0)
+        parent.own.held.become(parent.reservationCount > 0 ? heldByOwn(parent) : parent.held);
       parent.children.set(name, role);
       this.roles.set(name, role);
       // Its own frameworks have somebody to share with now.
@@ -96,53 +104,52 @@ export class Allocator {
     return role;
   }
 
-  /** The framework's place in a role, made if there is none. It begins without wanting offers. */
-  member(frameworkId: string, roleName: string): Member {
+  /** The place of a framework in a role, made if there is none. It begins without wanting offers. */
+  member(owner: O, roleName: string): Member<O> {
     const role = this.role(roleName);
-    let member = role.members.get(frameworkId);
+    let member = role.members.get(owner.id);
     if (member === undefined) {
-      member = new Member(frameworkId, role);
-      role.members.set(frameworkId, member);
+      member = new Member(owner, role);
+      role.members.set(owner.id, member);
     }
+    if (member.owner !== owner) throw new Error(`another of the name ${owner.id} works for ${roleName}`);
     return member;
   }
 
   /** Forgets a framework in a role. It must hold nothing. */
-  removeMember(member: Member): void {
+  removeMember(member: Member<O>): void {
     this.setEager(member, false);
     this.#settle();
-    member.role.members.delete(member.frameworkId);
+    member.role.members.delete(member.owner.id);
     this.#forgetIfIdle(member.role);
   }
 
   /** Whether the member wants offers. */
-  setEager(member: Member, isEager: boolean): void {
+  setEager(member: Member<O>, isEager: boolean): void {
     if (member.isEager === isEager) return;
     member.isEager = isEager;
     const change = isEager ? 1 : -1;
     member.role.own.eagerCount += change;
-    for (let role: Role | undefined = member.role; role !== undefined; role = role.parent) role.eagerCount += change;
+    for (let role: Role<O> | undefined = member.role; role !== undefined; role = role.parent) role.eagerCount += change;
     this.#noteChange(member);
   }
 
   /** Books what a member uses or is offered; `isCounted` says whether the agent is part of the total. */
-  hold(member: Member, amount: Resources, isCounted: boolean): void {
-    member.held = addResources(member.held, amount);
+  hold(member: Member<O>, amount: Resources, isCounted: boolean): void {
+    member.held.add(amount);
     const { own, children } = member.role;
-    if (children.size > 0) own.held = addResources(own.held, amount);
-    for (let role = member.role; role.parent !== undefined; role = role.parent)
-      role.held = addResources(role.held, amount);
-    if (isCounted) this.#heldOfTotal.add(amount, 1);
+    if (children.size > 0) own.held.add(amount);
+    for (let role = member.role; role.parent !== undefined; role = role.parent) role.held.add(amount);
+    if (isCounted) this.#heldOfTotal.add(amount);
     this.#noteChange(member);
   }
 
-  release(member: Member, amount: Resources, isCounted: boolean): void {
-    member.held = subtractResources(member.held, amount);
+  release(member: Member<O>, amount: Resources, isCounted: boolean): void {
+    member.held.subtract(amount);
     const { own, children } = member.role;
-    if (children.size > 0) own.held = subtractResources(own.held, amount);
-    for (let role = member.role; role.parent !== undefined; role = role.parent)
-      role.held = subtractResources(role.held, amount);
-    if (isCounted) this.#heldOfTotal.add(amount, -1);
+    if (children.size > 0) own.held.subtract(amount);
+    for (let role = member.role; role.parent !== undefined; role = role.parent) role.held.subtract(amount);
+    if (isCounted) this.#heldOfTotal.subtract(amount);
     this.isLoosened = true;
     this.#noteChange(member);
   }
@@ -151,20 +158,20 @@ export class Allocator {
    * Sets resources of an agent aside for a role: it holds them from now on, whether they are used or not. `refined` is
    * the role out of whose reservation they come: it holds them already, as do those above it. O(depth).
    */
-  reserve(name: string, amount: Resources, isCounted: boolean, refined: Role | undefined): Role {
+  reserve(name: string, amount: Resources, isCounted: boolean, refined: Role<O> | undefined): Role<O> {
     const role = this.role(name);
-    for (let each: Role | undefined = role; each !== undefined; each = each.parent) each.reservationCount++;
+    for (let each: Role<O> | undefined = role; each !== undefined; each = each.parent) each.reservationCount++;
     this.#holdUpTo(role, amount, refined, 1);
-    if (refined === undefined && isCounted) this.#heldOfTotal.add(amount, 1);
+    if (refined === undefined && isCounted) this.#heldOfTotal.add(amount);
     this.#staleRoles.add(role);
     return role;
   }
 
   /** Gives up what was set aside; nothing of it is in use. O(depth). */
-  unreserve(role: Role, amount: Resources, isCounted: boolean, refined: Role | undefined): void {
-    for (let each: Role | undefined = role; each !== undefined; each = each.parent) each.reservationCount--;
+  unreserve(role: Role<O>, amount: Resources, isCounted: boolean, refined: Role<O> | undefined): void {
+    for (let each: Role<O> | undefined = role; each !== undefined; each = each.parent) each.reservationCount--;
     this.#holdUpTo(role, amount, refined, -1);
-    if (refined === undefined && isCounted) this.#heldOfTotal.add(amount, -1);
+    if (refined === undefined && isCounted) this.#heldOfTotal.subtract(amount);
     this.#staleRoles.add(role);
     this.isLoosened = true;
     this.#settle();
@@ -172,40 +179,39 @@ export class Allocator {
   }
 
   /** Books that a member uses, or is offered, what is set aside for `reserved`: its own role, or one above. O(depth). */
-  holdReserved(member: Member, amount: Resources, reserved: Role): void {
+  holdReserved(member: Member<O>, amount: Resources, reserved: Role<O>): void {
     this.#changeReserved(member, amount, reserved, 1);
   }
 
-  releaseReserved(member: Member, amount: Resources, reserved: Role): void {
+  releaseReserved(member: Member<O>, amount: Resources, reserved: Role<O>): void {
     this.#changeReserved(member, amount, reserved, -1);
     this.isLoosened = true;
   }
 
-  #changeReserved(member: Member, amount: Resources, reserved: Role, sign: 1 | -1): void {
-    member.held = plus(member.held, amount, sign);
+  #changeReserved(member: Member<O>, amount: Resources, reserved: Role<O>, sign: 1 | -1): void {
+    change(member.held, amount, sign);
     const { own, children } = member.role;
-    if (children.size > 0) own.held = plus(own.held, amount, sign);
+    if (children.size > 0) change(own.held, amount, sign);
     this.#holdUpTo(member.role, amount, reserved, sign);
     this.#noteChange(member);
   }
 
   /** Roles from one up to another, which itself holds it already. */
-  #holdUpTo(from: Role, amount: Resources, to: Role | undefined, sign: 1 | -1): void {
-    for (let role = from; role.parent !== undefined && role !== to; role = role.parent)
-      role.held = plus(role.held, amount, sign);
+  #holdUpTo(from: Role<O>, amount: Resources, to: Role<O> | undefined, sign: 1 | -1): void {
+    for (let role = from; role.parent !== undefined && role !== to; role = role.parent) change(role.held, amount, sign);
   }
 
   /**
    * The member that is to be offered something: of those that `fits` says yes to, the one that stands first on each
    * level of the tree. O(asked members): `fits` is asked in the order of shares.
    */
-  next(fits: Fits): Member | undefined {
+  next(fits: Fits<O>): Member<O> | undefined {
     this.#settle();
     return find(this.root, fits);
   }
 
   /** The same among roles whose guarantee, or one below them, is not kept yet. O(roles); O(1) without guarantees. */
-  nextPromised(fits: Fits): Member | undefined {
+  nextPromised(fits: Fits<O>): Member<O> | undefined {
     if (!this.hasGuarantees) return undefined;
     this.#settle();
     for (const role of this.root.ranking.items) {
@@ -228,13 +234,13 @@ export class Allocator {
   }
 
   /** The most that a role's own frameworks may have in addition; undefined if nothing bounds it. O(depth). */
-  allowance(role: Role): Bound | undefined {
+  allowance(role: Role<O>): Bound | undefined {
     this.#settle();
     return allowanceOf(this, role);
   }
 
   /** What limits alone leave to a role, its own and those above, but for `below` and those above that. O(depth). */
-  room(role: Role, below?: Role): Bound {
+  room(role: Role<O>, below?: Role<O>): Bound {
     this.#settle();
     return roomOf(role, below);
   }
@@ -244,7 +250,7 @@ export class Allocator {
     this.#settle();
   }
 
-  #noteChange(member: Member): void {
+  #noteChange(member: Member<O>): void {
     if (member.isStale) return;
     member.isStale = true;
     this.#stale.push(member);
@@ -271,12 +277,12 @@ export class Allocator {
   }
 
   /** Gives a role and those above it their places. */
-  #rankUp(role: Role): void {
+  #rankUp(role: Role<O>): void {
     const { own } = role;
     // Without children there is nobody whom its own frameworks share with.
     if (role.children.size > 0 || own.isRanked)
       role.ranking.place(own, dominantShare(own.held, this.#total), own.eagerCount > 0 && role.children.size > 0);
-    for (let each: Role = role; each.parent !== undefined; each = each.parent) {
+    for (let each: Role<O> = role; each.parent !== undefined; each = each.parent) {
       needUp(each);
       // What is set aside for a role is offered to it also when it may have nothing else.
       const wants = each.eagerCount > 0 && !(each.quota && each.reservationCount === 0 && isSpent(each));
@@ -284,15 +290,15 @@ export class Allocator {
     }
   }
 
-  #shareOf(role: Role): number {
+  #shareOf(role: Role<O>): number {
     return (dominantShare(role.held, this.#total) * 1_000) / role.weightMillis;
   }
 
   #rankAll(): void {
     this.#isAllStale = false;
-    const shareOf = (entry: Role | Own): number =>
+    const shareOf = (entry: Role<O> | Own<O>): number =>
       entry instanceof Role ? this.#shareOf(entry) : dominantShare(entry.held, this.#total);
-    const ofMember = (member: Member): number => dominantShare(member.held, this.#total);
+    const ofMember = (member: Member<O>): number => dominantShare(member.held, this.#total);
     this.root.ranking.rerank(shareOf);
     for (const role of this.roles.values()) {
       if (!role.isRanked) role.share = this.#shareOf(role);
@@ -302,8 +308,8 @@ export class Allocator {
   }
 
   /** A role that nobody works for and nothing is said of leaves no trace. */
-  #forgetIfIdle(from: Role): void {
-    for (let role: Role = from; role.parent !== undefined; role = role.parent) {
+  #forgetIfIdle(from: Role<O>): void {
+    for (let role: Role<O> = from; role.parent !== undefined; role = role.parent) {
       if (role.members.size > 0 || role.children.size > 0 || role.reservationCount > 0) return;
       if (role.quota !== undefined || role.weightMillis !== weightMillisDefault) return;
       if (role.isRanked) role.parent.ranking.place(role, role.share, false);
@@ -316,8 +322,9 @@ export class Allocator {
   }
 }
 
-function plus(a: Resources, b: Resources, sign: 1 | -1): Resources {
-  return sign === 1 ? addResources(a, b) : subtractResources(a, b);
+function change(sum: ResourceSum, amount: Resources, sign: 1 | -1): void {
+  if (sign === 1) sum.add(amount);
+  else sum.subtract(amount);
 }
 
 /** What a role's own frameworks use and are offered. */
@@ -340,7 +347,7 @@ function inherit(role: Role): void {
   }
 }
 
-function find(role: Role, fits: Fits): Member | undefined {
+function find<O extends Owner>(role: Role<O>, fits: Fits<O>): Member<O> | undefined {
   if (role.children.size === 0) return findOwn(role.own, fits);
   for (const entry of role.ranking.items) {
     const found = entry instanceof Role ? find(entry, fits) : findOwn(entry, fits);
@@ -349,7 +356,7 @@ function find(role: Role, fits: Fits): Member | undefined {
   return undefined;
 }
 
-function findOwn(own: Own, fits: Fits): Member | undefined {
+function findOwn<O extends Owner>(own: Own<O>, fits: Fits<O>): Member<O> | undefined {
   for (const member of own.ranking.items) if (fits(member)) return member;
   return undefined;
 }

@@ -9,6 +9,7 @@ import {
   type NaiveReservation,
   type NaiveUse,
 } from "./naive.test.fixture.ts";
+import type { Owner } from "./role.ts";
 
 export const roleNames = ["a", "a/x", "a/x/1", "a/y", "a-b", "b", "b/x", "c"];
 
@@ -42,6 +43,7 @@ export type Action =
 export class Both {
   allocator = new Allocator();
   readonly naive = new NaiveAllocator();
+  readonly #owners = new Map<string, Owner>();
 
   constructor() {
     this.#setTotal(resources({ cpuMillis: 10_000, memoryMiB: 10_000 }));
@@ -132,7 +134,7 @@ export class Both {
         ...{ name: role.name, held: role.held, need: role.need, share: role.share, isLimited: role.isLimited },
         ...{ isPromised: role.isPromised, reservationCount: role.reservationCount, eagerCount: role.eagerCount },
         ...{ allowance: allocator.allowance(role), room: allocator.room(role) },
-        members: [...role.members.values()].map(({ frameworkId, held }) => ({ frameworkId, held })).sort(byFramework),
+        members: [...role.members.values()].map(({ name, held }) => ({ name, held })).sort(byName),
       })),
     };
   }
@@ -142,7 +144,9 @@ export class Both {
   }
 
   #real({ id, role }: NaiveMember) {
-    return this.allocator.member(id, role);
+    const owner = this.#owners.get(id) ?? { id };
+    this.#owners.set(id, owner);
+    return this.allocator.member(owner, role);
   }
 
   #roleOf({ reservation }: NaiveUse) {
@@ -221,14 +225,14 @@ function pickOf<T>(among: readonly T[], pick: number): T | undefined {
   return among[pick % Math.max(1, among.length)];
 }
 
-function byFramework(a: { readonly frameworkId: string }, b: { readonly frameworkId: string }): number {
-  return a.frameworkId < b.frameworkId ? -1 : 1;
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
 }
 
-function listOf(next: (fits: Fits) => unknown): string[] {
+function listOf(next: (fits: Fits<Owner>) => unknown): string[] {
   const asked: string[] = [];
-  next(({ frameworkId, role }) => {
-    asked.push(`${role.name} ${frameworkId}`);
+  next(({ name, role }) => {
+    asked.push(`${role.name} ${name}`);
     return false;
   });
   return asked;

@@ -1,4 +1,4 @@
-import { noResources, type Resources } from "@muster/foundation";
+import { noResources, ResourceSum, type Resources } from "@muster/foundation";
 import type { Bound } from "./bound.ts";
 import { Ranking } from "./ranking.ts";
 
@@ -10,14 +10,21 @@ export interface Quota {
   readonly limit: Bound;
 }
 
+/** Whoever works for roles: the allocator knows no more of it than its name. */
+export interface Owner {
+  /** Unique, and orders members of equal share. */
+  readonly id: string;
+}
+
 /** A role that shares with its siblings, in proportion to their weights, what their parent has. */
-export class Role {
+export class Role<O extends Owner = Owner> {
   /** The whole name, for instance "eng/ml"; empty for the root, which is no role. */
   readonly name: string;
   /** Undefined for the root alone. */
-  readonly parent: Role | undefined;
-  readonly children: Map<string, Role> = new Map();
-  readonly members: Map<string, Member> = new Map();
+  readonly parent: Role<O> | undefined;
+  readonly children: Map<string, Role<O>> = new Map();
+  /** By the id of the owner. */
+  readonly members: Map<string, Member<O>> = new Map();
   /** Thousandths. */
   weightMillis = weightMillisDefault;
   quota: Quota | undefined = undefined;
@@ -26,7 +33,7 @@ export class Role {
   /** It, or a role above it, has a guarantee. */
   isPromised = false;
   /** What it and all below it use and are offered, and all that is set aside for them. */
-  held: Resources = noResources;
+  readonly held: ResourceSum = new ResourceSum();
   /** Reservations for it and all below it; what they set aside is held, whether it is used or not. */
   reservationCount = 0;
   /** Its largest part of anything in the cluster, over its weight. */
@@ -39,11 +46,11 @@ export class Role {
   /** The sum of that of its children. */
   needBelow: Resources = noResources;
   /** Its children that want offers and may have more, and itself if its own frameworks do. */
-  readonly ranking: Ranking<Role | Own> = new Ranking();
+  readonly ranking: Ranking<Role<O> | Own<O>> = new Ranking();
   /** Its own frameworks, who share with its children as one of them. */
-  readonly own: Own;
+  readonly own: Own<O>;
 
-  constructor(name: string, parent: Role | undefined) {
+  constructor(name: string, parent: Role<O> | undefined) {
     this.name = name;
     this.parent = parent;
     this.own = new Own(this);
@@ -59,29 +66,29 @@ export function isWithin(role: Role, above: Role): boolean {
 }
 
 /** The frameworks that work for a role itself, beside those of its children. */
-export class Own {
+export class Own<O extends Owner = Owner> {
   readonly name: string;
-  readonly role: Role;
+  readonly role: Role<O>;
   /** Kept only while the role has children: else it is what the role holds. */
-  held: Resources = noResources;
+  readonly held: ResourceSum = new ResourceSum();
   share = 0;
   isRanked = false;
   eagerCount = 0;
   /** Those that want offers. */
-  readonly ranking: Ranking<Member> = new Ranking();
+  readonly ranking: Ranking<Member<O>> = new Ranking();
 
-  constructor(role: Role) {
+  constructor(role: Role<O>) {
     this.name = `${role.name}/.`;
     this.role = role;
   }
 }
 
 /** A framework within one of its roles. */
-export class Member {
-  readonly frameworkId: string;
+export class Member<O extends Owner = Owner> {
+  readonly owner: O;
   readonly name: string;
-  readonly role: Role;
-  held: Resources = noResources;
+  readonly role: Role<O>;
+  readonly held: ResourceSum = new ResourceSum();
   share = 0;
   isRanked = false;
   /** It wants offers. */
@@ -89,9 +96,9 @@ export class Member {
   /** Its share, and those of its roles, are to be computed before they are read. */
   isStale = false;
 
-  constructor(frameworkId: string, role: Role) {
-    this.frameworkId = frameworkId;
-    this.name = frameworkId;
+  constructor(owner: O, role: Role<O>) {
+    this.owner = owner;
+    this.name = owner.id;
     this.role = role;
   }
 }

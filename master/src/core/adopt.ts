@@ -178,7 +178,7 @@ function recallDraw(agent: Agent, group: Group, { reserved, volumes }: TaskRepor
 function memberOf(core: Core, framework: Framework, role: string) {
   let member = framework.members.get(role);
   if (member === undefined) {
-    member = core.state.allocator.member(framework.id, role);
+    member = core.state.allocator.member(framework, role);
     framework.members.set(role, member);
   }
   return member;

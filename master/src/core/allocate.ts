@@ -1,9 +1,8 @@
 import { type Resources, subtractResources } from "@muster/foundation";
-import type { Member } from "../allocator/role.ts";
 import { isOwed, reasonAgainst, seenBy, unboundedReason } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
 import { demandedOf } from "./demand-shapes.ts";
-import type { Agent } from "./model.ts";
+import type { Agent, Member } from "./model.ts";
 import { freeResources, isOfferable, makeOffer } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
 import { offerKeptRoom } from "./preemption/holds.ts";
@@ -32,7 +31,7 @@ export function allocate(core: Core, outOfTime: () => boolean): boolean {
     state.withheld.clear();
   }
   let looked = 0;
-  for (const agent of dirty) {
+  for (let agent = dirty.first; agent !== undefined; agent = dirty.first) {
     if (!allocator.hasEager) {
       dirty.clear();
       return false;
@@ -57,20 +56,18 @@ function offerAgent(core: Core, agent: Agent): void {
     offerDivided(core, agent);
     return;
   }
-  const { allocator, frameworks, withheld } = core.state;
+  const { allocator, withheld } = core.state;
   let free = freeResources(agent);
   while (isOfferable(free)) {
     if (!allocator.hasOpen) break;
     const chosen = allocator.hasQuota ? chooseUnderQuota(core, agent, free) : choose(core, agent, free);
     if (chosen === undefined) break;
-    const framework = frameworks.get(chosen.member.frameworkId);
-    if (framework === undefined) break;
-    const role = chosen.member.role.name;
-    const seen = seenBy(framework, chosen.amount);
-    const demanded = demandedOf(framework, agent, role, seen);
+    const { member } = chosen;
+    const seen = seenBy(member.owner, chosen.amount);
+    const demanded = demandedOf(member, agent, seen);
     if (demanded === undefined) break;
     const { amount, parts } = demanded === "all" ? { amount: seen, parts: undefined } : demanded;
-    makeOffer(core, agent, framework, role, amount, parts);
+    makeOffer(core, agent, member, amount, parts);
     if (amount === free) return;
     free = subtractResources(free, amount);
   }
@@ -82,7 +79,7 @@ function offerAgent(core: Core, agent: Agent): void {
  * is not. O(members x reservations of the agent) for each offer.
  */
 function offerDivided(core: Core, agent: Agent): void {
-  const { allocator, frameworks, withheld } = core.state;
+  const { allocator, withheld } = core.state;
   let found: Choosable | undefined;
   const fits = (member: Member): boolean => {
     const answer = availableTo(core, agent, member);
@@ -95,17 +92,15 @@ function offerDivided(core: Core, agent: Agent): void {
     found = undefined;
     const member =
       allocator.nextPromised((one) => isOwed(one.role, free) && fits(one)) ?? allocator.next((one) => fits(one));
-    const framework = member && frameworks.get(member.frameworkId);
-    if (member === undefined || framework === undefined || found === undefined) break;
+    if (member === undefined || found === undefined) break;
     const { shares, volumes, ...choosable } = found as Choosable;
-    const amount = seenBy(framework, choosable.amount);
-    const role = member.role.name;
-    const demanded = demandedOf(framework, agent, role, amount);
+    const amount = seenBy(member.owner, choosable.amount);
+    const demanded = demandedOf(member, agent, amount);
     if (demanded === undefined) break;
-    if (demanded === "all") makeOffer(core, agent, framework, role, amount, undefined, shares, volumes);
+    if (demanded === "all") makeOffer(core, agent, member, amount, undefined, shares, volumes);
     else {
       const taken = takeFrom(shares, demanded.amount);
-      makeOffer(core, agent, framework, role, demanded.amount, demanded.parts, taken, volumes);
+      makeOffer(core, agent, member, demanded.amount, demanded.parts, taken, volumes);
     }
   }
   if (allocator.hasQuota && isOfferable(freeResources(agent))) withheld.add(agent);

@@ -1,10 +1,9 @@
 import { type Resources, withoutRevocable } from "@muster/foundation";
 import { cutTo, overlaps } from "../allocator/bound.ts";
 import { owedTo } from "../allocator/quota.ts";
-import type { Member, Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { demandedOf } from "./demand-shapes.ts";
-import type { Agent, Framework } from "./model.ts";
+import type { Agent, Framework, Member, Role } from "./model.ts";
 import { isRefused, reachesMinimum } from "./offers.ts";
 
 /** Why a framework is not offered what is free on an agent in one of its roles. `role explain` tells people. */
@@ -36,11 +35,11 @@ export function seenBy(framework: Framework, amount: Resources): Resources {
 /** The reasons that quota has no part in; undefined if it can be offered. O(filters of the agent + constraints). */
 export function unboundedReason(core: Core, agent: Agent, member: Member, free: Resources): NotOffered | undefined {
   const { state } = core;
-  const framework = state.frameworks.get(member.frameworkId);
-  if (framework === undefined || framework.state !== "connected") return "framework-away";
+  const framework = member.owner;
+  if (framework.state !== "connected") return "framework-away";
   const role = member.role.name;
   const amount = seenBy(framework, free);
-  const demanded = demandedOf(framework, agent, role, amount);
+  const demanded = demandedOf(member, agent, amount);
   if (demanded === undefined) return "demand";
   // Who says what shape it wants is offered that, however small.
   if (demanded === "all" && !reachesMinimum(amount, framework.minimumOffer ?? state.settings.minimumOffer))
@@ -71,8 +70,7 @@ export function reasonAgainst(core: Core, agent: Agent, member: Member, free: Re
  * left. A sliver of a processor with all the memory would only keep the memory from others.
  */
 export function isWorthIt(core: Core, member: Member, amount: Resources, free: Resources): boolean {
-  const { frameworks, settings } = core.state;
-  const minimum = frameworks.get(member.frameworkId)?.minimumOffer ?? settings.minimumOffer;
+  const minimum = member.owner.minimumOffer ?? core.state.settings.minimumOffer;
   const isEnough = (left: number, all: number, least: number): boolean => left === all || left >= Math.max(1, least);
   return (
     isEnough(amount.cpuMillis, free.cpuMillis, minimum.cpuMillis) &&

@@ -10,9 +10,11 @@ import { Agent, type CoreSettings, Framework, type MasterState } from "./model.t
 import { beginDrain } from "./operator/drain.ts";
 import { applyPlan } from "./operator/maintenance.ts";
 import { setStanding } from "./operator/standing.ts";
+import { OutstandingOffers } from "./outstanding.ts";
 import { createOverlays, releaseForgotten } from "./overlay/overlays.ts";
 import { recallBudgets } from "./preemption/budgets.ts";
 import { noPreemption } from "./preemption/model.ts";
+import { Roster } from "./roster.ts";
 
 /** The beginning of a reign: what the registry holds is known, everything else is told by agents and frameworks. */
 export function beginReign(epoch: number, registry: Registry, settings: CoreSettings, random: Random, now: Now): Core {
@@ -25,7 +27,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     agents: new Map(),
     frameworks: new Map(),
     completed: new Map(),
-    offers: new Map(),
+    offers: new OutstandingOffers(`offer-${epoch.toString(36)}-`),
     agentSessions: new Map(),
     frameworkSessions: new Map(),
     awaited: new Set(),
@@ -39,7 +41,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     maintenance: [],
     maintenanceVersion: 0,
     maintenanceTimer: undefined,
-    dirty: new Set(),
+    dirty: new Roster("left"),
     isAllDirty: false,
     withheld: new Set(),
     roleCalls: [],
@@ -47,8 +49,8 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     overlaysDigest: undefined,
     preemption: noPreemption(),
     timers: new IndexedHeap(timerBefore),
-    changedAgents: new Set(),
-    changedFrameworks: new Set(),
+    changedAgents: new Roster("right"),
+    changedFrameworks: new Roster("right"),
     changedRoles: new Set(),
     awaitedChanged: false,
     operations: new Map(),
@@ -90,7 +92,7 @@ export function beginReign(epoch: number, registry: Registry, settings: CoreSett
     framework.principal = stored.principal;
     framework.version = stored.version;
     framework.disconnectedAt = stored.disconnectedAt > 0 ? stored.disconnectedAt : now.epochMs;
-    for (const role of stored.roles) framework.members.set(role, state.allocator.member(framework.id, role));
+    for (const role of stored.roles) framework.members.set(role, state.allocator.member(framework, role));
     state.frameworks.set(framework.id, framework);
     awaitFramework(core, framework, remainingMs(stored.failoverTimeoutMs, framework.disconnectedAt, settings, now));
   }

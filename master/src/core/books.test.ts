@@ -47,7 +47,7 @@ function checkBooks(state: MasterState): void {
     let kept = noResources;
     for (const hold of framework.holds) kept = addResources(kept, hold.resources);
     expect(held).toEqual(addResources(addResources(framework.allocated, framework.offered), kept));
-    for (const demands of framework.demands.values())
+    for (const demands of framework.demands?.values() ?? [])
       for (const demand of demands.values()) {
         const holds = [...framework.holds].filter((hold) => hold.demand === demand);
         const parts = [...framework.offers].flatMap(({ demanded }) =>

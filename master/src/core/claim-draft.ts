@@ -10,14 +10,13 @@ import {
 } from "@muster/foundation";
 import type { Claim, PortPart, Refusal, TaskGroup } from "@muster/proto";
 import { staysBehind } from "../allocator/precedence.ts";
-import type { Member } from "../allocator/role.ts";
 import { kindOf, operationsFault } from "./accept.ts";
 import { shareOut } from "./allocate.ts";
 import type { Core } from "./core.ts";
 import { executorFor, type GroupPlan, type GroupRefusal, isKnownLaunch, planGroup } from "./launch.ts";
 import { limits } from "./limits.ts";
-import type { Agent, Framework, Offer } from "./model.ts";
-import { freeResources } from "./offers.ts";
+import type { Agent, Framework, Member, Offer } from "./model.ts";
+import { expiresAtMs, freeResources } from "./offers.ts";
 import { takesTasks } from "./operator/standing.ts";
 import { partsOverlap } from "./ports.ts";
 import type { Hold } from "./preemption/model.ts";
@@ -181,7 +180,7 @@ export class ClaimDraft {
     if (shortage !== undefined) {
       const text = `${describeShortage(shortage)} on ${agent.name}`;
       if (refused === undefined) return claimRefusal("stale", text);
-      const waitMs = Math.max(0, Math.ceil(refused.expiresAtMs - this.#core.nowMs));
+      const waitMs = Math.max(0, Math.ceil(expiresAtMs(this.#core, refused) - this.#core.nowMs));
       const whose = `what else it has is offered to ${refused.framework.name}, whose turn comes first`;
       return claimRefusal("unavailable", `${text}: ${whose}`, "", waitMs);
     }

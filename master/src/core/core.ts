@@ -9,11 +9,11 @@ import type {
   TaskStatus,
 } from "@muster/proto";
 import type { CountName, Effect, EventSubject } from "./effects.ts";
-import type { Agent, Framework, MasterState, Task, Timer, TimerWork } from "./model.ts";
+import type { Agent, Framework, MasterState, Offer, Task, Timer, TimerWork } from "./model.ts";
 
 type Item<M, F extends keyof M> = M[F] extends readonly (infer I)[] ? I : M[F];
 
-/** The moment at which a step happens. */
+/** The moment at which a step happens. Kept by what happens then: never changed. */
 export interface Now {
   readonly monotonicMs: number;
   readonly epochMs: number;
@@ -22,6 +22,7 @@ export interface Now {
 /** One step at work: the state, the moment, and the effects so far. */
 export class Core {
   readonly state: MasterState;
+  now: Now = { monotonicMs: 0, epochMs: 0 };
   nowMs = 0;
   epochMs = 0;
   effects: Effect[] = [];
@@ -46,6 +47,7 @@ export class Core {
   }
 
   begin(now: Now): void {
+    this.now = now;
     this.nowMs = now.monotonicMs;
     this.epochMs = now.epochMs;
     this.effects = [];
@@ -82,6 +84,13 @@ export class Core {
   /** Call 0 is nobody's. */
   answer(call: number, result: Result<Affected>): void {
     if (call !== 0) this.effects.push({ type: "answer", call, result });
+  }
+
+  /** Its framework is told of it, and so is the feed. */
+  offerMade(offer: Offer): void {
+    const { framework } = offer;
+    if (framework.state === "connected") framework.lastSentMs = this.nowMs;
+    this.effects.push({ type: "offer", offer });
   }
 
   event(subject: EventSubject): void {

@@ -1,6 +1,6 @@
 import { addResources, noResources, type Resources, subtractResources } from "@muster/foundation";
 import { customOf } from "../allocator/bound.ts";
-import type { Agent, Constraint, Framework } from "./model.ts";
+import type { Agent, Constraint, Framework, Member } from "./model.ts";
 
 /** So many of one shape that a framework wants in one role. */
 export class Demand {
@@ -53,7 +53,7 @@ export interface Demanded {
 
 /** Whether a framework wants offers of a role: more than it is offered now, or all there is if it has not said. */
 export function wantsMore(framework: Framework, role: string): boolean {
-  const demands = framework.demands.get(role);
+  const demands = framework.demands?.get(role);
   if (demands === undefined) return true;
   for (const demand of demands.values()) if (demand.count > demand.offeredCount) return true;
   return false;
@@ -63,13 +63,8 @@ export function wantsMore(framework: Framework, role: string): boolean {
  * What of an agent's free resources a framework wants, in the order in which it said so; "all" if it has not said what
  * it wants, undefined if none of it fits. O(demands of the role).
  */
-export function demandedOf(
-  framework: Framework,
-  agent: Agent,
-  role: string,
-  free: Resources,
-): Demanded | "all" | undefined {
-  const demands = framework.demands.get(role);
+export function demandedOf({ owner, role }: Member, agent: Agent, free: Resources): Demanded | "all" | undefined {
+  const demands = owner.demands?.get(role.name);
   if (demands === undefined) return "all";
   let left = free;
   let amount = noResources;

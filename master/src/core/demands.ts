@@ -56,6 +56,7 @@ function takeDemand(core: Core, framework: Framework, call: DemandCall, field: s
   const constraints = readConstraints(`${field}.constraints`, call.constraints);
   if (constraints instanceof MusterError)
     return refuse(constraints.kind, constraints.message, constraints.field ?? field);
+  framework.demands ??= new Map();
   const demands = framework.demands.get(role) ?? new Map<string, Demand>();
   const before = demands.get(demandId);
   if (before === undefined && demandCount(framework) >= limits.demandsPerFramework)
@@ -111,6 +112,6 @@ function endHoldsOf(core: Core, framework: Framework, demand: Demand | undefined
 
 function demandCount(framework: Framework): number {
   let count = 0;
-  for (const demands of framework.demands.values()) count += demands.size;
+  for (const demands of framework.demands?.values() ?? []) count += demands.size;
   return count;
 }

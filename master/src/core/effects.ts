@@ -100,6 +100,8 @@ export type Effect =
       /** Posted when it is durable, or with the error when it is not. */
       readonly written: ((error: MusterError | undefined) => Input) | undefined;
     }
+  /** An offer was made: its framework is sent it, and the feed tells of it. What is sent is made when it is sent. */
+  | { readonly type: "offer"; readonly offer: Offer }
   | { readonly type: "event"; readonly subject: EventSubject }
   | { readonly type: "task-event"; readonly task: Task; readonly status: TaskStatus | undefined }
   | {

@@ -1,11 +1,10 @@
 import { isEmptyResources } from "@muster/foundation";
 import type { ExplainRoleResponse, RoleReason } from "@muster/proto";
 import { leftOf } from "../allocator/bound.ts";
-import type { Member, Role } from "../allocator/role.ts";
 import { type NotOffered, reasonAgainst } from "./allocation-reasons.ts";
 import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
-import type { Agent, Framework } from "./model.ts";
+import type { Agent, Framework, Member, Role } from "./model.ts";
 import { freeResources, isOfferable } from "./offers.ts";
 import { roleRecord } from "./records.ts";
 import { availableTo } from "./set-aside/available.ts";
@@ -15,22 +14,22 @@ import { availableTo } from "./set-aside/available.ts";
  * it says is counted. O(agents x the first frameworks of the role).
  */
 export function explainRole(core: Core, role: Role): ExplainRoleResponse {
-  const { agents, allocator, frameworks } = core.state;
+  const { agents, allocator } = core.state;
   allocator.settle();
   const reasons = new Reasons();
   const members = membersOf(role);
   const eager = members.filter((member) => member.isEager);
   if (members.length === 0) reasons.add({ reason: "no-framework", message: "no framework works for it" });
   for (const member of members.slice(0, limits.membersExplained))
-    if (!member.isEager) reasons.add(silence(frameworks.get(member.frameworkId)));
-  for (const member of members.slice(0, limits.membersExplained)) explainRoom(frameworks, member, reasons);
+    if (!member.isEager) reasons.add(silence(member.owner));
+  for (const member of members.slice(0, limits.membersExplained)) explainRoom(member, reasons);
   let agentCount = 0;
   for (const agent of agents.values()) {
     if (agent.state === "registered") agentCount++;
     explainAgent(core, agent, role, eager.slice(0, limits.membersExplained), reasons);
   }
   return {
-    role: roleRecord(role, frameworks),
+    role: roleRecord(role),
     reasons: reasons.list(),
     agentCount,
     eagerCount: eager.length,
@@ -43,25 +42,20 @@ function membersOf(role: Role): Member[] {
   return [...role.members.values(), ...[...role.children.values()].flatMap(membersOf)];
 }
 
-function silence(framework: Framework | undefined): Partial<RoleReason> {
-  const of = { frameworkId: framework?.id ?? "", frameworkName: framework?.name ?? "" };
-  if (framework?.state === "connected")
+function silence(framework: Framework): Partial<RoleReason> {
+  const of = { frameworkId: framework.id, frameworkName: framework.name };
+  if (framework.state === "connected")
     return { ...of, reason: "suppressed", message: `${framework.name} has suppressed offers: it wants none` };
   return { ...of, reason: "framework-away", message: `${of.frameworkName} is not connected` };
 }
 
 /** What becomes of demands that others could be ended for. */
-function explainRoom(
-  frameworks: ReadonlyMap<string, Framework>,
-  { frameworkId, role }: Member,
-  reasons: Reasons,
-): void {
-  const framework = frameworks.get(frameworkId);
-  const of = { frameworkId, frameworkName: framework?.name ?? frameworkId };
-  for (const hold of framework?.holds ?? [])
+function explainRoom({ owner, role }: Member, reasons: Reasons): void {
+  const of = { frameworkId: owner.id, frameworkName: owner.name };
+  for (const hold of owner.holds)
     if (hold.demand.role === role.name)
       reasons.add({ ...of, reason: "room-is-made", agentCount: 1, message: "others are being ended for it there" });
-  for (const demand of framework?.demands.get(role.name)?.values() ?? [])
+  for (const demand of owner.demands?.get(role.name)?.values() ?? [])
     if (demand.lookedInVain !== "" && demand.count > demand.offeredCount)
       reasons.add({ ...of, reason: "no-room", message: `nobody is ended for it: ${demand.lookedInVain}` });
 }
@@ -100,9 +94,8 @@ function isBelow(role: Role, above: Role): boolean {
 }
 
 function inWords(core: Core, agent: Agent, member: Member, reason: NotOffered): Partial<RoleReason> {
-  const framework = core.state.frameworks.get(member.frameworkId);
-  const name = framework?.name ?? member.frameworkId;
-  const of = { reason, agentCount: 1, frameworkId: member.frameworkId, frameworkName: name };
+  const { id, name } = member.owner;
+  const of = { reason, agentCount: 1, frameworkId: id, frameworkName: name };
   switch (reason) {
     case "framework-away":
       return { ...of, message: `${name} is not connected` };
@@ -129,15 +122,14 @@ function inWords(core: Core, agent: Agent, member: Member, reason: NotOffered): 
 
 /** How long the first of the refusals of an agent still lasts, in milliseconds. */
 function refusedForMs(core: Core, agent: Agent, member: Member): number {
-  const filters = core.state.frameworks.get(member.frameworkId)?.filters.get(agent) ?? [];
+  const filters = member.owner.filters?.get(agent) ?? [];
   const ends = filters.filter(({ role }) => role === member.role.name).map((filter) => filter.endsAtMs - core.nowMs);
   return Math.max(0, Math.ceil(Math.min(...ends)));
 }
 
 /** The nearest role, itself or above, whose limit is the cause, and what there is not enough of. */
 function limitOf(core: Core, member: Member): { role: string; resource: string } {
-  const { frameworks, settings } = core.state;
-  const least = frameworks.get(member.frameworkId)?.minimumOffer ?? settings.minimumOffer;
+  const least = member.owner.minimumOffer ?? core.state.settings.minimumOffer;
   for (let role: Role | undefined = member.role; role !== undefined; role = role.parent) {
     if (!role.quota) continue;
     const left = leftOf(role.quota.limit, role.held);

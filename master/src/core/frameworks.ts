@@ -5,7 +5,7 @@ import { markAllDirty } from "./allocate.ts";
 import type { Core } from "./core.ts";
 import { awaitFramework, endFrameworkSession, forgetCompleted, settleEagerness } from "./framework-life.ts";
 import { failoverTimeoutMsDefault, failoverTimeoutMsMax, limits } from "./limits.ts";
-import { Framework, FrameworkSession } from "./model.ts";
+import { Framework, FrameworkSession, noConstraints } from "./model.ts";
 import { clearFilters, endOffer, rescindOffer } from "./offers.ts";
 import { forgetInverseOffers } from "./operator/inverse-offers.ts";
 import { dropHold, dropHolds } from "./preemption/holds.ts";
@@ -120,7 +120,7 @@ export function admitFramework(core: Core, connection: number, error: MusterErro
   if (framework.deadline) state.timers.remove(framework.deadline);
   framework.deadline = undefined;
   describeFramework(core, framework, subscription.info);
-  framework.demands.clear();
+  framework.demands = undefined;
   framework.suppressed.clear();
   for (const role of subscription.suppressed) framework.suppressed.add(role);
   settleEagerness(core, framework);
@@ -170,9 +170,9 @@ function describeFramework(core: Core, framework: Framework, info: FrameworkInfo
   framework.takesRevocable = info.capabilities.includes(revocableCapability);
   framework.minimumOffer = info.minimumOffer === null ? undefined : resources(info.minimumOffer);
   const constraints = readConstraints("framework.offer_constraints", info.offerConstraints);
-  framework.constraints = constraints instanceof MusterError ? [] : constraints;
+  framework.constraints = constraints instanceof MusterError ? noConstraints : constraints;
   for (const role of info.roles)
-    if (!framework.members.has(role)) framework.members.set(role, allocator.member(framework.id, role));
+    if (!framework.members.has(role)) framework.members.set(role, allocator.member(framework, role));
 }
 
 /** New roles, constraints and so on without a new session. Roles that are dropped lose their offers. */
@@ -190,7 +190,7 @@ export function updateFramework(core: Core, framework: Framework, info: Framewor
   }
   describeFramework(core, framework, info);
   for (const role of [...framework.suppressed]) if (!info.roles.includes(role)) framework.suppressed.delete(role);
-  for (const role of [...framework.demands.keys()]) if (!info.roles.includes(role)) framework.demands.delete(role);
+  for (const role of framework.demands?.keys() ?? []) if (!info.roles.includes(role)) framework.demands?.delete(role);
   for (const offer of [...framework.offers])
     if (!info.roles.includes(offer.role)) rescindOffer(core, offer, "the framework has left the role");
   for (const hold of [...framework.holds]) if (!info.roles.includes(hold.demand.role)) dropHold(core, hold);

@@ -18,11 +18,10 @@ import {
   TaskState,
   type TaskStatus,
 } from "@muster/proto";
-import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { executorFault, executorGroup, livingExecutor, noteExecutor } from "./executors.ts";
 import { limits } from "./limits.ts";
-import { type Agent, type Framework, Group, Task } from "./model.ts";
+import { type Agent, type Framework, Group, type Member, Task } from "./model.ts";
 import { holderOf, isWhole, noParts, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
 import { presentStatus } from "./reconcile.ts";

@@ -1,4 +1,4 @@
-import { noResources, type Random, type Resources } from "@muster/foundation";
+import { noResources, type Random, ResourceSum, type Resources } from "@muster/foundation";
 import {
   type Attribute,
   type Discovery,
@@ -12,12 +12,14 @@ import {
   TaskState,
   type TaskStatus,
 } from "@muster/proto";
-import type { Allocator } from "../allocator/allocator.ts";
-import type { Member } from "../allocator/role.ts";
+import type { Allocator as AllocatorOf } from "../allocator/allocator.ts";
+import type { Member as MemberOf, Role as RoleOf } from "../allocator/role.ts";
+import type { Now } from "./core.ts";
 import type { Demand, DemandedPart } from "./demand-shapes.ts";
 import type { IndexedHeap } from "./heap.ts";
 import type { InverseOffer } from "./operator/inverse-offers.ts";
 import type { GoneAgent, Standing } from "./operator/standing.ts";
+import type { OutstandingOffers } from "./outstanding.ts";
 import type { Lease } from "./overlay/leases.ts";
 import type { OverlaySettings } from "./overlay/network.ts";
 import type { Overlay } from "./overlay/overlays.ts";
@@ -25,6 +27,7 @@ import type { TakenPorts } from "./ports.ts";
 import type { Budget } from "./preemption/budget.ts";
 import type { Hold, PreemptedFor, Preemption } from "./preemption/model.ts";
 import type { RoleCall } from "./role-changes.ts";
+import { nowhere, Roster } from "./roster.ts";
 import type { Draw, ReservedShare, SetAside, Volume } from "./set-aside/model.ts";
 import type { Operation } from "./set-aside/operations.ts";
 
@@ -56,14 +59,13 @@ export interface MasterState {
   readonly clusterId: string;
   readonly settings: CoreSettings;
   readonly random: Random;
-  readonly allocator: Allocator;
+  readonly allocator: AllocatorOf<Framework>;
   readonly agents: Map<string, Agent>;
   /** Connected, disconnected, and completed ones whose tasks have not all ended. */
   readonly frameworks: Map<string, Framework>;
   /** Names of frameworks that are over, by id; the oldest is forgotten first. */
   readonly completed: Map<string, string>;
-  /** In the order in which they were made, which is the order in which they time out. */
-  readonly offers: Map<string, Offer>;
+  readonly offers: OutstandingOffers;
   readonly agentSessions: Map<number, AgentSession>;
   readonly frameworkSessions: Map<number, FrameworkSession>;
   /** Agents that the store knows and that have not come back since the start of the reign. */
@@ -88,7 +90,7 @@ export interface MasterState {
   /** No agent becomes unreachable before then, in monotonic milliseconds. */
   unreachableNextMs: number;
   /** Agents whose free resources may be offered. */
-  readonly dirty: Set<Agent>;
+  readonly dirty: Roster<Agent>;
   /** All agents are to be looked at. */
   isAllDirty: boolean;
   /** Agents with something free that quota kept from all who wanted it. */
@@ -104,8 +106,8 @@ export interface MasterState {
   /** What is to happen by itself, soonest first. */
   readonly timers: IndexedHeap<Timer>;
   /** Records whose figures have changed since the feed was told. */
-  readonly changedAgents: Set<Agent>;
-  readonly changedFrameworks: Set<Framework>;
+  readonly changedAgents: Roster<Agent>;
+  readonly changedFrameworks: Roster<Framework>;
   /** Names of roles of which an operator has said something else. */
   readonly changedRoles: Set<string>;
   /** The feed has not been told yet who is awaited now. */
@@ -118,11 +120,34 @@ export interface MasterState {
   operationCount: number;
 }
 
+/** A framework within one of its roles. */
+export type Member = MemberOf<Framework>;
+export type Role = RoleOf<Framework>;
+
 /** How an agent stands. While its session is registering, its state is that of before. */
 export type AgentStateName = "awaited" | "registered" | "disconnected" | "unreachable";
 
+/** What each offer touches stands first, and so lies side by side in memory. */
 export class Agent {
   readonly id: string;
+  state: AgentStateName;
+  /** What an operator has decided about it; undefined: it is as any other. */
+  standing: Standing | undefined = undefined;
+  /** What of its resources only some roles get; undefined: all of them get all. */
+  setAside: SetAside | undefined = undefined;
+  total: Resources = noResources;
+  /** What tasks use, ports of groups included. */
+  allocated: Resources = noResources;
+  offered: Resources = noResources;
+  /** What is kept of what is free, or will be, for those for whom others are ended. */
+  kept: Resources = noResources;
+  /** Whether its resources are part of the cluster's total. */
+  counted = false;
+  /** Its place among those that are to be looked at. */
+  leftPlace: number = nowhere;
+  /** Its place among those of which the feed is to be told. */
+  rightPlace: number = nowhere;
+  readonly offers: Roster<Offer> = new Roster("left");
   name: string;
   address: string;
   ip: string;
@@ -140,15 +165,8 @@ export class Agent {
         readonly knownDigest: string;
       }
     | undefined = undefined;
-  state: AgentStateName;
   /** The connection whose word counts; 0 if there is none. */
   connection = 0;
-  total: Resources = noResources;
-  /** What tasks use, ports of groups included. */
-  allocated: Resources = noResources;
-  offered: Resources = noResources;
-  /** What is kept of what is free, or will be, for those for whom others are ended. */
-  kept: Resources = noResources;
   readonly holds: Set<Hold> = new Set();
   attributes: readonly Attribute[] = [];
   readonly attributeValues: Map<string, string> = new Map();
@@ -166,7 +184,6 @@ export class Agent {
   readonly tasks: Set<Task> = new Set();
   /** Tasks that have ended here and whose end is not acknowledged. */
   readonly ended: Set<Task> = new Set();
-  readonly offers: Set<Offer> = new Set();
   /** Counts changes of what is free, other than by offers. */
   changeCount = 0;
   registeredAt = 0;
@@ -175,8 +192,6 @@ export class Agent {
   lostConnection = 0;
   /** Groups that were made for reported tasks, by framework and launch, until its registration is complete. */
   readonly adopting: Map<string, Group> = new Map();
-  /** What an operator has decided about it; undefined: it is as any other. */
-  standing: Standing | undefined = undefined;
   /** The deadline of its drain. */
   drainTimer: Timer | undefined = undefined;
   /** The deadline of its drain has passed. */
@@ -184,10 +199,6 @@ export class Agent {
   /** Its next maintenance. */
   window: MaintenanceWindow | undefined = undefined;
   readonly inverseOffers: Map<Framework, InverseOffer> = new Map();
-  /** Whether its resources are part of the cluster's total. */
-  counted = false;
-  /** What of its resources only some roles get; undefined: all of them get all. */
-  setAside: SetAside | undefined = undefined;
 
   constructor(id: string, name: string, address: string, ip: string, state: AgentStateName) {
     this.id = id;
@@ -222,8 +233,29 @@ export interface Constraint {
   readonly holds: (value: string | undefined) => boolean;
 }
 
+/** Of whoever takes any agent. */
+export const noConstraints: readonly Constraint[] = Object.freeze([]);
+
+/** What each offer touches stands first, and so lies side by side in memory. */
 export class Framework {
   readonly id: string;
+  state: "connected" | "disconnected" | "completed" = "disconnected";
+  connection = 0;
+  /** It is offered what agents lend. */
+  takesRevocable = false;
+  minimumOffer: Resources | undefined = undefined;
+  constraints: readonly Constraint[] = noConstraints;
+  /** What it wants, by role and id; undefined: nothing is said. A role that is not there takes all that it is offered. */
+  demands: Map<string, Map<string, Demand>> | undefined = undefined;
+  /** What it has refused, by agent; undefined: nothing yet. */
+  filters: Map<Agent, Filter[]> | undefined = undefined;
+  readonly offers: Roster<Offer> = new Roster("right");
+  readonly offered: ResourceSum = new ResourceSum();
+  offersSent = 0;
+  /** No place of it is used yet. */
+  leftPlace: number = nowhere;
+  /** Its place among those of which the feed is to be told. */
+  rightPlace: number = nowhere;
   name: string;
   roles: readonly string[] = [];
   readonly suppressed: Set<string> = new Set();
@@ -231,12 +263,6 @@ export class Framework {
   principal = "";
   version = "";
   failoverTimeoutMs: number;
-  minimumOffer: Resources | undefined = undefined;
-  constraints: readonly Constraint[] = [];
-  /** It is offered what agents lend. */
-  takesRevocable = false;
-  state: "connected" | "disconnected" | "completed" = "disconnected";
-  connection = 0;
   subscribedAt = 0;
   /** Milliseconds since the epoch; 0 while connected. */
   disconnectedAt = 0;
@@ -246,27 +272,20 @@ export class Framework {
   readonly tasks: Map<string, Task> = new Map();
   /** Tasks that are over, oldest first. */
   readonly history: Map<string, Task> = new Map();
-  readonly offers: Set<Offer> = new Set();
   /** Room that is being made for it. */
   readonly holds: Set<Hold> = new Set();
   readonly members: Map<string, Member> = new Map();
-  /** What it has refused, by agent. */
-  readonly filters: Map<Agent, Filter[]> = new Map();
   /** What its last task asked for: the next one mostly asks for the same, and may share it. */
   lastAsked: Resources = noResources;
   /** The same of a task that an agent told of. */
   lastParts: TaskParts | undefined = undefined;
   allocated: Resources = noResources;
-  offered: Resources = noResources;
   /** When its stream carried something last. */
   lastSentMs = 0;
-  offersSent = 0;
   offersDeclined = 0;
   offersAccepted = 0;
   /** Offers declined since it last used one. */
   declinedInRow = 0;
-  /** What it wants, by role and id. A role that is not there takes all that it is offered. */
-  readonly demands: Map<string, Map<string, Demand>> = new Map();
   /** Tasks that have not ended. */
   liveCount = 0;
   /** Ends of operations that it has not acknowledged, by its own ids; the oldest is forgotten first. */
@@ -425,13 +444,18 @@ export interface KillWish {
 }
 
 export class Offer {
+  /** Counts offers; its id has the same number. */
+  readonly number: number;
   readonly id: string;
   readonly agent: Agent;
-  readonly framework: Framework;
   readonly member: Member;
   readonly resources: Resources;
-  readonly offeredAt: number;
-  readonly expiresAtMs: number;
+  /** When it was made: one moment is shared by all offers of a tick. */
+  readonly made: Now;
+  /** Its place among those of its agent. */
+  leftPlace: number = nowhere;
+  /** Its place among those of its framework. */
+  rightPlace: number = nowhere;
   /** What of the framework's demands it meets. */
   readonly demanded: readonly DemandedPart[];
   /** Of its resources, what is reserved. */
@@ -440,27 +464,29 @@ export class Offer {
   readonly volumes: readonly Volume[];
 
   constructor(
+    number: number,
     id: string,
     agent: Agent,
-    framework: Framework,
     member: Member,
     amount: Resources,
+    made: Now,
     demanded: readonly DemandedPart[],
     reserved: readonly ReservedShare[],
     volumes: readonly Volume[],
-    offeredAt: number,
-    expiresAtMs: number,
   ) {
+    this.number = number;
     this.id = id;
     this.agent = agent;
-    this.framework = framework;
     this.member = member;
     this.resources = amount;
-    this.offeredAt = offeredAt;
-    this.expiresAtMs = expiresAtMs;
+    this.made = made;
     this.demanded = demanded;
     this.reserved = reserved;
     this.volumes = volumes;
+  }
+
+  get framework(): Framework {
+    return this.member.owner;
   }
 
   get role(): string {

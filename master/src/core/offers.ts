@@ -7,16 +7,14 @@ import {
   resources,
   subtractResources,
 } from "@muster/foundation";
-import type { Filters, PortPart } from "@muster/proto";
+import type { Filters } from "@muster/proto";
 import type { Core } from "./core.ts";
 import { backoffMs } from "./declines.ts";
 import { countOffered } from "./demand-counts.ts";
 import type { DemandedPart } from "./demand-shapes.ts";
 import { limits, refuseMsDefault, refuseMsMax, refuseMsMin } from "./limits.ts";
-import { type Agent, type Filter, type Framework, Offer } from "./model.ts";
-import { takenPorts } from "./ports.ts";
+import { type Agent, type Filter, type Framework, type Member, Offer } from "./model.ts";
 import type { Hold } from "./preemption/model.ts";
-import { reservedPart, volumeRecord } from "./records.ts";
 import { moveShares } from "./set-aside/books.ts";
 import type { ReservedShare, Volume } from "./set-aside/model.ts";
 import { plainOf } from "./set-aside/shares.ts";
@@ -73,28 +71,35 @@ const nothingDemanded: readonly DemandedPart[] = Object.freeze([]);
 const nothingReserved: readonly ReservedShare[] = Object.freeze([]);
 const noVolumes: readonly Volume[] = Object.freeze([]);
 
-/** Gives free resources of an agent to one framework, for a while. */
+/** Gives free resources of an agent to one framework, for a while. O(1), about 300 bytes, but for demands and reservations. */
 export function makeOffer(
   core: Core,
   agent: Agent,
-  framework: Framework,
-  role: string,
+  member: Member,
   amount: Resources,
   demanded: readonly DemandedPart[] = nothingDemanded,
   reserved: readonly ReservedShare[] = nothingReserved,
   volumes: readonly Volume[] = noVolumes,
 ): void {
   const { state } = core;
-  const member = framework.members.get(role);
-  if (member === undefined) return;
-  const id = `offer-${state.epoch.toString(36)}-${(++state.offerCount).toString(36)}`;
-  const expiresAtMs = core.nowMs + state.settings.offerTimeoutMs;
-  const offer = new Offer(id, agent, framework, member, amount, demanded, reserved, volumes, core.epochMs, expiresAtMs);
-  state.offers.set(offer.id, offer);
+  const framework = member.owner;
+  const number = ++state.offerCount;
+  const offer = new Offer(
+    number,
+    state.offers.idOf(number),
+    agent,
+    member,
+    amount,
+    core.now,
+    demanded,
+    reserved,
+    volumes,
+  );
+  state.offers.add(offer);
   agent.offers.add(offer);
   framework.offers.add(offer);
   agent.offered = agent.offered === noResources ? amount : addResources(agent.offered, amount);
-  framework.offered = addResources(framework.offered, amount);
+  framework.offered.add(amount);
   framework.offersSent++;
   if (demanded.length > 0) countOffered(core, framework, demanded, 1);
   if (reserved.length === 0) state.allocator.hold(member, amount, agent.counted);
@@ -102,41 +107,19 @@ export function makeOffer(
   for (const volume of volumes) volume.holder = offer;
   state.changedAgents.add(agent);
   state.changedFrameworks.add(framework);
-  const taken = takenPorts(agent);
-  core.toFramework(
-    framework,
-    "offers",
-    {
-      offerId: offer.id,
-      agentId: agent.id,
-      agentName: agent.name,
-      agentIp: agent.ip,
-      role,
-      resources: amount,
-      attributes: agent.attributes as never,
-      portsTaken: taken.numbers as number[],
-      portsInPart: taken.parts as PortPart[],
-      dynamicPortFirst: agent.dynamicPortFirst,
-      dynamicPortLast: agent.dynamicPortLast,
-      unavailability: agent.window ? { startAt: agent.window.startAt, durationMs: agent.window.durationMs } : null,
-      reserved: reserved.map(reservedPart),
-      volumes: volumes.map(volumeRecord),
-    },
-    200 + agent.attributes.length * 32 + taken.numbers.length * 3 + taken.parts.length * 24,
-  );
-  core.event(offer);
+  core.offerMade(offer);
   core.count("offers", "made");
 }
 
 /** Takes an offer out of the books; its resources are free again, and the agent is to be looked at. */
 export function endOffer(core: Core, offer: Offer, outcome: string): void {
   const { state } = core;
-  if (!state.offers.delete(offer.id)) return;
+  if (!state.offers.delete(offer)) return;
   const { agent, framework } = offer;
   agent.offers.delete(offer);
   framework.offers.delete(offer);
   agent.offered = agent.offers.size === 0 ? noResources : subtractResources(agent.offered, offer.resources);
-  framework.offered = subtractResources(framework.offered, offer.resources);
+  framework.offered.subtract(offer.resources);
   if (offer.reserved.length === 0) state.allocator.release(offer.member, offer.resources, agent.counted);
   else holdShares(core, offer, -1);
   for (const volume of offer.volumes) if (volume.holder === offer) volume.holder = undefined;
@@ -166,10 +149,15 @@ export function rescindOffer(core: Core, offer: Offer, reason: string): void {
   core.toFramework(offer.framework, "rescinds", { offerId: offer.id, reason }, 64);
 }
 
+/** When an offer ends by itself, in monotonic milliseconds. */
+export function expiresAtMs({ state }: Core, { made }: Offer): number {
+  return made.monotonicMs + state.settings.offerTimeoutMs;
+}
+
 /** Rescinds what was not answered in time. O(ended offers): offers are kept in the order in which they end. */
 export function rescindLateOffers(core: Core): void {
   for (const offer of core.state.offers.values()) {
-    if (offer.expiresAtMs > core.nowMs) return;
+    if (expiresAtMs(core, offer) > core.nowMs) return;
     rescindOffer(core, offer, "not answered in time");
   }
 }
@@ -200,6 +188,7 @@ export function addFilter(
     endsAtMs: core.nowMs + lastsMs,
     changeCount: untilChange ? agent.changeCount : -1,
   };
+  framework.filters ??= new Map();
   let filters = framework.filters.get(agent);
   if (filters === undefined) {
     filters = [];
@@ -226,7 +215,7 @@ export function addFilter(
 
 /** Whether the framework has refused this much of the agent, or more, and still does. O(filters of that agent). */
 export function isRefused(core: Core, framework: Framework, agent: Agent, role: string, amount: Resources): boolean {
-  const filters = framework.filters.get(agent);
+  const filters = framework.filters?.get(agent);
   if (filters === undefined) return false;
   for (const filter of filters) {
     if (filter.role !== role || filter.endsAtMs <= core.nowMs) continue;
@@ -237,27 +226,29 @@ export function isRefused(core: Core, framework: Framework, agent: Agent, role: 
 }
 
 export function dropFilter(core: Core, framework: Framework, filter: Filter): void {
-  const filters = framework.filters.get(filter.agent);
+  const filters = framework.filters?.get(filter.agent);
   const index = filters?.indexOf(filter) ?? -1;
   if (filters === undefined || index < 0) return;
   filters.splice(index, 1);
-  if (filters.length === 0) framework.filters.delete(filter.agent);
+  if (filters.length === 0) framework.filters?.delete(filter.agent);
   core.state.dirty.add(filter.agent);
 }
 
 /** Forgets what a framework refused, in one role or in all. */
 export function clearFilters(core: Core, framework: Framework, role?: string): void {
-  for (const [agent, filters] of framework.filters) {
+  const { filters: refused } = framework;
+  if (refused === undefined) return;
+  for (const [agent, filters] of refused) {
     const rest = role === undefined ? [] : filters.filter((filter) => filter.role !== role);
-    if (rest.length === 0) framework.filters.delete(agent);
-    else framework.filters.set(agent, rest);
+    if (rest.length === 0) refused.delete(agent);
+    else refused.set(agent, rest);
     core.state.dirty.add(agent);
   }
 }
 
 /** An agent that is something else now is not what was refused. */
 export function clearFiltersOn(core: Core, agent: Agent): void {
-  for (const framework of core.state.frameworks.values()) framework.filters.delete(agent);
+  for (const framework of core.state.frameworks.values()) framework.filters?.delete(agent);
 }
 
 /** Whether an amount is worth an offer: one of the amounts that the minimum names is reached. */

@@ -1,8 +1,7 @@
 import type { ErrorKind, Resources } from "@muster/foundation";
 import { firstAbove } from "../allocator/bound.ts";
-import type { Member } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
-import type { Offer } from "./model.ts";
+import type { Member, Offer } from "./model.ts";
 import type { Hold } from "./preemption/model.ts";
 import { plainOf } from "./set-aside/shares.ts";
 

@@ -1,8 +1,8 @@
-import { addResources, noResources, subtractResources } from "@muster/foundation";
+import { addResources, noResources, type Resources, subtractResources } from "@muster/foundation";
 import { firstAbove, largerOf, overlaps } from "../allocator/bound.ts";
-import { isWithin, type Role } from "../allocator/role.ts";
+import { isWithin } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
-import type { Agent, Offer } from "./model.ts";
+import type { Agent, Offer, Role } from "./model.ts";
 import { rescindOffer } from "./offers.ts";
 import { plainOf } from "./set-aside/shares.ts";
 
@@ -13,7 +13,7 @@ export function offersAbove(core: Core, roleName: string): Offer[] {
   const limit = role?.quota?.limit;
   if (role === undefined || limit === undefined) return [];
   const ended: Offer[] = [];
-  let { held } = role;
+  let held: Resources = role.held;
   if (firstAbove(held, limit) === undefined) return ended;
   for (const offer of [...offers.values()].reverse()) {
     if (!isWithin(offer.member.role, role)) continue;

@@ -1,4 +1,12 @@
-import { addResources, isEmptyResources, noResources, type Resources, subtractResources } from "@muster/foundation";
+import {
+  addResources,
+  isEmptyResources,
+  noResources,
+  ResourceSum,
+  type Resources,
+  resources,
+  subtractResources,
+} from "@muster/foundation";
 import type {
   AgentRecord,
   AgentStanding,
@@ -14,8 +22,7 @@ import type {
   Volume as VolumeMessage,
 } from "@muster/proto";
 import { type Bound, noBound } from "../allocator/bound.ts";
-import type { Role } from "../allocator/role.ts";
-import type { Agent, AgentStateName, Framework, Offer, Task } from "./model.ts";
+import type { Agent, AgentStateName, Framework, Offer, Role, Task } from "./model.ts";
 import { drainProgress } from "./operator/drain-progress.ts";
 import type { Standing } from "./operator/standing.ts";
 import { takenPorts } from "./ports.ts";
@@ -107,7 +114,7 @@ export function frameworkRecord(framework: Framework): FrameworkRecord {
     disconnectedAt: framework.disconnectedAt,
     failoverTimeoutMs: framework.failoverTimeoutMs,
     allocated: framework.allocated,
-    offered: framework.offered,
+    offered: resources(framework.offered),
     taskCount: framework.liveCount,
     offersSent: framework.offersSent,
     offersDeclined: framework.offersDeclined,
@@ -119,7 +126,7 @@ export function frameworkRecord(framework: Framework): FrameworkRecord {
 }
 
 function demandRecords(framework: Framework): FrameworkRecord["demands"] {
-  return [...framework.demands.values()].flatMap((demands) =>
+  return [...(framework.demands?.values() ?? [])].flatMap((demands) =>
     [...demands.values()].map((demand) => {
       const { role, id, count, offeredCount, shape, priority } = demand;
       let awaitedRoomCount = 0;
@@ -174,21 +181,21 @@ export function offerRecord(offer: Offer): OfferRecord {
     frameworkName: offer.framework.name,
     role: offer.role,
     resources: offer.resources,
-    offeredAt: offer.offeredAt,
+    offeredAt: offer.made.epochMs,
     reserved: offer.reserved.map(reservedPart),
     volumeIds: offer.volumes.map(({ id }) => id),
   };
 }
 
 /** What a role's frameworks use is what they hold less what they are offered. */
-export function roleRecord(role: Role, frameworks: ReadonlyMap<string, Framework>): RoleRecord {
-  const offered = offeredTo(role, frameworks);
+export function roleRecord(role: Role): RoleRecord {
+  const offered = offeredTo(role);
   const setAside = role.reservationCount === 0 ? null : subtractResources(role.held, heldByMembers(role));
   return {
     role: role.name,
     weightMillis: role.weightMillis,
     dominantShareMillionths: Math.round((role.share * role.weightMillis * 1_000_000) / 1_000),
-    allocated: usedBy(role, frameworks),
+    allocated: usedBy(role, offered),
     offered,
     setAside,
     frameworkIds: [...role.members.keys()].sort(),
@@ -216,21 +223,17 @@ function limitRecord(limit: Bound): Pick<RoleRecord, "limit" | "limitedToNone"> 
   return { limit: amounts, limitedToNone };
 }
 
-/** What tasks of a role and of those below it use. O(its offers). */
-export function usedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
-  return subtractResources(
-    subtractResources(heldByMembers(role), offeredTo(role, frameworks)),
-    keptFor(role, frameworks),
-  );
+/** What tasks of a role and of those below it use. O(its offers), but for `offered`. */
+export function usedBy(role: Role, offered = offeredTo(role)): Resources {
+  return subtractResources(subtractResources(heldByMembers(role), offered), keptFor(role));
 }
 
 /** What is kept for a role and those below it until others have ended. O(their holds). */
-function keptFor(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
+function keptFor(role: Role): Resources {
   let kept = noResources;
-  for (const id of role.members.keys())
-    for (const hold of frameworks.get(id)?.holds ?? [])
-      if (hold.demand.role === role.name) kept = addResources(kept, hold.resources);
-  for (const child of role.children.values()) kept = addResources(kept, keptFor(child, frameworks));
+  for (const { owner } of role.members.values())
+    for (const hold of owner.holds) if (hold.demand.role === role.name) kept = addResources(kept, hold.resources);
+  for (const child of role.children.values()) kept = addResources(kept, keptFor(child));
   return kept;
 }
 
@@ -244,25 +247,19 @@ function heldByMembers(role: Role): Resources {
 }
 
 /** What counts against a role's limit but offers: what its tasks use and all that is set aside for it. O(its offers). */
-export function consumedBy(role: Role, frameworks: ReadonlyMap<string, Framework>): Resources {
-  return subtractResources(role.held, offeredTo(role, frameworks, plainOf));
+export function consumedBy(role: Role): Resources {
+  return subtractResources(role.held, offeredTo(role, plainOf));
 }
 
 /** What a role and those below it are offered. O(frameworks), and O(offers) of those that have several roles, or of all for a part. */
-export function offeredTo(
-  role: Role,
-  frameworks: ReadonlyMap<string, Framework>,
-  amountOf?: (offer: Offer) => Resources,
-): Resources {
-  let offered = noResources;
-  for (const id of role.members.keys()) {
-    const framework = frameworks.get(id);
-    if (framework === undefined || framework.offers.size === 0) continue;
-    if (amountOf === undefined && framework.members.size === 1) offered = addResources(offered, framework.offered);
+export function offeredTo(role: Role, amountOf?: (offer: Offer) => Resources): Resources {
+  const offered = new ResourceSum();
+  for (const { owner } of role.members.values()) {
+    if (owner.offers.size === 0) continue;
+    if (amountOf === undefined && owner.members.size === 1) offered.add(owner.offered);
     else
-      for (const offer of framework.offers)
-        if (offer.role === role.name) offered = addResources(offered, amountOf?.(offer) ?? offer.resources);
+      for (const offer of owner.offers) if (offer.role === role.name) offered.add(amountOf?.(offer) ?? offer.resources);
   }
-  for (const child of role.children.values()) offered = addResources(offered, offeredTo(child, frameworks, amountOf));
+  for (const child of role.children.values()) offered.add(offeredTo(child, amountOf));
   return offered;
 }

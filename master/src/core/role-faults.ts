@@ -9,9 +9,9 @@ import {
   type Resources,
 } from "@muster/foundation";
 import { firstAbove, noBound } from "../allocator/bound.ts";
-import type { Role } from "../allocator/role.ts";
 import type { Core } from "./core.ts";
 import { limits } from "./limits.ts";
+import type { Role } from "./model.ts";
 import { consumedBy } from "./records.ts";
 import type { RoleChange } from "./role-changes.ts";
 import { firmFault, resourcesFault, roleFault } from "./validate.ts";
@@ -86,7 +86,7 @@ function promisedTo(roles: Iterable<Role>): Resources {
 
 /** Promising what is not there, or allowing less than is used, is most often a slip: it has to be forced. */
 function presentFault(core: Core, change: QuotaChange): MusterError | undefined {
-  const { allocator, awaited, frameworks } = core.state;
+  const { allocator, awaited } = core.state;
   if (change.limit === noBound && isEmptyResources(change.guarantee)) return undefined;
   if (awaited.size > 0) {
     const message = `what is there and what is used is not known while ${awaited.size} agents are awaited: wait, or force it`;
@@ -101,7 +101,7 @@ function presentFault(core: Core, change: QuotaChange): MusterError | undefined 
     return new MusterError("wrong-state", message, { field: "guarantee" });
   }
   const role = allocator.roles.get(change.role);
-  const used = role ? consumedBy(role, frameworks) : noResources;
+  const used = role ? consumedBy(role) : noResources;
   const above = firstAbove(used, change.limit);
   if (above === undefined) return undefined;
   const message = `${change.role} uses, or has reserved, ${formatResources(used)}, more ${above} than the limit; force it, and nothing more is offered until tasks end`;

@@ -79,12 +79,12 @@ function quotaOf({ guarantee, limit }: { guarantee: Resources; limit: Bound }) {
 
 /** What the change does to offers. The change is tried on the allocator and taken back. */
 function outcomeOf(core: Core, change: RoleChange): RoleOutcome {
-  const { allocator, frameworks } = core.state;
+  const { allocator } = core.state;
   const role = allocator.roles.get(change.role);
   const outcome = {
     weightMillisBefore: role?.weightMillis ?? 1_000,
     offersRescinded: 0,
-    allocated: role ? usedBy(role, frameworks) : noResources,
+    allocated: role ? usedBy(role) : noResources,
   };
   if (change.type === "weight") return outcome;
   const before = role?.quota;

@@ -12,7 +12,7 @@ import type { Core, Now } from "./core.ts";
 import type { Effect, Input } from "./effects.ts";
 import { admitFramework, completeFramework, frameworkSessionClosed, heartbeat, openFramework } from "./frameworks.ts";
 import type { TimerWork } from "./model.ts";
-import { dropFilter, rescindLateOffers } from "./offers.ts";
+import { dropFilter, expiresAtMs, rescindLateOffers } from "./offers.ts";
 import { changeStored, takeCommand } from "./operator/commands.ts";
 import { drainDeadline } from "./operator/drain.ts";
 import { askAgain } from "./operator/inverse-offers.ts";
@@ -99,8 +99,8 @@ function takeWaiting(core: Core, connection: number): void {
 /** When something is due next, in monotonic milliseconds; undefined if nothing is. */
 export function nextDueMs(core: Core): number | undefined {
   const timer = core.state.timers.peek()?.atMs;
-  const offer = core.state.offers.values().next();
-  const offerMs = offer.done ? undefined : offer.value.expiresAtMs;
+  const offer = core.state.offers.first;
+  const offerMs = offer && expiresAtMs(core, offer);
   if (timer === undefined) return offerMs;
   return offerMs === undefined ? timer : Math.min(timer, offerMs);
 }

@@ -22,7 +22,7 @@ import type {
 } from "@muster/proto";
 import ipaddr from "ipaddr.js";
 import { limits } from "./limits.ts";
-import type { Constraint } from "./model.ts";
+import { type Constraint, noConstraints } from "./model.ts";
 import { partsOverlap } from "./ports.ts";
 
 /** Ids are 1 to 255 of these characters. */
@@ -147,6 +147,7 @@ export function readConstraints(
   field: string,
   constraints: readonly OfferConstraint[],
 ): readonly Constraint[] | MusterError {
+  if (constraints.length === 0) return noConstraints;
   const ready: Constraint[] = [];
   for (const [index, { attribute, operator, value, role }] of constraints.entries()) {
     const path = `${field}[${index}]`;

@@ -1,6 +1,5 @@
-import type { Role } from "../allocator/role.ts";
 import type { EventChange } from "../core/effects.ts";
-import type { Framework, MasterState } from "../core/model.ts";
+import type { Framework, MasterState, Role } from "../core/model.ts";
 import { roleRecord } from "../core/records.ts";
 
 /** Tells of roles whose frameworks, and so whose figures, have changed, and of those that are no more. */
@@ -25,7 +24,7 @@ export class RoleNews {
     for (const role of changed) {
       if (allocator.roles.get(role.name) !== role) continue;
       this.#told.add(role.name);
-      yield { role: roleRecord(role, state.frameworks) };
+      yield { role: roleRecord(role) };
     }
     for (const name of this.#told)
       if (!allocator.roles.has(name)) {

@@ -22,7 +22,7 @@ export function* snapshotRecords(
     }
   if (wants(5)) {
     state.allocator.settle();
-    for (const role of state.allocator.roles.values()) yield { role: roleRecord(role, state.frameworks) };
+    for (const role of state.allocator.roles.values()) yield { role: roleRecord(role) };
   }
   if (wants(4)) for (const offer of state.offers.values()) yield { offer: offerRecord(offer) };
 }

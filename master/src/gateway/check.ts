@@ -69,11 +69,11 @@ function violationsOn(view: MasterView): CheckResponse["violations"] {
 
 /** What is asked of roles, which have something on many agents. O(roles with a limit x offers). */
 function limitViolations({ core }: Loop): CheckResponse["violations"] {
-  const { allocator, frameworks, offers } = core.state;
+  const { allocator, offers } = core.state;
   if (!allocator.hasQuota) return [];
   allocator.settle();
   const limited = [...allocator.roles.values()].filter(({ quota }) => quota !== undefined);
-  const roles = limited.map((role) => roleRecord(role, frameworks));
+  const roles = limited.map((role) => roleRecord(role));
   const view = { agents: [], tasks: [], overlays: [], roles, offers: [...offers.values()].map(offerRecord) };
   return limitsKept(view).map(inAnswer);
 }

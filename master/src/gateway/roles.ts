@@ -29,11 +29,11 @@ function foreseeFault({ count, agentIds, resources: amounts }: ForeseeRoomReques
 export function serveRoles(loop: () => Loop, clock: Clock): RoleHandlers {
   return {
     "Operator.ListRoles": (_request, _peer, respond) => {
-      const { allocator, frameworks } = loop().core.state;
+      const { allocator } = loop().core.state;
       allocator.settle();
       const roles = [...allocator.roles.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map((role) => roleRecord(role, frameworks));
+        .map((role) => roleRecord(role));
       respond({ ok: true, value: { roles } });
       return undefined;
     },

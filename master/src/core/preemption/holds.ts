@@ -1,9 +1,8 @@
 import { addResources, containsResources, noResources, subtractResources } from "@muster/foundation";
-import type { Member } from "../../allocator/role.ts";
 import type { Core } from "../core.ts";
 import { countOffered } from "../demand-counts.ts";
 import type { Demand } from "../demand-shapes.ts";
-import type { Agent, Framework } from "../model.ts";
+import type { Agent, Framework, Member } from "../model.ts";
 import { makeOffer, unusedResources } from "../offers.ts";
 import { takesTasks } from "../operator/standing.ts";
 import type { Hold } from "./model.ts";
@@ -58,7 +57,7 @@ export function holdOver(core: Core, hold: Hold): void {
 export function offerKeptRoom(core: Core): void {
   for (const hold of core.state.preemption.holds) {
     const { agent, framework, demand, resources } = hold;
-    const isWanted = framework.demands.get(demand.role)?.get(demand.id) === demand;
+    const isWanted = framework.demands?.get(demand.role)?.get(demand.id) === demand;
     if (!isWanted || demand.count < demand.offeredCount || !takesTasks(agent)) {
       dropHold(core, hold);
       continue;
@@ -66,6 +65,6 @@ export function offerKeptRoom(core: Core): void {
     if (!containsResources(unusedResources(agent), resources)) continue;
     demand.quietUntilMs = core.nowMs + Math.min(pauseMs * 2 ** demand.unusedRoomCount++, pauseMsMax);
     dropHold(core, hold);
-    makeOffer(core, agent, framework, demand.role, resources, [{ demand, unitCount: 1 }]);
+    makeOffer(core, agent, hold.member, resources, [{ demand, unitCount: 1 }]);
   }
 }

@@ -7,12 +7,11 @@ import {
   subtractResources,
 } from "@muster/foundation";
 import { firstAbove, largerOf } from "../../allocator/bound.ts";
-import type { Member } from "../../allocator/role.ts";
 import { satisfiesConstraints } from "../allocation-reasons.ts";
 import type { Core } from "../core.ts";
 import type { Demand } from "../demand-shapes.ts";
 import { limits } from "../limits.ts";
-import type { Agent, Framework, Group } from "../model.ts";
+import type { Agent, Framework, Group, Member } from "../model.ts";
 import { isRefused, rescindOffer } from "../offers.ts";
 import { takesTasks } from "../operator/standing.ts";
 import { armLook, lookIntervalMs, lookIntervalMsMax } from "./arm.ts";
@@ -63,7 +62,7 @@ function waiters(core: Core): { due: Waiter[]; isAnyWaiting: boolean } {
   let isAnyWaiting = false;
   for (const framework of frameworks.values()) {
     if (framework.state !== "connected") continue;
-    for (const [role, demands] of framework.demands) {
+    for (const [role, demands] of framework.demands ?? []) {
       const member = framework.members.get(role);
       if (member === undefined || !member.role.isPromised || framework.suppressed.has(role)) continue;
       for (const demand of demands.values()) {

@@ -1,7 +1,6 @@
 import type { Resources } from "@muster/foundation";
-import type { Member } from "../../allocator/role.ts";
 import type { Demand } from "../demand-shapes.ts";
-import type { Agent, Framework, Group } from "../model.ts";
+import type { Agent, Framework, Group, Member } from "../model.ts";
 import type { Budget } from "./budget.ts";
 
 /** Room on an agent that is kept for one unit of a demand, from the choice of who is ended for it to its offer. */

@@ -1,7 +1,7 @@
 import { preemptionDistance, priorityDefault, type Resources } from "@muster/foundation";
 import { type Bound, customOf } from "../../allocator/bound.ts";
 import { owedTo } from "../../allocator/quota.ts";
-import type { Role } from "../../allocator/role.ts";
+import type { Role } from "../model.ts";
 
 /** Somebody with a role and, if it was said, a priority. */
 export interface Party {

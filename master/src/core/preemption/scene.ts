@@ -1,9 +1,9 @@
 import { addResources, noResources, priorityDefault, type Resources, subtractResources } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { largerOf } from "../../allocator/bound.ts";
-import { isWithin, type Member, type Role } from "../../allocator/role.ts";
+import { isWithin } from "../../allocator/role.ts";
 import type { Core } from "../core.ts";
-import type { Agent, Group, Offer } from "../model.ts";
+import type { Agent, Group, Member, Offer, Role } from "../model.ts";
 import { usedOf } from "../offers.ts";
 import { plainOf, reservedFor } from "../set-aside/shares.ts";
 import { groupPorts } from "../tasks.ts";
@@ -104,10 +104,10 @@ export class Scene {
   #offerOf(offer: Offer, waiting: Waiting): Occupant | undefined {
     const { role } = offer.member;
     if (role.isPromised || role === waiting.member.role) return undefined;
-    const { id, offeredAt } = offer;
+    const { id, made } = offer;
     // What is reserved stays reserved.
     return {
-      ...{ id, resources: plainOf(offer), rank: -1, priority: 0, startedAt: offeredAt },
+      ...{ id, resources: plainOf(offer), rank: -1, priority: 0, startedAt: made.epochMs },
       ...{ counts: noCounts, amounts: [], source: { offer } },
     };
   }

@@ -1,9 +1,8 @@
 import { addResources, noResources, type Resources } from "@muster/foundation";
 import { type Bound, cutTo, leftOf } from "../../allocator/bound.ts";
-import type { Member, Role } from "../../allocator/role.ts";
 import { isWorthIt, type NotOffered, unboundedReason } from "../allocation-reasons.ts";
 import type { Core } from "../core.ts";
-import type { Agent } from "../model.ts";
+import type { Agent, Member, Role } from "../model.ts";
 import { freeResources, isOfferable } from "../offers.ts";
 import { idleFor, volumesFor } from "./books.ts";
 import type { ReservedShare, Volume } from "./model.ts";

@@ -6,9 +6,9 @@ import {
   type Resources,
   subtractResources,
 } from "@muster/foundation";
-import { isWithin, type Role } from "../../allocator/role.ts";
+import { isWithin } from "../../allocator/role.ts";
 import type { Core } from "../core.ts";
-import type { Agent, Group } from "../model.ts";
+import type { Agent, Group, Role } from "../model.ts";
 import { Reservation, type ReservedShare, SetAside, Volume } from "./model.ts";
 import { hasSomething, shareOf, smallerOf, sumOf, takeFrom } from "./shares.ts";
 

@@ -1,6 +1,5 @@
 import { noResources, type Resources } from "@muster/foundation";
-import type { Role } from "../../allocator/role.ts";
-import type { Agent, Group, Offer } from "../model.ts";
+import type { Agent, Group, Offer, Role } from "../model.ts";
 
 /** Resources of an agent that only a role and those below it get. */
 export class Reservation {
