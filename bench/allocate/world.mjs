@@ -22,8 +22,8 @@ export function createMasterWorld(agentCount, frameworkCount, quotaOf) {
     leases: [],
     roles: [],
     standings: [],
-    windows: [],
     maintenance: [],
+    budgets: [],
   };
   const core = beginReign(1, registry, defaultMasterConfig, seededRandom("bench"), now);
   const { state } = core;
