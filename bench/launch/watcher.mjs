@@ -1,11 +1,11 @@
 // One reader of the whole feed. It counts messages and bytes without decoding them: what is measured is the master.
 
 import { Client, credentials } from "@grpc/grpc-js";
-import { methodDefinition } from "@muster/foundation";
+import { clientOptions, methodDefinition } from "@muster/foundation";
 
 const [address = ""] = process.argv.slice(2);
 const { path, requestSerialize } = methodDefinition("Watch.Events");
-const client = new Client(address, credentials.createInsecure());
+const client = new Client(address, credentials.createInsecure(), clientOptions);
 let messages = 0;
 let bytes = 0;
 const call = client.makeServerStreamRequest(path, requestSerialize, (buffer) => buffer, {

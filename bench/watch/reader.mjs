@@ -1,10 +1,10 @@
 // Takes one snapshot of the feed, without decoding more of it than is needed to see its end.
 import { Client, credentials } from "@grpc/grpc-js";
-import { methodDefinition } from "@muster/foundation";
+import { clientOptions, methodDefinition } from "@muster/foundation";
 
 const [address = ""] = process.argv.slice(2);
 const { path, requestSerialize } = methodDefinition("Watch.Events");
-const client = new Client(address, credentials.createInsecure());
+const client = new Client(address, credentials.createInsecure(), clientOptions);
 client.waitForReady(Date.now() + 10_000, (error) => {
   if (error) throw error;
   const beganMs = performance.now();

@@ -75,7 +75,7 @@ export { type Codec, codecOf, emptyMessage, methodCodecs } from "./rpc/codec.ts"
 export { type CredentialsProvider, loopbackCredentials } from "./rpc/credentials.ts";
 export { methodDefinition } from "./rpc/definition.ts";
 export { type GrpcServer, type GrpcServerOptions, serveGrpc } from "./rpc/grpc-server.ts";
-export { type GrpcTransport, grpcTransport, messageBytesMax } from "./rpc/grpc-transport.ts";
+export { clientOptions, type GrpcTransport, grpcTransport, messageBytesMax } from "./rpc/grpc-transport.ts";
 export { isStandby, Masters, standbyRetryMs } from "./rpc/masters.ts";
 export type { MessageName, MethodName, RequestOf, ResponseOf } from "./rpc/method.ts";
 export { type BatchShape, batchBytesMax, batchShape, Outbox, type OutboxLimits, outboxLimits } from "./rpc/outbox.ts";

@@ -12,7 +12,7 @@ import { MusterError } from "../errors/muster-error.ts";
 import type { Log } from "../logging/log.ts";
 import { type CredentialsProvider, loopbackCredentials } from "./credentials.ts";
 import { methodDefinition, methodsOfService, serviceNames } from "./definition.ts";
-import { keepalive, messageBytesMax } from "./grpc-transport.ts";
+import { channelOptions } from "./grpc-transport.ts";
 import type { MethodName } from "./method.ts";
 import type { CallHandler, FollowHandler, Handlers, Inlet, Outlet, Peer, StreamHandler } from "./transport.ts";
 
@@ -38,9 +38,8 @@ export interface GrpcServer {
 /** Serves a table of handlers over gRPC. Methods of the contract that it lacks answer UNIMPLEMENTED. */
 export function serveGrpc(handlers: Handlers, options: GrpcServerOptions): GrpcServer {
   const server = new Server({
-    ...keepalive,
+    ...channelOptions,
     "grpc.max_concurrent_streams": streamsPerConnectionMax,
-    "grpc.max_receive_message_length": messageBytesMax,
   });
   for (const service of serviceNames()) {
     const names = methodsOfService(service).filter((name) => handlers[name] !== undefined);

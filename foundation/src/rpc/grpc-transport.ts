@@ -8,8 +8,18 @@ import type { Inlet, Outlet, Transport } from "./transport.ts";
 
 /** Bytes of a message that we take. */
 export const messageBytesMax = 4 * 1024 * 1024;
-/** HTTP/2 pings find a dead peer on an idle connection; they cost a tenth of a message of our own. */
-export const keepalive = { "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 } as const;
+/** What clients and servers have in common. */
+export const channelOptions = {
+  // HTTP/2 pings find a dead peer on an idle connection; they cost a tenth of a message of our own.
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.max_receive_message_length": messageBytesMax,
+  // Figures of each call that nobody asks for.
+  "grpc.enable_channelz": 0,
+} as const;
+/** A server may send so many bytes before it is told that they were read: several batches, so that it need not wait. */
+const windowBytes = 1024 * 1024;
+export const clientOptions = { ...channelOptions, "grpc-node.flow_control_window": windowBytes } as const;
 /** A request-and-answer call that names no limit would wait for ever; nothing here does. */
 const timeoutMsDefault = 30_000;
 
@@ -26,12 +36,11 @@ export function grpcTransport(options: { credentials?: CredentialsProvider } = {
     const known = clients.get(address);
     if (known) return known;
     const client = new Client(address, credentials.channel(), {
-      ...keepalive,
+      ...clientOptions,
       "grpc.keepalive_permit_without_calls": 0,
       "grpc.enable_retries": 0,
       // Else all transports of a process would share one connection, and with it the streams that a server lets it have.
       "grpc.use_local_subchannel_pool": 1,
-      "grpc.max_receive_message_length": messageBytesMax,
       "grpc.initial_reconnect_backoff_ms": 200,
       "grpc.max_reconnect_backoff_ms": 2_000,
       "grpc.service_config_disable_resolution": 1,

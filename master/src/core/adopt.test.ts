@@ -3,6 +3,7 @@ import { type Discovery, type TaskReport, TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { aTask, World } from "../world.test.fixture.ts";
 import type { Task } from "./model.ts";
+import { partsPerFrameworkMax } from "./shared-parts.ts";
 
 const discovery = (port: string, meta: Record<string, string> = {}): Discovery => ({
   endpoints: [{ name: "web", portLabel: port, protocol: "tcp", tags: ["a"], meta }],
@@ -66,7 +67,8 @@ test("tasks share what is alike, and nothing else", () => {
     custom: { labels, resources: { ...resources({ cpuMillis: 501, memoryMiB: 256 }), custom }, discovery: null },
     plain: { labels, resources: resources({ cpuMillis: 501, memoryMiB: 256 }), discovery: null },
   };
-  const taskOf = adopted(Object.entries(told).map(([id, task]) => aReport("one", `l-${id}`, id, task)));
+  const name = "web";
+  const taskOf = adopted(Object.entries(told).map(([id, task]) => aReport("one", `l-${id}`, id, { ...task, name })));
   for (const [id, task] of Object.entries(told)) {
     const { labels: has, discovery: found, resources: uses } = taskOf("one", id);
     expect({ labels: has, discovery: found, resources: uses }, id).toEqual({
@@ -77,4 +79,21 @@ test("tasks share what is alike, and nothing else", () => {
   expect(taskOf("one", "again").discovery).toBe(taskOf("one", "same").discovery);
   expect(taskOf("one", "again").labels).toBe(taskOf("one", "same").labels);
   expect(taskOf("one", "again").resources).toBe(taskOf("one", "same").resources);
+});
+
+test("tasks of names that came between share what was told before, up to a bound", () => {
+  const named = (id: string, name: string): TaskReport => aReport("one", `l-${id}`, id, { name });
+  const between = (first: number, count: number): TaskReport[] =>
+    Array.from({ length: count }, (_, index) => named(`t-${first + index}`, `n-${first + index}`));
+  const taskOf = adopted([
+    named("first", "web"),
+    ...between(0, partsPerFrameworkMax - 1),
+    named("second", "web"),
+    ...between(100, partsPerFrameworkMax),
+    named("third", "web"),
+  ]);
+  const [first, second, third] = ["first", "second", "third"].map((id) => taskOf("one", id).resources);
+  expect(second).toBe(first);
+  expect(third).toEqual(first);
+  expect(third).not.toBe(first);
 });

@@ -277,8 +277,8 @@ export class Framework {
   readonly members: Map<string, Member> = new Map();
   /** What its last task asked for: the next one mostly asks for the same, and may share it. */
   lastAsked: Resources = noResources;
-  /** The same of a task that an agent told of. */
-  lastParts: TaskParts | undefined = undefined;
+  /** What the last task of each name told of itself, of some names: the next one mostly tells the same, and may share it. */
+  readonly parts: Map<string, TaskParts> = new Map();
   allocated: Resources = noResources;
   /** When its stream carried something last. */
   lastSentMs = 0;

@@ -2,24 +2,30 @@ import { type Resources, resources } from "@muster/foundation";
 import type { Discovery, TaskInfo } from "@muster/proto";
 import type { Framework, TaskParts } from "./model.ts";
 
+/** Names of tasks whose parts a framework remembers; the one that came first is forgotten first. */
+export const partsPerFrameworkMax = 64;
+
 /**
- * What a task tells of itself, as the master keeps it: shared with the framework's task before wherever that said the
- * same. Most tasks of a framework are instances of one group, and half of what would be kept of each is alike.
+ * What a task tells of itself, as the master keeps it: shared with the framework's task of that name before wherever that
+ * said the same. Most tasks of one name are instances of one group, and half of what would be kept of each is alike.
  * O(size of what is told).
  */
 export function sharedParts(framework: Framework, info: TaskInfo): TaskParts {
-  const last = framework.lastParts;
+  const { parts } = framework;
+  const last = parts.get(info.name);
   const asked = info.resources;
   const sharesResources = last !== undefined && asked !== null && sameFirm(asked, last.resources);
   const sharesDiscovery = last !== undefined && sameDiscovery(info.discovery, last.discovery);
   const sharesLabels = last !== undefined && sameLabels(info.labels, last.labels);
   if (sharesResources && sharesDiscovery && sharesLabels) return last;
-  framework.lastParts = {
+  const own: TaskParts = {
     resources: sharesResources ? last.resources : { ...resources(asked), portCount: 0 },
     discovery: sharesDiscovery ? last.discovery : info.discovery,
     labels: sharesLabels ? last.labels : info.labels,
   };
-  return framework.lastParts;
+  if (last === undefined && parts.size >= partsPerFrameworkMax) parts.delete(parts.keys().next().value as string);
+  parts.set(info.name, own);
+  return own;
 }
 
 /** All but ports, which are a group's. */

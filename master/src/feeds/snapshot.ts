@@ -2,8 +2,8 @@ import type { WatchEvent } from "@muster/proto";
 import type { MasterState } from "../core/model.ts";
 import { agentRecord, frameworkRecord, offerRecord, roleRecord, taskRecord } from "../core/records.ts";
 
-/** Records in one message of a snapshot. */
-export const snapshotPartRecords = 1_000;
+/** Records in one message of a snapshot: others wait for a turn of the loop no longer than these take. */
+export const snapshotPartRecords = 500;
 
 /** Everything that a watch tells of, record by record, as it is when it is asked for. O(1) memory. */
 export function* snapshotRecords(
