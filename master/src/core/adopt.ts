@@ -1,12 +1,20 @@
 import { invalid, isTerminal, type MusterError, noResources, resources } from "@muster/foundation";
-import { type PortPart, StatusReason, StatusSource, type TaskReport, TaskState, type TaskStatus } from "@muster/proto";
+import {
+  type PortPart,
+  type PortRequest,
+  StatusReason,
+  StatusSource,
+  type TaskReport,
+  TaskState,
+  type TaskStatus,
+} from "@muster/proto";
 import { isWithin } from "../allocator/role.ts";
 import { encodeFramework, frameworkKey } from "../registry/records.ts";
 import type { Core } from "./core.ts";
 import { noteExecutor } from "./executors.ts";
 import { awaitFramework } from "./framework-life.ts";
 import { failoverTimeoutMsDefault } from "./limits.ts";
-import { type Agent, Framework, Group, Task } from "./model.ts";
+import { type Agent, Framework, Group, type GroupPorts, Task } from "./model.ts";
 import { isWhole, partAsked, takePorts } from "./ports.ts";
 import { describePreemption } from "./preemption/budgets.ts";
 import { sharedParts } from "./shared-parts.ts";
@@ -118,10 +126,10 @@ function refresh(core: Core, task: Task, report: TaskReport, status: TaskStatus)
 
 /** Tasks of one launch on one agent share a group. O(tasks of the agent) only for tasks that are new to the master. */
 function groupOf(agent: Agent, framework: Framework, report: TaskReport): Group | undefined {
-  const group = agent.adopting.get(report.launchId);
+  const group = agent.adopting?.get(report.launchId);
   if (group === undefined || group.framework === framework) return livingOr(group);
   // Two frameworks may call their launches the same.
-  return livingOr(agent.adopting.get(`${framework.id} ${report.launchId}`));
+  return livingOr(agent.adopting?.get(`${framework.id} ${report.launchId}`));
 }
 
 function livingOr(group: Group | undefined): Group | undefined {
@@ -129,16 +137,30 @@ function livingOr(group: Group | undefined): Group | undefined {
 }
 
 function forgetGroup({ agent, framework, launchId }: Group): void {
-  const isFirst = agent.adopting.get(launchId)?.framework === framework;
-  agent.adopting.delete(isFirst ? launchId : `${framework.id} ${launchId}`);
+  const isFirst = agent.adopting?.get(launchId)?.framework === framework;
+  agent.adopting?.delete(isFirst ? launchId : `${framework.id} ${launchId}`);
 }
 
 function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskReport): Group {
+  const member = memberOf(core, framework, report.role);
+  const group = new Group(report.launchId, agent, framework, member, portsOf(agent, report.ports));
+  agent.adopting ??= new Map();
+  const first = agent.adopting.get(report.launchId);
+  const isFirst = first === undefined || first.framework === framework;
+  agent.adopting.set(isFirst ? report.launchId : `${framework.id} ${report.launchId}`, group);
+  return group;
+}
+
+/** What groups without ports have, shared by all of them: nothing in it is ever changed in place. */
+const noPorts: GroupPorts = { portCount: 0, numbers: [], parts: [], known: true };
+
+function portsOf(agent: Agent, asked: readonly PortRequest[]): GroupPorts {
+  if (asked.length === 0) return noPorts;
   let portCount = 0;
   const numbers: number[] = [];
   const parts: PortPart[] = [];
   let known = true;
-  for (const port of report.ports) {
+  for (const port of asked) {
     const { number } = port;
     if (number === 0) {
       portCount++;
@@ -151,12 +173,7 @@ function newGroup(core: Core, agent: Agent, framework: Framework, report: TaskRe
     numbers.push(number);
     if (number >= agent.dynamicPortFirst && number <= agent.dynamicPortLast) portCount++;
   }
-  const member = memberOf(core, framework, report.role);
-  const group = new Group(report.launchId, agent, framework, member, { portCount, numbers, parts, known });
-  const first = agent.adopting.get(report.launchId);
-  const isFirst = first === undefined || first.framework === framework;
-  agent.adopting.set(isFirst ? report.launchId : `${framework.id} ${report.launchId}`, group);
-  return group;
+  return { portCount, numbers, parts, known };
 }
 
 /** What the group has of reservations and volumes, as far as the agent still has these. */

@@ -26,7 +26,7 @@ import { relayFromExecutor } from "./executors.ts";
 import { forgetCompleted } from "./framework-life.ts";
 import { sendKill } from "./kills.ts";
 import { limits } from "./limits.ts";
-import { Agent, AgentSession, type Framework, type Task } from "./model.ts";
+import { Agent, AgentSession, type Framework, noNumbers, type Task } from "./model.ts";
 import { clearFiltersOn, rescindOffer } from "./offers.ts";
 import { beginDrain, forceDrain } from "./operator/drain.ts";
 import { refuseGone } from "./operator/gone.ts";
@@ -108,7 +108,7 @@ function describeAgent(core: Core, agent: Agent, registration: Registration): vo
   agent.underlay = underlay === null ? undefined : { ...underlay, backends: [...underlay.backends] };
   agent.dynamicPortFirst = registration.dynamicPortFirst;
   agent.dynamicPortLast = registration.dynamicPortLast;
-  agent.foreignPorts = new Set();
+  agent.foreignPorts = noNumbers;
   agent.portsTaken = undefined;
   if (setAttributes(agent, registration.attributes)) clearFiltersOn(core, agent);
   setTotal(core, agent, registration.resources);
@@ -198,7 +198,7 @@ function completeRegistration(core: Core, session: AgentSession): void {
   const { agent, reported } = session;
   if (agent === undefined || reported === undefined || !session.stored || !session.tasksComplete) return;
   session.reported = undefined;
-  agent.adopting.clear();
+  agent.adopting = undefined;
   for (const task of [...agent.tasks]) if (!reported.has(task)) missTask(core, task);
   for (const task of [...agent.ended]) if (!reported.has(task)) tellForgottenEnd(core, task);
   agent.state = "registered";
@@ -275,7 +275,7 @@ function takeUpdate(core: Core, agent: Agent, update: AgentUpdate): MusterError 
   const totalBefore = agent.total;
   setTotal(core, agent, update.resources ?? agent.total);
   if (setAttributes(agent, update.attributes)) clearFiltersOn(core, agent);
-  agent.foreignPorts = new Set(update.foreignPorts);
+  agent.foreignPorts = update.foreignPorts.length === 0 ? noNumbers : new Set(update.foreignPorts);
   agent.portsTaken = undefined;
   const change = subtractResources(agent.total, totalBefore);
   for (const offer of [...agent.offers])

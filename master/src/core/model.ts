@@ -124,6 +124,9 @@ export interface MasterState {
 export type Member = MemberOf<Framework>;
 export type Role = RoleOf<Framework>;
 
+/** Shared by all agents that have nothing of a kind: most have not. */
+export const noNumbers: ReadonlySet<number> = new Set();
+
 /** How an agent stands. While its session is registering, its state is that of before. */
 export type AgentStateName = "awaited" | "registered" | "disconnected" | "unreachable";
 
@@ -177,7 +180,7 @@ export class Agent {
   /** Tasks that are custom executors and have not ended, by framework and executor. */
   readonly executors: Map<string, Task> = new Map();
   /** Ports of the host that no task of ours holds. */
-  foreignPorts: ReadonlySet<number> = new Set();
+  foreignPorts: ReadonlySet<number> = noNumbers;
   /** All ports taken, made when it is asked for. */
   portsTaken: TakenPorts | undefined;
   /** Tasks that have not ended. */
@@ -190,8 +193,11 @@ export class Agent {
   lastHeardMs = 0;
   /** The connection that was lost last, so that an older loss does not count against a newer one. */
   lostConnection = 0;
-  /** Groups that were made for reported tasks, by framework and launch, until its registration is complete. */
-  readonly adopting: Map<string, Group> = new Map();
+  /**
+   * Groups that were made for reported tasks, by launch (by framework and launch where two frameworks call theirs the
+   * same), until its registration is complete.
+   */
+  adopting: Map<string, Group> | undefined = undefined;
   /** The deadline of its drain. */
   drainTimer: Timer | undefined = undefined;
   /** The deadline of its drain has passed. */
@@ -315,6 +321,14 @@ export class FrameworkSession {
   }
 }
 
+/** The ports that a group asked for, as far as it named them. */
+export interface GroupPorts {
+  readonly portCount: number;
+  readonly numbers: readonly number[];
+  readonly parts: readonly PortPart[];
+  readonly known: boolean;
+}
+
 /** Tasks launched together: they share ports. */
 export class Group {
   readonly launchId: string;
@@ -339,13 +353,7 @@ export class Group {
   /** What it has of reservations and volumes; undefined: nothing. */
   draw: Draw | undefined = undefined;
 
-  constructor(
-    launchId: string,
-    agent: Agent,
-    framework: Framework,
-    member: Member,
-    ports: { portCount: number; numbers: readonly number[]; parts: readonly PortPart[]; known: boolean },
-  ) {
+  constructor(launchId: string, agent: Agent, framework: Framework, member: Member, ports: GroupPorts) {
     this.launchId = launchId;
     this.agent = agent;
     this.framework = framework;
