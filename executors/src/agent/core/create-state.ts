@@ -21,6 +21,8 @@ export function createState(config: CoreConfig, range: PortRange, random: Random
     overlays: new Map(),
     hostNetworks: new Map(),
     groups: new Map(),
+    openGroups: new Set(),
+    forgetFirstAt: Number.POSITIVE_INFINITY,
     launches: new Map(),
     tasks: new Map(),
     named: new Map(),

@@ -3,33 +3,24 @@ import { awayEndMs, endAway } from "./away.ts";
 import { measureDisks, nextDiskLookMs } from "./disk-watch.ts";
 import { hasRoom, runDueChecks } from "./due-checks.ts";
 import { executorDue, nextOfExecutor } from "./executor-end.ts";
-import { removeGroup } from "./groups.ts";
 import { forgetKills } from "./health-kills.ts";
 import { beginKill, carryOutKill, forceAtMs, forceKill, signalAtMs } from "./kill.ts";
 import { measureProcessor, nextLendingMs } from "./lending.ts";
-import type { AgentState, Group, Now, Task } from "./model.ts";
+import type { AgentState, Now, Task } from "./model.ts";
 import { findListeners, nextListeningMs } from "./port-watch.ts";
 import { isRestartDue, restartAtMs } from "./restart.ts";
 import { spawn } from "./spawn.ts";
 import { type Context, resendHead } from "./status.ts";
 import { nextOfTemplates, templatesDue } from "./templates/due.ts";
+import { forgetTombstones, isTombstone } from "./tombstones.ts";
 import { advance } from "./turns.ts";
 
-/** An ended launch is remembered for so long after its last acknowledgement, so that a late copy starts nothing. */
-export const tombstoneMs = 60 * 60 * 1_000;
-/** Ended and acknowledged groups that are remembered; the oldest go first. */
-export const tombstonesMax = 1_000;
-
-/** Does everything whose time has come. O(groups + tasks of those that are open). */
+/** Does everything whose time has come. O(open groups and their tasks). */
 export function wake(context: Context): void {
   const { state, now } = context;
-  let tombstones = 0;
   forgetKills(state.healthKills, now.monotonicMs);
-  for (const group of state.groups.values()) {
-    if (tombstoneEnd(group) !== undefined) {
-      tombstones++;
-      continue;
-    }
+  for (const group of state.openGroups) {
+    if (isTombstone(state, group)) continue;
     for (const task of group.tasks) {
       resendHead(context, task);
       if (task.phase === "ended") continue;
@@ -51,39 +42,17 @@ export function wake(context: Context): void {
   findListeners(context);
   measureDisks(context);
   measureProcessor(context);
-  for (const group of state.groups.values()) {
-    const end = tombstoneEnd(group);
-    if (end === undefined || (end > now.epochMs && tombstones <= tombstonesMax)) continue;
-    tombstones--;
-    removeGroup(state, group);
-    context.effects.push({ type: "forget", group });
-  }
+  forgetTombstones(context);
 }
 
-/**
- * When a group may be forgotten, in milliseconds since the epoch; undefined while something of it is open. O(1) once it is
- * known: nothing of the group changes any more.
- */
-function tombstoneEnd(group: Group): number | undefined {
-  if (group.forgetAt !== undefined) return group.forgetAt;
-  if (group.net.name === "removing") return undefined;
-  let end = 0;
-  for (const task of group.tasks) {
-    if (task.phase !== "ended" || task.acknowledgedAt === undefined) return undefined;
-    end = Math.max(end, task.acknowledgedAt + tombstoneMs);
-  }
-  if (group.net.name === "host" || group.net.name === "gone") group.forgetAt = end;
-  return end;
-}
-
-/** The monotonic time of the next thing to do; undefined: nothing is planned. O(groups + open tasks), called once a tick. */
+/** The monotonic time of the next thing to do; undefined: nothing is planned. O(open groups and their tasks), called once a tick. */
 export function nextWakeMs(state: AgentState, now: Now): number | undefined {
   let next = Math.min(nextListeningMs(state), nextDiskLookMs(state), nextLendingMs(state));
-  for (const group of state.groups.values()) {
-    const end = tombstoneEnd(group);
-    if (end !== undefined) next = Math.min(next, now.monotonicMs + end - now.epochMs);
-    else for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
+  for (const group of state.openGroups) {
+    if (isTombstone(state, group)) continue;
+    for (const task of group.tasks) next = Math.min(next, nextOfTask(state, task, now));
   }
+  next = Math.min(next, now.monotonicMs + state.forgetFirstAt - now.epochMs);
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
 

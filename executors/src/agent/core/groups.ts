@@ -102,6 +102,7 @@ export function newTask(group: Group, id: string, info: Task["info"], spec: Task
 
 export function indexGroup(state: AgentState, group: Group): void {
   state.groups.set(group.key, group);
+  state.openGroups.add(group);
   state.launches.set(pairKey(group.frameworkId, group.launchId), group.key);
   indexExecutor(state, group);
   for (const task of group.tasks) {
@@ -115,6 +116,7 @@ export function indexGroup(state: AgentState, group: Group): void {
 
 export function removeGroup(state: AgentState, group: Group): void {
   state.groups.delete(group.key);
+  state.openGroups.delete(group);
   state.launches.delete(pairKey(group.frameworkId, group.launchId));
   forgetExecutor(state, group);
   for (const task of group.tasks) {

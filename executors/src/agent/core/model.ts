@@ -264,6 +264,10 @@ export interface AgentState {
   readonly hostNetworks: Map<string, string>;
   /** By key. */
   readonly groups: Map<string, Group>;
+  /** Those of which something is open, in the same order; the others are only remembered. */
+  readonly openGroups: Set<Group>;
+  /** When the first of the others may be forgotten, in milliseconds since the epoch; infinity: there are none. */
+  forgetFirstAt: number;
   /** Keys by framework and launch id. */
   readonly launches: Map<string, string>;
   /** By id. */

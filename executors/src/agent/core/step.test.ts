@@ -11,6 +11,7 @@ import { type AgentState, type CoreConfig, type FoundGroup, type LaunchRequest, 
 import { stateRecord } from "./recover.ts";
 import { presentStatus } from "./status.ts";
 import { step } from "./step.ts";
+import { tombstoneMs } from "./tombstones.ts";
 
 const config: CoreConfig = {
   ...coreConfig,
@@ -219,6 +220,30 @@ test("statuses go out head first, each after the one before was acknowledged, an
   const updateId = play.sent[0]?.updateId ?? "";
   play.input({ type: "acknowledged", frameworkId: "f", taskId: "web", updateId });
   expect(play.sent.at(-1)).toMatchObject({ sequence: 2, state: TaskState.TASK_RUNNING });
+});
+
+test("what has ended and was acknowledged is none of the open groups, and forgotten after an hour", () => {
+  const play = new Play();
+  play.input({ type: "registered" });
+  for (const taskId of ["short", "long"]) {
+    play.input({ type: "launch", launch: aLaunch(taskId) });
+    play.answerAll();
+  }
+  play.exit(play.spawned[0] as string, 0);
+  play.answerAll();
+  for (let sequence = 1; sequence <= 3; sequence++) {
+    const told = play.sent.find((status) => status.taskId === "short" && status.sequence === sequence);
+    play.input({ type: "acknowledged", frameworkId: "f", taskId: "short", updateId: told?.updateId ?? "" });
+    play.answerAll();
+  }
+  play.input({ type: "wake" });
+  expect([...play.state.openGroups].map(({ launchId }) => launchId)).toEqual(["launch-long"]);
+  expect(play.state.groups.size).toBe(2);
+  expect(play.state.forgetFirstAt).toBeLessThan(Number.POSITIVE_INFINITY);
+  play.nowMs += tombstoneMs;
+  play.input({ type: "wake" });
+  expect([...play.state.groups.values()].map(({ launchId }) => launchId)).toEqual(["launch-long"]);
+  expect(play.state.forgetFirstAt).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("when one task of a group fails, the others are ended with it; when one finishes, they go on", () => {
