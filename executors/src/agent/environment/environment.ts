@@ -9,6 +9,29 @@ import { taskFolders } from "../folders.ts";
 /** Where the folder of the agent's socket is found in a container. */
 export const socketFolderInside = "/run/muster";
 
+const fixedNames = [
+  "ALLOC_ID",
+  "ALLOC_NAME",
+  "SHORT_ALLOC_ID",
+  "TASK_NAME",
+  "GROUP_NAME",
+  "JOB_ID",
+  "JOB_NAME",
+  "ALLOC_INDEX",
+  "ALLOC_DIR",
+  "TASK_DIR",
+  "SECRETS_DIR",
+  "MEMORY_LIMIT",
+  "MEMORY_MAX_LIMIT",
+  "CPU_LIMIT",
+  "DC",
+  "REGION",
+] as const;
+type FixedName = (typeof fixedNames)[number];
+
+/** What every task finds, under both names. Made once: to put them together for each task costs more than all else here. */
+const fixedVariables = fixedNames.map((name) => ({ name, nomad: `NOMAD_${name}`, muster: `MUSTER_${name}` }));
+
 /** Where a task finds its folders, if not at their places on the host. */
 export interface FoldersInside {
   readonly shared: string;
@@ -32,7 +55,11 @@ export function taskEnvironment(
   const { info, spec, group } = task;
   const onHost = taskFolders(config.dataFolder, task.id);
   const folders = inside ?? { ...onHost, home: onHost.work };
-  const named: Record<string, string> = {
+  // Who makes a container from an image gives it the home of its account.
+  const environment: Record<string, string> = inside?.environment
+    ? { ...inside.environment }
+    : { ...config.taskEnvironment, HOME: folders.home };
+  const own: Readonly<Record<FixedName, string>> = {
     ALLOC_ID: info.taskId,
     ALLOC_NAME: `${spec.jobName}.${spec.groupName}[${spec.instanceIndex}]`,
     SHORT_ALLOC_ID: info.taskId.slice(-8),
@@ -50,36 +77,36 @@ export function taskEnvironment(
     DC: config.attributes["node.datacenter"] ?? "",
     REGION: config.attributes["node.region"] ?? "",
   };
+  for (const { name, nomad, muster } of fixedVariables) {
+    environment[nomad] = own[name];
+    environment[muster] = own[name];
+  }
+  const add = (name: string, value: string): void => {
+    environment[`NOMAD_${name}`] = value;
+    environment[`MUSTER_${name}`] = value;
+  };
   for (const { name, inside: path } of taskVolumes(task, config))
-    named[`VOLUME_${identifier(name)}`] = inside ? path : `${onHost.work}${path}`;
+    add(`VOLUME_${identifier(name)}`, inside ? path : `${onHost.work}${path}`);
   for (const port of group.assigned) {
     const network = networkOfPort(group, port) ?? first;
     const [ownIp] = ipsAt(group, port.network ?? 0);
     const label = identifier(port.label);
     // Where its ports are its own, a task is reached at them from everywhere.
     const reached = network.hasOwnPorts ? network.portInside(port) : port.number;
-    named[`PORT_${label}`] = String(network.portInside(port));
-    named[`HOST_PORT_${label}`] = String(reached);
-    named[`IP_${label}`] = port.ip;
-    named[`HOST_IP_${label}`] = port.ip;
-    named[`ADDR_${label}`] = joinAddress(port.ip, reached);
-    named[`HOST_ADDR_${label}`] = joinAddress(port.ip, reached);
+    add(`PORT_${label}`, String(network.portInside(port)));
+    add(`HOST_PORT_${label}`, String(reached));
+    add(`IP_${label}`, port.ip);
+    add(`HOST_IP_${label}`, port.ip);
+    add(`ADDR_${label}`, joinAddress(port.ip, reached));
+    add(`HOST_ADDR_${label}`, joinAddress(port.ip, reached));
     if (ownIp === undefined) continue;
-    named[`ALLOC_IP_${label}`] = ownIp;
-    named[`ALLOC_PORT_${label}`] = String(network.portInside(port));
-    named[`ALLOC_ADDR_${label}`] = joinAddress(ownIp, network.portInside(port));
+    add(`ALLOC_IP_${label}`, ownIp);
+    add(`ALLOC_PORT_${label}`, String(network.portInside(port)));
+    add(`ALLOC_ADDR_${label}`, joinAddress(ownIp, network.portInside(port)));
   }
   for (const [name, value] of Object.entries(spec.meta)) {
-    named[`META_${identifier(name)}`] = value;
-    named[`META_${identifier(name).toUpperCase()}`] = value;
-  }
-  // Who makes a container from an image gives it the home of its account.
-  const environment: Record<string, string> = inside?.environment
-    ? { ...inside.environment }
-    : { ...config.taskEnvironment, HOME: folders.home };
-  for (const [name, value] of Object.entries(named)) {
-    environment[`NOMAD_${name}`] = value;
-    environment[`MUSTER_${name}`] = value;
+    add(`META_${identifier(name)}`, value);
+    add(`META_${identifier(name).toUpperCase()}`, value);
   }
   environment["MUSTER_AGENT_ID"] = config.agentId;
   environment["MUSTER_TASK_ID"] = info.taskId;

@@ -17,13 +17,22 @@ const reference = /\$\{([^${}]{1,256})\}/g;
  * and in the environment alone `${secret.x.y}`: arguments are seen by everybody on the host.
  * A reference to something unknown stays as it is written. Values are looked through once: what came from a value is
  * never a reference again, so nothing grows without end. What templates say of the environment wins, as it is.
+ * O(variables); what refers to nothing is not copied.
  */
 export function createInterpolation(raw: Record<string, string>, task: Task, config: CoreConfig): Interpolation {
-  const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(raw))
-    environment[name] = replaced(value, (inside) => secretOf(inside, task) ?? lookUp(inside, raw, task, config));
-  Object.assign(environment, task.templates?.environment);
+  const told = task.templates?.environment;
+  const environment = told ? { ...filledIn(raw, task, config), ...told } : filledIn(raw, task, config);
   return { environment, interpolate: (text) => interpolated(text, environment, task, config) };
+}
+
+/** Most environments refer to nothing, and are what they were. */
+function filledIn(raw: Record<string, string>, task: Task, config: CoreConfig): Record<string, string> {
+  const referring = Object.keys(raw).filter((name) => raw[name]?.includes("${"));
+  if (referring.length === 0) return raw;
+  const filled = { ...raw };
+  for (const name of referring)
+    filled[name] = replaced(raw[name] ?? "", (inside) => secretOf(inside, task) ?? lookUp(inside, raw, task, config));
+  return filled;
 }
 
 /** A text with its references filled in from a finished environment. O(length). */
