@@ -51,7 +51,12 @@ export default defineConfig({
           isolate: false,
           // One long computation a worker, with a worker for each core: helpers of the compiler and the collector only get
           // in its way, and what is made in a run dies young. A quarter of the time.
-          execArgv: ["--single-threaded", "--no-lazy-feedback-allocation", "--max-semi-space-size=32"],
+          execArgv: [
+            "--single-threaded",
+            "--no-lazy-feedback-allocation",
+            "--always-sparkplug",
+            "--max-semi-space-size=32",
+          ],
           testTimeout: 300_000,
         },
       },

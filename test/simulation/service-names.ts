@@ -1,4 +1,4 @@
-import { desiredCount, NamesWatch, type SimCluster, type Violation } from "@muster/testing";
+import { desiredCount, type HostProcess, NamesWatch, type SimCluster, type Violation } from "@muster/testing";
 
 /**
  * How long DNS may name a dead task, and leave out a healthy one that it never named, when nothing hinders the news: the
@@ -16,6 +16,13 @@ export interface Hindrances {
   lastAtMs(host?: string): number;
 }
 
+interface Living {
+  /** What lived on each host. */
+  readonly lists: readonly (readonly HostProcess[])[];
+  readonly alive: ReadonlySet<string>;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
 /** Reads DNS's answers for the services, and in the end counts their instances. */
 export class ServiceWatch {
   readonly #cluster: SimCluster;
@@ -24,6 +31,7 @@ export class ServiceWatch {
   readonly #names = new NamesWatch({ deadMs: dnsBoundMs, missingMs: dnsMissingMs, lostMs: dnsLostMs });
   readonly #wanted: ReadonlyMap<string, number>;
   #dnsLife = 0;
+  #living: Living = { lists: [], alive: new Set(), counts: new Map() };
 
   /** `wanted`: how many instances of each service there must be in the end. */
   constructor(cluster: SimCluster, hindrances: Hindrances, convergedByMs: number, wanted: ReadonlyMap<string, number>) {
@@ -63,18 +71,21 @@ export class ServiceWatch {
     return this.#cluster.agents.find(({ ip }) => answer.includes(` ${ip}:`))?.name ?? "";
   }
 
-  /** Endpoints of services' commands that listen, and how many commands of each service live. */
-  #alive(): { alive: Set<string>; counts: Map<string, number> } {
+  /** Endpoints of services' commands that listen, and how many commands of each service live. O(1) until one begins or ends. */
+  #alive(): Living {
+    const lists = this.#cluster.agents.map(({ processes }) => processes.alive());
+    if (lists.length === this.#living.lists.length && lists.every((list, index) => list === this.#living.lists[index]))
+      return this.#living;
     const alive = new Set<string>();
     const counts = new Map<string, number>();
-    for (const agent of this.#cluster.agents) {
-      for (const { spec, ports, started } of agent.processes.alive()) {
+    for (const [index, agent] of this.#cluster.agents.entries())
+      for (const { spec, ports, started } of lists[index] ?? []) {
         const job = spec.environment["MUSTER_JOB_NAME"] ?? "";
         if (!this.#wanted.has(job) || started === undefined) continue;
         counts.set(job, (counts.get(job) ?? 0) + 1);
         for (const port of ports) alive.add(`${job} ${agent.ip}:${port}`);
       }
-    }
-    return { alive, counts };
+    this.#living = { lists, alive, counts };
+    return this.#living;
   }
 }

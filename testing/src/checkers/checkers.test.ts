@@ -87,6 +87,9 @@ test("a subnet with two holders, one that changes, and one told to another are f
   ]);
   expect(rules(watch.look(view(lease("a-1", "10.0.3.0/24")), []))).toEqual(["subnet-changed"]);
   expect(rules(new SubnetWatch().look(view(lease("a-2", "10.0.1.0/24")), told))).toEqual(["subnet-twice"]);
+  const untold = new SubnetWatch();
+  expect(untold.look(view(lease("a-1", "10.0.2.0/24")), [])).toEqual([]);
+  expect(untold.look(view(lease("a-1", "10.0.1.0/24")), told)).toEqual([]);
 });
 
 test("a task has one end, which may be told twice", () => {

@@ -9,10 +9,11 @@ export interface ToldSubnet {
 
 /**
  * Watches who has which subnet of an overlay network: no two agents have one, an agent keeps its own for as long as it is
- * known, whatever becomes of masters, and nobody is told of one that is not its own.
+ * known, whatever becomes of masters, and nobody is told of one that is not its own. What its host was not told of is not
+ * an agent's yet: a master that dies before its store has taken it leaves nothing behind.
  */
 export class SubnetWatch {
-  /** By network and agent. */
+  /** What each was told of first, by network and agent. */
   readonly #first = new Map<string, string>();
 
   look({ overlays, agents }: MasterView, told: readonly ToldSubnet[]): Violation[] {
@@ -27,9 +28,13 @@ export class SubnetWatch {
         if (other !== undefined) violations.push(violation("subnet-twice", agentId, `${range} is that of ${other}`));
         holders.set(range, agentId);
         const key = `${network?.name} ${agentId}`;
-        const first = this.#first.get(key) ?? range;
-        if (first !== range) violations.push(violation("subnet-changed", agentId, `${first} has become ${range}`));
-        this.#first.set(key, first);
+        const first = this.#first.get(key);
+        if (first !== undefined && first !== range)
+          violations.push(violation("subnet-changed", agentId, `${first} has become ${range}`));
+        const isTold = told.some(
+          (one) => one.network === network?.name && one.subnet === range && one.host === names.get(agentId),
+        );
+        if (first === undefined && isTold) this.#first.set(key, range);
       }
       for (const { host, network: name, subnet } of told) {
         const holder = holders.get(subnet);

@@ -1,5 +1,5 @@
 import { AssertionError, type Handlers, type Log, type RequestOf, type Result } from "@muster/foundation";
-import { createMetrics } from "@muster/foundation/metrics";
+import { silentMetrics } from "@muster/foundation/metrics";
 import { createMaster, defaultMasterConfig, type Master, type MasterConfig, type MasterView } from "@muster/master";
 import type { ListFrameworksResponse } from "@muster/proto";
 import type { Life } from "../world/life.ts";
@@ -98,7 +98,7 @@ export class MasterHost {
         store: storeOf(world, life, this.#store, random.stream("store")),
         transport: this.#network.transportOf(life),
         log,
-        metrics: createMetrics("muster_master_"),
+        metrics: silentMetrics,
         failed: (error) => {
           // What the world does to a master is its lot, and its supervisor begins a new one. A bug of ours is a finding.
           if (error.cause instanceof AssertionError || error.kind === "internal")

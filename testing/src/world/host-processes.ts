@@ -55,6 +55,12 @@ interface HostPort {
   readonly inside: number;
 }
 
+/** A port that two commands have. */
+interface PortClash {
+  readonly port: number;
+  readonly ids: readonly string[];
+}
+
 /** One command and what became of it. */
 export interface HostProcess {
   readonly spec: ProcSpec;
@@ -96,6 +102,9 @@ export class HostProcesses {
   readonly #behave: (spec: ProcSpec) => Behaviour;
   readonly #processes = new Map<string, HostProcess>();
   #watcher: Watcher | undefined;
+  /** Those that run, and whose ports clash among them: until one begins or ends. */
+  #alive: readonly HostProcess[] | undefined;
+  #clashes: readonly PortClash[] | undefined;
   #pidLast = 1_000;
   #boots = 1;
 
@@ -115,9 +124,16 @@ export class HostProcesses {
     return `boot-${this.#host}-${this.#boots}`;
   }
 
-  /** Commands that are alive now. */
-  alive(): HostProcess[] {
-    return [...this.#processes.values()].filter((process) => process.state === "running");
+  /** Commands that are alive now: the same list until one begins or ends. O(1) then, else O(commands). */
+  alive(): readonly HostProcess[] {
+    this.#alive ??= [...this.#processes.values()].filter((process) => process.state === "running");
+    return this.#alive;
+  }
+
+  #turn(process: HostProcess, state: HostProcess["state"]): void {
+    process.state = state;
+    this.#alive = undefined;
+    this.#clashes = undefined;
   }
 
   /** The power goes: every command ends without a record, and the next boot is another one. */
@@ -141,7 +157,7 @@ export class HostProcesses {
   }
 
   #lose(process: HostProcess): void {
-    process.state = "lost";
+    this.#turn(process, "lost");
     if (process.life) this.#world.end(process.life, "killed");
   }
 
@@ -245,24 +261,10 @@ export class HostProcesses {
     return { passed: exitCode === 0, message: `exit code ${exitCode}` };
   }
 
-  /** Ports that living commands of two groups were told to be theirs, bound or not. */
-  portClashes(): { port: number; ids: string[] }[] {
-    const holders = new Map<number, { readonly one: HostPort; readonly id: string }[]>();
-    const clashes: { port: number; ids: string[] }[] = [];
-    for (const { spec, given, state } of this.#processes.values()) {
-      if (state !== "running") continue;
-      for (const one of given) {
-        const others = holders.get(one.port);
-        if (others === undefined) {
-          holders.set(one.port, [{ one, id: spec.id }]);
-          continue;
-        }
-        const holder = others.find((other) => isClash(other.one, one) && groupOf(other.id) !== groupOf(spec.id));
-        if (holder) clashes.push({ port: one.port, ids: [holder.id, spec.id] });
-        others.push({ one, id: spec.id });
-      }
-    }
-    return clashes;
+  /** Ports that living commands of two groups were told to be theirs, bound or not. O(1) until one begins or ends. */
+  portClashes(): readonly PortClash[] {
+    this.#clashes ??= clashesAmong(this.alive());
+    return this.#clashes;
   }
 
   #start(life: Life, events: ProcEvents, known: ReadonlySet<string>): void {
@@ -305,14 +307,14 @@ export class HostProcesses {
     const { id } = process.spec;
     if (this.#processes.get(id) !== process || process.state !== "starting") return;
     if (!process.behaviour.canStart) {
-      process.state = "failed";
+      this.#turn(process, "failed");
       process.message = "exec: ENOENT";
       this.#tell(id, (events) => events.failed(id, process.message));
       return;
     }
     const pid = ++this.#pidLast;
     const at = this.#world.epochMs;
-    process.state = "running";
+    this.#turn(process, "running");
     process.started = { pid, startTicks: pid * 7, shimPid: pid + 500_000, shimStartTicks: pid * 7, at };
     this.#world.trace.add(this.#world.nowMs, "exec", this.#host, id);
     this.onStart(process);
@@ -349,7 +351,7 @@ export class HostProcesses {
   #end(process: HostProcess | undefined, exitCode: number | undefined, signal: string): void {
     if (process === undefined || this.#processes.get(process.spec.id) !== process) return;
     if (process.state !== "running" && process.state !== "starting") return;
-    process.state = "ended";
+    this.#turn(process, "ended");
     const exit = { exitCode, signal, at: this.#world.epochMs };
     process.exit = exit;
     if (process.life) this.#world.end(process.life, "killed");
@@ -383,6 +385,24 @@ export class HostProcesses {
       openPorts(process).map((one) => ({ ...one, pid: process.started?.pid ?? 0 })),
     );
   }
+}
+
+/** O(ports), but for those that several have. */
+function clashesAmong(alive: readonly HostProcess[]): PortClash[] {
+  const holders = new Map<number, { readonly one: HostPort; readonly id: string }[]>();
+  const clashes: PortClash[] = [];
+  for (const { spec, given } of alive)
+    for (const one of given) {
+      const others = holders.get(one.port);
+      if (others === undefined) {
+        holders.set(one.port, [{ one, id: spec.id }]);
+        continue;
+      }
+      const holder = others.find((other) => isClash(other.one, one) && groupOf(other.id) !== groupOf(spec.id));
+      if (holder) clashes.push({ port: one.port, ids: [holder.id, spec.id] });
+      others.push({ one, id: spec.id });
+    }
+  return clashes;
 }
 
 function openPorts({ given, isListening, ports }: HostProcess): readonly HostPort[] {

@@ -26,6 +26,9 @@ export function withPoisonedGlobals(work: () => void): ForeignWork {
   return foreign;
 }
 
+/** Places in the stack of an error. */
+const stackFramesMax = 10;
+
 interface Poison {
   readonly holder: object;
   readonly name: string;
@@ -38,6 +41,8 @@ const poisons: readonly Poison[] = [
   ...thrower(performance, ["now"]),
   ...thrower(crypto, ["randomUUID", "getRandomValues"]),
   ...thrower(process, ["hrtime", "nextTick"]),
+  // Refusals are many, and nobody reads where they were made. A bug is found with less than test runners ask for.
+  { holder: Error, name: "stackTraceLimit", replacement: stackFramesMax },
   ...thrower(globalThis, ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"]),
 ];
 
