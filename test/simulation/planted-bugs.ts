@@ -35,7 +35,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["port-twice"],
     workload: "small",
-    seed: 13,
+    seed: 8,
   },
   {
     name: "acknowledged before stored",
@@ -55,14 +55,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "master/src/core/offers.ts",
-        search: "if (!state.offers.delete(offer.id)) return;",
-        replace: `if (!outcome.endsWith("framework disconnected")) state.offers.delete(offer.id);
+        search: "if (!state.offers.delete(offer)) return;",
+        replace: `if (!outcome.endsWith("framework disconnected")) state.offers.delete(offer);
   if (!offer.agent.offers.has(offer)) return;`,
       },
     ],
     rules: ["offered-sum", "over-commit", "bug"],
     workload: "small",
-    seed: 4,
+    seed: 7,
   },
   {
     name: "DNS keeps a dead task",
@@ -75,7 +75,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["dns-dead"],
     workload: "small",
-    seed: 2,
+    seed: 8,
   },
   {
     name: "shares are not looked at",
@@ -88,7 +88,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["unfair", "offer-late"],
     workload: "small",
-    seed: 2,
+    seed: 24,
   },
   {
     name: "a deactivated agent is offered",
@@ -134,7 +134,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["feed-gap", "feed-differs"],
     workload: "small",
-    seed: 11,
+    seed: 15,
   },
   {
     name: "DNS forgets the tasks of an agent that is back",
@@ -148,7 +148,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["dns-missing", "dns-lost"],
     workload: "small",
-    seed: 260,
+    seed: 433,
   },
   {
     name: "fail-over timeout is not kept",
@@ -161,7 +161,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["end-lost", "work-left", "forgotten", "acknowledged-lost"],
     workload: "small",
-    seed: 17,
+    seed: 50,
   },
   {
     name: "what a task uses is free as soon as it is being killed",
@@ -193,7 +193,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["set-split", "refused-started", "claim-unasked"],
     workload: "small",
-    seed: 23,
+    seed: 32,
   },
   {
     name: "a task that is adopted is not booked",
@@ -266,7 +266,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["desired-count"],
     workload: "small",
-    seed: 21,
+    seed: 468,
   },
   {
     name: "a reservation is lost when its agent is back",
@@ -279,7 +279,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["reserved-sum", "bug", "volume-homeless", "reservation-role", "over-commit", "volume-twice"],
     workload: "small",
-    seed: 21,
+    seed: 28,
   },
   {
     name: "nobody counts who was preempted of a budget",
@@ -292,7 +292,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     rules: ["budget-exceeded"],
     workload: "small",
-    seed: 8,
+    seed: 20,
   },
   {
     name: "a new master forgets who was preempted",

@@ -4,7 +4,7 @@ import { compiled } from "./compiled.ts";
 import type { SeedReport } from "./report.ts";
 
 /** Seeds that CI runs, in all: long lives, and many rare mixtures. */
-export const seedCounts = { first: 200, small: 900 } as const;
+export const seedCounts = { first: 200, small: 1_800 } as const;
 /** How many of the small workload one test runs. */
 const smallSeedsPerTest = 100;
 

@@ -39,28 +39,30 @@ const phasesMs = { chaosBegins: 4_000, chaosEnds: 26_000, convergedBy: 102_000, 
 /** So often it is looked whether everything is right, once nobody wants anything more. */
 const lookMs = 5_000;
 /** Of the seeds that could be short, so many have a calm time in which somebody still wants something, and a long end. */
-const calmRate = 0.2;
-const longRate = 0.1;
+const calmRate = 0.11;
+const longRate = 0.055;
+/** Of the seeds without services, so many have DNS: whoever names nothing can still be hit, and can still throw. */
+const dnsRate = 0.25;
 
 /** Nothing that went wrong has an effect on what is offered after so long. */
 const settlesMs = 20_000;
 const agentCpuMillis = 1_200;
-const itemCount = 16;
+const itemCount = 12;
 const gangsRunForMs = 6_000;
 const equalRoles = ["lab", "ops"] as const;
 
-/** What a seed may have beside its patient batch framework, and how often. Most have few of them. */
+/** What a seed may have beside its patient batch framework, and how often. Most have none or one, so that there can be many. */
 const guestRates = {
-  services: 0.15,
-  cron: 0.2,
-  equals: 0.12,
-  idle: 0.2,
-  crashing: 0.15,
-  gangs: 0.15,
-  [maliciousName]: 0.2,
-  keeper: 0.08,
-  promises: 0.06,
-  reader: 0.5,
+  services: 0.085,
+  cron: 0.11,
+  equals: 0.065,
+  idle: 0.11,
+  crashing: 0.085,
+  gangs: 0.085,
+  [maliciousName]: 0.11,
+  keeper: 0.045,
+  promises: 0.035,
+  reader: 0.3,
 } as const;
 type Guest = keyof typeof guestRates;
 
@@ -102,6 +104,7 @@ export function runSmall(seed: number, options: SmallOptions = {}): SeedReport {
   });
   const { world, links, hits, store, master, violations } = cluster;
   const present = drawGuests(world.random("guests"));
+  if (!present.has("services") && world.random("dns").next() >= dnsRate) cluster.leaveOutDns();
   const inspector = new Inspector(cluster);
   const run = new SmallRun(cluster, inspector, present);
   const hosts = new Map(cluster.agents.map((agent) => [agent.name, agent]));

@@ -46,6 +46,7 @@ export class SimCluster {
   readonly agents: readonly AgentHost[];
   readonly dns: DnsHost;
   readonly log: Log;
+  #hasDns = true;
   readonly #frameworks: Program[] = [];
 
   constructor(options: SimClusterOptions) {
@@ -79,9 +80,15 @@ export class SimCluster {
     this.dns = new DnsHost(world, network, masterAddress, child("dns"));
   }
 
+  /** To be called before the start: nobody names what runs. */
+  leaveOutDns(): void {
+    this.#hasDns = false;
+  }
+
   /** Every program, in the order of their start. */
   get programs(): Program[] {
-    return [this.master.program, ...this.agents.map(({ program }) => program), this.dns.program, ...this.#frameworks];
+    const dns = this.#hasDns ? [this.dns.program] : [];
+    return [this.master.program, ...this.agents.map(({ program }) => program), ...dns, ...this.#frameworks];
   }
 
   /** Adds a framework, or anybody else who calls the cluster. `start` makes one life of it. */
