@@ -25,7 +25,8 @@ export class Allocator<O extends Owner = Owner> {
   /** Every role that has a framework, a quota, a weight of its own, or such a role below it, by name. */
   readonly roles: Map<string, Role<O>> = new Map();
   readonly root = new Role<O>("", undefined);
-  readonly #stale: Member<O>[] = [];
+  /** The last of those whose shares are to be worked out; each knows the one before. */
+  #stale: Member<O> | undefined = undefined;
   readonly #staleRoles = new Set<Role<O>>();
   #isAllStale = false;
   #areRulesStale = false;
@@ -214,7 +215,9 @@ export class Allocator<O extends Owner = Owner> {
   nextPromised(fits: Fits<O>): Member<O> | undefined {
     if (!this.hasGuarantees) return undefined;
     this.#settle();
-    for (const role of this.root.ranking.items) {
+    const { ranking } = this.root;
+    for (let place = 0; place < ranking.size; place++) {
+      const role = ranking.at(place);
       // What the roles below it need is part of what it needs itself.
       const found = role instanceof Role && role.need !== noResources ? find(role, fits) : undefined;
       if (found !== undefined) return found;
@@ -230,7 +233,7 @@ export class Allocator<O extends Owner = Owner> {
   /** Whether anybody who wants offers may have more. */
   get hasOpen(): boolean {
     this.#settle();
-    return this.root.ranking.items.length > 0;
+    return this.root.ranking.size > 0;
   }
 
   /** The most that a role's own frameworks may have in addition; undefined if nothing bounds it. O(depth). */
@@ -253,7 +256,8 @@ export class Allocator<O extends Owner = Owner> {
   #noteChange(member: Member<O>): void {
     if (member.isStale) return;
     member.isStale = true;
-    this.#stale.push(member);
+    member.staleBefore = this.#stale;
+    this.#stale = member;
   }
 
   #settle(): void {
@@ -267,13 +271,16 @@ export class Allocator<O extends Owner = Owner> {
       for (const role of this.#staleRoles) if (this.roles.get(role.name) === role) this.#rankUp(role);
       this.#staleRoles.clear();
     }
-    if (this.#stale.length === 0) return;
-    for (const member of this.#stale) {
+    let next = this.#stale;
+    this.#stale = undefined;
+    while (next !== undefined) {
+      const member = next;
+      next = member.staleBefore;
+      member.staleBefore = undefined;
       member.isStale = false;
       member.role.own.ranking.place(member, dominantShare(member.held, this.#total), member.isEager);
       this.#rankUp(member.role);
     }
-    this.#stale.length = 0;
   }
 
   /** Gives a role and those above it their places. */
@@ -349,7 +356,9 @@ function inherit(role: Role): void {
 
 function find<O extends Owner>(role: Role<O>, fits: Fits<O>): Member<O> | undefined {
   if (role.children.size === 0) return findOwn(role.own, fits);
-  for (const entry of role.ranking.items) {
+  const { ranking } = role;
+  for (let place = 0; place < ranking.size; place++) {
+    const entry = ranking.at(place) as Role<O> | Own<O>;
     const found = entry instanceof Role ? find(entry, fits) : findOwn(entry, fits);
     if (found !== undefined) return found;
   }
@@ -357,7 +366,11 @@ function find<O extends Owner>(role: Role<O>, fits: Fits<O>): Member<O> | undefi
 }
 
 function findOwn<O extends Owner>(own: Own<O>, fits: Fits<O>): Member<O> | undefined {
-  for (const member of own.ranking.items) if (fits(member)) return member;
+  const { ranking } = own;
+  for (let place = 0; place < ranking.size; place++) {
+    const member = ranking.at(place);
+    if (member !== undefined && fits(member)) return member;
+  }
   return undefined;
 }
 

@@ -8,6 +8,9 @@ export interface Ranked {
   isRanked: boolean;
 }
 
+/** So much room before the first is not worth closing. */
+const roomMin = 32;
+
 function order(a: Ranked, b: Ranked): number {
   return a.share - b.share || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
@@ -17,11 +20,22 @@ function order(a: Ranked, b: Ranked): number {
  * than it changes, by each agent that many do not want, and moving one of thousands is a short copy of memory.
  */
 export class Ranking<T extends Ranked> {
-  readonly #items: T[] = [];
+  /** Before the first there is room of those that stood there: moving all up by one would be done with each offer. */
+  readonly #items: (T | undefined)[] = [];
+  #first = 0;
 
-  /** Least share first. Not to be changed, and not to be kept over a change of the ranking. */
+  get size(): number {
+    return this.#items.length - this.#first;
+  }
+
+  /** Least share first, from 0 on: O(1). A place holds only until the ranking changes. */
+  at(place: number): T | undefined {
+    return this.#items[this.#first + place];
+  }
+
+  /** Least share first. O(n) and a copy: for those who are not asked a thousand times a second. */
   get items(): readonly T[] {
-    return this.#items;
+    return this.#items.slice(this.#first) as T[];
   }
 
   /**
@@ -31,28 +45,37 @@ export class Ranking<T extends Ranked> {
   place(item: T, share: number, isWanted: boolean): void {
     if (item.isRanked) {
       if (isWanted && item.share === share) return;
-      const index = this.#items[0] === item ? 0 : this.#indexOf(item);
-      if (index === 0) this.#items.shift();
+      const index = this.#items[this.#first] === item ? this.#first : this.#indexOf(item);
+      if (index === this.#first) this.#dropFirst();
       else this.#items.splice(index, 1);
     }
     item.share = share;
     item.isRanked = isWanted;
     if (!isWanted) return;
-    const last = this.#items.at(-1);
+    const last = this.#items[this.#items.length - 1];
     if (last === undefined || order(last, item) < 0) this.#items.push(item);
     else this.#items.splice(this.#indexOf(item), 0, item);
   }
 
   /** Gives everything a new share at once. O(n log n). */
   rerank(shareOf: (item: T) => number): void {
-    for (const item of this.#items) item.share = shareOf(item);
-    this.#items.sort(order);
+    const items = [...this.items];
+    for (const item of items) item.share = shareOf(item);
+    items.sort(order);
+    for (let place = 0; place < items.length; place++) this.#items[this.#first + place] = items[place];
+  }
+
+  #dropFirst(): void {
+    this.#items[this.#first++] = undefined;
+    if (this.#first < roomMin || this.size > this.#first) return;
+    this.#items.splice(0, this.#first);
+    this.#first = 0;
   }
 
   /** Where it stands, or would stand. */
   #indexOf(item: T): number {
     const items = this.#items;
-    let low = 0;
+    let low = this.#first;
     let high = items.length;
     while (low < high) {
       const middle = (low + high) >> 1;

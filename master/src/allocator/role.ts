@@ -95,6 +95,8 @@ export class Member<O extends Owner = Owner> {
   isEager = false;
   /** Its share, and those of its roles, are to be computed before they are read. */
   isStale = false;
+  /** Of those that are stale, the one that became it before. */
+  staleBefore: Member<O> | undefined = undefined;
 
   constructor(owner: O, role: Role<O>) {
     this.owner = owner;
