@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { emptyMessage, type GrpcTransport, grpcTransport } from "@muster/foundation";
+import { emptyMessage, type GrpcTransport, grpcTransport, isStandby } from "@muster/foundation";
 import { freePort } from "@muster/foundation/free-port";
 import type { GetMasterResponse } from "@muster/proto";
 import { type EtcdMember, Relay, startEtcd } from "../../master/src/store/etcd/etcd.test.fixture.ts";
@@ -10,7 +10,10 @@ import { type Finished, type JobNow, muster, processesOf, program, until } from 
 
 /** The machine may be busy with other tests. */
 export const patienceMs = 60_000;
-export const leaseSeconds = 3;
+/** Long enough for a master that a busy machine keeps waiting. */
+const leaseSeconds = 6;
+/** A supervisor starts a master again so long after its end. */
+const restartMs = 500;
 
 const jobText = (name: string, count: number): string => `
 job "${name}" {
@@ -51,8 +54,14 @@ export interface Ways {
   readonly peers: Relay;
 }
 
+export interface FleetOptions {
+  /** Every way to and from a master can be cut. */
+  readonly isRelayed?: boolean;
+}
+
 /**
- * A cluster of daemons that nobody supervises: an etcd, three masters, an agent, both frameworks, DNS and the edge.
+ * A cluster of daemons: an etcd, three masters, an agent, both frameworks, DNS and the edge. A master that ends is started
+ * again, until all are stopped.
  * Masters go by the addresses under which others find them.
  */
 export class MastersFleet {
@@ -67,14 +76,15 @@ export class MastersFleet {
   edge = "";
   #etcd: EtcdMember[] = [];
   readonly #others = new Map<string, Daemon>();
+  /** Masters are to run. */
+  #isWanted = true;
   readonly #argsOf = new Map<string, readonly string[]>();
 
   get addresses(): string {
     return [...this.masters.keys()].join(",");
   }
 
-  /** `isRelayed`: every way to and from a master can be cut. */
-  async start({ isRelayed = false } = {}): Promise<void> {
+  async start({ isRelayed = false }: FleetOptions = {}): Promise<void> {
     this.#etcd = await startEtcd();
     for (let count = 0; count < 3; count++) {
       const listen = await this.#place();
@@ -101,6 +111,11 @@ export class MastersFleet {
     this.#argsOf.set("edge", ["--listen", edge, "--dns-http", http, ...master]);
     for (const name of this.#argsOf.keys()) this.startOther(name);
     await until("one leads", patienceMs, async () => (await this.leader()) !== undefined);
+    // A master listens when it knows who leads; one may take longer to start than all the others.
+    await this.#untilMasters("every master is there", async () => {
+      const there = await Promise.all([...this.listening.values()].map((address) => this.#isThere(address)));
+      return !there.includes(false);
+    });
     await until("agent and frameworks are there", patienceMs, async () => {
       const { stdout } = await this.muster("framework", "list", "--json");
       const { stdout: agents } = await this.muster("agent", "list", "--json");
@@ -113,7 +128,10 @@ export class MastersFleet {
     const listen = this.listening.get(address) ?? address;
     const args = ["--listen", listen, "--advertise", address, "--store", `etcd://${etcd}/e2e`];
     args.push("--lease-seconds", String(leaseSeconds));
-    this.masters.set(address, this.#daemon("master", ...args));
+    const daemon = this.#daemon("master", ...args);
+    this.masters.set(address, daemon);
+    this.#isWanted = true;
+    void this.#supervise(address, daemon);
   }
 
   /** Starts the agent, a framework, DNS or the edge: it is as it was before. */
@@ -128,6 +146,7 @@ export class MastersFleet {
   }
 
   async stopMasters(): Promise<void> {
+    this.#isWanted = false;
     for (const { child } of this.masters.values()) child.kill("SIGTERM");
     await Promise.all([...this.masters.values()].map(({ ended }) => ended));
   }
@@ -145,6 +164,28 @@ export class MastersFleet {
     return answers.find((answer) => answer !== undefined);
   }
 
+  /** Where it does not come to be, what the masters said is told. */
+  async #untilMasters(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    try {
+      await until(what, patienceMs, isSo);
+    } catch (cause) {
+      const words = [...this.masters].map(
+        ([address, { child, output }]) => `${address} (exit code ${child.exitCode}): ${output().slice(-1_000)}`,
+      );
+      throw new Error(`${(cause as Error).message}\n${words.join("\n")}`, { cause });
+    }
+  }
+
+  /** Whether a master answers there, be it that it stands by. */
+  #isThere(address: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const request = emptyMessage("GetMasterRequest");
+      this.transport.call("Operator.GetMaster", address, request, 2_000, (result) =>
+        resolve(result.ok || isStandby(result.error)),
+      );
+    });
+  }
+
   /** Of one master: undefined if it does not lead. */
   ask(address: string): Promise<GetMasterResponse | undefined> {
     return new Promise((resolve) => {
@@ -158,7 +199,7 @@ export class MastersFleet {
   /** Waits for a leader other than that one. */
   async nextLeader(than: GetMasterResponse): Promise<GetMasterResponse> {
     let found: GetMasterResponse | undefined;
-    await until("another leads", patienceMs, async () => {
+    await this.#untilMasters(`another leads than ${than.address}`, async () => {
       const others = [...this.masters.keys()].filter((address) => address !== than.address);
       found = (await Promise.all(others.map((address) => this.ask(address)))).find((answer) => answer !== undefined);
       return found !== undefined;
@@ -173,7 +214,9 @@ export class MastersFleet {
   async job(name: string): Promise<JobNow> {
     const { stdout, stderr, code } = await this.muster("job", "status", name, "--json");
     if (stdout === "") throw new Error(`job status ended with ${code}: ${stderr}`);
-    return (JSON.parse(stdout) as { data: JobNow }).data;
+    const { data } = JSON.parse(stdout) as { data: JobNow | null };
+    if (data === null) throw new Error(`job status ended with ${code}: ${stdout}`);
+    return data;
   }
 
   /** Runs a service of so many instances, and waits until they are healthy. */
@@ -194,6 +237,7 @@ export class MastersFleet {
 
   /** Nothing of the cluster is left after this. */
   async remove(): Promise<void> {
+    this.#isWanted = false;
     this.transport.close();
     for (const { child } of [...this.masters.values(), ...this.#others.values()]) {
       child.kill("SIGCONT");
@@ -212,6 +256,12 @@ export class MastersFleet {
     }
     for (const member of this.#etcd) member.remove();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #supervise(address: string, daemon: Daemon): Promise<void> {
+    await daemon.ended;
+    await new Promise((resolve) => setTimeout(resolve, restartMs));
+    if (this.#isWanted && this.masters.get(address) === daemon) this.startMaster(address);
   }
 
   #toEtcd(): Promise<Relay> {

@@ -54,7 +54,6 @@ describe.skipIf(snapshotLack !== undefined)(
       const first = await leader();
       fleet.masters.get(first.address)?.child.kill("SIGKILL");
       const second = await fleet.nextLeader(first);
-      fleet.startMaster(first.address);
       await fleet.stopOther("services");
       fleet.startOther("services");
       await until(
