@@ -218,7 +218,7 @@ test("case 11: wherever the leader dies while a task is launched, the task runs 
 
 test("case 14: an agent that loses its power during a write finds each record as it was or as it is, and tells every end", () => {
   let tornCount = 0;
-  for (let seed = 1; seed <= 30; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const { cluster, inspector } = watched(seed, 12, { agents: 1 });
     const [agent] = cluster.agents;
     if (agent === undefined) throw new Error("no agent");

@@ -14,12 +14,15 @@ export const channelOptions = {
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.max_receive_message_length": messageBytesMax,
-  // Figures of each call that nobody asks for.
-  "grpc.enable_channelz": 0,
 } as const;
 /** A server may send so many bytes before it is told that they were read: several batches, so that it need not wait. */
 const windowBytes = 1024 * 1024;
-export const clientOptions = { ...channelOptions, "grpc-node.flow_control_window": windowBytes } as const;
+export const clientOptions = {
+  ...channelOptions,
+  "grpc-node.flow_control_window": windowBytes,
+  // Figures of each call that nobody asks for. A server needs them: without, it does not know which connections to end.
+  "grpc.enable_channelz": 0,
+} as const;
 /** A request-and-answer call that names no limit would wait for ever; nothing here does. */
 const timeoutMsDefault = 30_000;
 
