@@ -5,6 +5,8 @@ import type { CoreSettings } from "./core/model.ts";
 export interface MasterConfig extends CoreSettings {
   /** Name of this master in elections, unique among masters. */
   readonly candidate: string;
+  /** Other masters may use the same store: while it is not known who leads, callers have others to turn to. */
+  readonly hasOthers: boolean;
   /** Host and port under which it is reached, told to people. */
   readonly address: string;
   /** Version of the program, told to people. */
@@ -21,6 +23,7 @@ export interface MasterConfig extends CoreSettings {
 
 export const defaultMasterConfig: MasterConfig = {
   candidate: "master",
+  hasOthers: false,
   address: "127.0.0.1:5050",
   version: "0.1.0",
   pid: 0,

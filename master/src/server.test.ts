@@ -1,3 +1,4 @@
+import { MusterError } from "@muster/foundation";
 import { TaskState } from "@muster/proto";
 import { expect, test } from "vitest";
 import { aGroup, aTask, WatchWire, World } from "./world.test.fixture.ts";
@@ -38,4 +39,13 @@ test("before the master leads, every call answers unavailable", () => {
   const other = new World({}, world);
   const framework = other.framework("services");
   expect(framework.ended).toMatchObject({ kind: "unavailable" });
+});
+
+test("a master that does not know yet who leads sends callers to the others, if it may have any", () => {
+  const kindOf = (hasOthers: boolean): string => {
+    const world = new World({ hasOthers }, undefined, { isElectionSilent: true });
+    const refused = world.framework("services");
+    return refused.ended instanceof MusterError ? refused.ended.kind : "none";
+  };
+  expect([kindOf(true), kindOf(false)]).toEqual(["not-leader", "unavailable"]);
 });

@@ -71,7 +71,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
   let leadingSince = 0;
   let standingBy: MusterError | undefined;
   /** One of several: its callers have others to turn to. */
-  let hasStoodBy = false;
+  let { hasOthers } = config;
   let unfollow: Cancel = () => {};
   const serving = (): Loop => {
     if (loop === undefined) throw new MusterError("unavailable", "the master does not lead yet");
@@ -87,7 +87,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
       fail(new MusterError("not-leader", "this master does not lead any more"));
       return over;
     }
-    return standingBy ?? (hasStoodBy ? nobodyLeads : leadsNotYet);
+    return standingBy ?? (hasOthers ? nobodyLeads : leadsNotYet);
   };
   const end = (error: MusterError, isDeposed: boolean): void => {
     over = error;
@@ -156,7 +156,7 @@ export function createMaster(deps: MasterDeps, config: MasterConfig): Master {
       unfollow = store.leader((candidate) => {
         standingBy = candidate === undefined || candidate === config.candidate ? undefined : leads(candidate);
         if (loop || candidate === undefined || candidate === config.candidate) return;
-        hasStoodBy = true;
+        hasOthers = true;
         log.info({ leader: candidate }, "standing by");
         deps.standingBy?.(candidate);
       });

@@ -126,10 +126,12 @@ export class World {
   storeFault: MusterError | undefined;
   failed: MusterError | undefined;
 
-  constructor(settings: Partial<MasterConfig> = {}, before?: World) {
+  /** A silent election tells nobody who leads. */
+  constructor(settings: Partial<MasterConfig> = {}, before?: World, { isElectionSilent = false } = {}) {
     this.clock = before?.clock ?? new ManualClock();
     this.data = before?.data ?? memoryStoreData();
     this.store = memoryStore(this.clock, this.data, () => (this.storeFault ? { error: this.storeFault } : undefined));
+    if (isElectionSilent) this.store.leader = this.store.campaign = () => () => {};
     this.master = createMaster(
       {
         clock: this.clock,

@@ -93,6 +93,9 @@ export class MastersFleet {
       if (ways) this.ways.set(address, ways);
       this.listening.set(address, listen);
       this.startMaster(address);
+      // Who is cut off first is the one that everybody has first in the list.
+      if (isRelayed && count === 0)
+        await until("the first leads", patienceMs, async () => (await this.ask(address)) !== undefined);
     }
     const [agent, dns, http, edge] = [
       await this.#place(),

@@ -55,6 +55,8 @@ export const run: CommandModule["run"] = (invocation) => {
       {
         ...defaultMasterConfig,
         candidate: address,
+        // A store of its own is nobody else's.
+        hasOthers: settings.store !== "",
         address,
         version,
         pid: process.pid,
