@@ -58,6 +58,8 @@ export default defineConfig({
             "--max-semi-space-size=32",
           ],
           testTimeout: 300_000,
+          // The campaign is compiled first.
+          hookTimeout: 300_000,
         },
       },
       {

@@ -13,8 +13,9 @@ const checks = [
   ["the wire contract's layout", bin("buf"), ["format", "--diff", "--exit-code"]],
   ["types of the tests", bin("tsc"), ["-p", "test"]],
 ];
-/** A part of the simulation's seeds that fills up the lane in which less is to do. */
-const filler = "seeds-2.test.ts";
+/** What is taken from one lane to the other, so that both take as long: a part of the seeds, and tests of several masters. */
+const [seeds, masters] = ["seeds-2.test.ts", ["reliability-masters.test.ts", "reliability-restore.test.ts"]];
+const without = (...files) => files.map((file) => `--exclude=**/${file}`);
 /**
  * Runs of vitest, by what they are given: stages one after another, each of them lanes that go on side by side. The
  * simulator needs a processor and nothing else of the machine, tests of real processes mostly wait, and those of the
@@ -23,10 +24,10 @@ const filler = "seeds-2.test.ts";
 const stages = [
   [[["--project=unit", "--project=conformance"]]],
   [
-    [["--project=simulation", `--exclude=**/${filler}`], ["--project=e2e-root"]],
+    [["--project=simulation", ...without(seeds)], ["--project=e2e-root"], ["--project=e2e", ...masters]],
     [
-      ["--project=e2e", "--project=chaos"],
-      ["--project=simulation", filler],
+      ["--project=e2e", "--project=chaos", ...without(...masters)],
+      ["--project=simulation", seeds],
     ],
   ],
 ];
