@@ -8,7 +8,7 @@ import { DeploymentWatch } from "./deployment-watch.ts";
 import { runDeployments } from "./run-deployments.ts";
 
 /** Seeds that CI runs, some in each test. */
-const seedCount = 18;
+const seedCount = 24;
 const seedsPerTest = 6;
 const hits = new Hits();
 
