@@ -1,10 +1,7 @@
 import { resources } from "@muster/foundation";
 import { type Claim, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { aGroup, aTask, Cluster, type FrameworkClient, until } from "./harness.ts";
-
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
+import { aGroup, aTask, Cluster, type FrameworkClient, quiet, until } from "./harness.ts";
 
 let cluster: Cluster;
 beforeEach(async () => {

@@ -1,10 +1,7 @@
 import { resources } from "@muster/foundation";
 import { type Demand, type Offer, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { aDemand, aGroup, aTask, Cluster, type FrameworkClient } from "./harness.ts";
-
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
+import { aDemand, aGroup, aTask, Cluster, type FrameworkClient, quiet } from "./harness.ts";
 
 let cluster: Cluster;
 beforeEach(async () => {
@@ -179,4 +176,15 @@ test("a whole demand ends no filters, a revival does", async () => {
   expect(framework.offersLeft).toBe(0);
   await framework.say({ revives: [{ roles: ["web"] }] });
   expect((await framework.offer()).resources?.cpuMillis).toBe(4_000);
+});
+
+test("a wish that only the limit of its role leaves no room for is told to wait for the limit", async () => {
+  await cluster.agent("a-1");
+  const limit = resources({ cpuMillis: 700, memoryMiB: 4_096 });
+  await cluster.call("Operator.SetQuota", { role: "web", limit, force: true });
+  const framework = await idle("precise");
+  await framework.say({ demands: [aDemand(1, { resources: resources({ cpuMillis: 800, memoryMiB: 256 }) })] });
+  const { reasons } = await cluster.call("Operator.ExplainRole", { role: "web" });
+  expect(reasons.map(({ reason }) => reason)).toContain("limit");
+  expect(reasons.map(({ reason }) => reason)).not.toContain("demand");
 });

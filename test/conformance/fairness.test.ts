@@ -1,11 +1,8 @@
 import { resources } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient } from "./harness.ts";
+import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, quiet } from "./harness.ts";
 
-/** Far beyond every test: what is not under test stays silent. */
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
 const anHourMs = 3_600_000;
 
 let cluster: Cluster;

@@ -2,10 +2,7 @@ import { connect } from "node:http2";
 import { codecOf, emptyMessage } from "@muster/foundation";
 import type { Subscription } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Cluster } from "./harness.ts";
-
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
+import { Cluster, quiet } from "./harness.ts";
 
 let cluster: Cluster;
 beforeEach(async () => {

@@ -1,11 +1,7 @@
 import { resources } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { aGroup, aTask, Cluster, until } from "./harness.ts";
-
-/** Far beyond every test: what is not under test stays silent. */
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
+import { aGroup, aTask, Cluster, quiet, until } from "./harness.ts";
 
 let cluster: Cluster;
 beforeEach(async () => {

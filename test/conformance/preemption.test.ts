@@ -9,10 +9,8 @@ import {
   Cluster,
   type FrameworkClient,
   type FrameworkSettings,
+  quiet,
 } from "./harness.ts";
-
-const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
 
 let cluster: Cluster;
 beforeEach(async () => {

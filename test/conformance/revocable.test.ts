@@ -1,10 +1,9 @@
 import { type Resources, resources, revocableCapability, revocableCpu } from "@muster/foundation";
 import { StatusReason, TaskState } from "@muster/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient } from "./harness.ts";
+import { type AgentClient, aGroup, aTask, Cluster, type FrameworkClient, quiet } from "./harness.ts";
 
 const neverMs = 1e14;
-const quiet = { heartbeatIntervalMs: neverMs, pingIntervalMs: neverMs, offerTimeoutMs: neverMs };
 const firm = { cpuMillis: 1_000, memoryMiB: 1_024, diskMiB: 0, portCount: 0 };
 const capable = { capabilities: [revocableCapability] };
 

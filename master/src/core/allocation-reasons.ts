@@ -56,13 +56,16 @@ export function reasonAgainst(core: Core, agent: Agent, member: Member, free: Re
   const bound = allocator.allowance(role);
   if (bound === undefined) return unboundedReason(core, agent, member, free) ?? free;
   const amount = cutTo(free, bound);
-  // Before quota is blamed: would it have been offered without?
   const otherwise = unboundedReason(core, agent, member, amount);
   if (amount === free) return otherwise ?? free;
-  if (otherwise !== undefined && otherwise !== "below-minimum") return otherwise;
   if (otherwise === undefined && isWorthIt(core, member, amount, free)) return amount;
+  // What is left may be too little for quota's sake alone: then quota is to blame.
+  const isTooLittle = otherwise === "demand" || otherwise === "below-minimum";
+  const without = isTooLittle ? unboundedReason(core, agent, member, free) : otherwise;
+  if (without !== undefined) return without;
   const room = cutTo(free, allocator.room(role));
-  return isWorthIt(core, member, room, free) ? "guarantees" : "limit";
+  const isEnough = isWorthIt(core, member, room, free) && unboundedReason(core, agent, member, room) === undefined;
+  return isEnough ? "guarantees" : "limit";
 }
 
 /**
