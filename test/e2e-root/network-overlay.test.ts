@@ -110,7 +110,7 @@ testWith(tools, "case 43: a peer that comes later is known to the kernel within 
     .toEqual([
       "02:4d:0a:f4:09:00 dst 192.0.2.9 self permanent",
       "10.244.9.0 lladdr 02:4d:0a:f4:09:00 PERMANENT",
-      `10.244.9.0/24 via 10.244.9.0 dev ${device} src 10.244.1.1 onlink`,
+      `10.244.9.0/24 via 10.244.9.0 dev ${device} src 10.244.1.1 metric 10 onlink`,
       "fd44:0:0:9:: lladdr 02:4d:0a:f4:09:00 PERMANENT",
       `fd44:0:0:9::/64 via fd44:0:0:9:: dev ${device} src fd44:0:0:1::1 metric 1024 onlink pref medium`,
     ]);

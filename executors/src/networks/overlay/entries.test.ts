@@ -51,7 +51,7 @@ test("what is added: neighbour, forwarding, route; what is removed: the reverse;
     ],
     last: [
       `neigh del 10.244.2.0 dev ${device}`,
-      `route replace 10.244.3.0/24 via 10.244.3.0 dev ${device} onlink src 10.244.1.1 proto 157`,
+      `route replace 10.244.3.0/24 via 10.244.3.0 dev ${device} onlink src 10.244.1.1 metric 4 proto 157`,
     ],
   });
   expect(linesBetween(now, now, device)).toEqual({ first: [], forward: [], last: [] });
@@ -86,7 +86,7 @@ test("the kernel's routes read as they were written", () => {
   const { device } = wayOf().plan;
   const flags = ["onlink"];
   expect(
-    routeEntry({ dst: "10.244.2.0/24", gateway: "10.244.2.0", dev: device, prefsrc: "10.244.1.1", flags }),
+    routeEntry({ dst: "10.244.2.0/24", gateway: "10.244.2.0", dev: device, prefsrc: "10.244.1.1", metric: 3, flags }),
   ).toEqual(wanted);
 });
 

@@ -42,18 +42,34 @@ export function entriesOf(peer: OverlaySubnet, way: Way): Entry[] {
   for (const { subnet, own, via } of families) {
     const source = gatewayOf(own);
     if (isDirect && via !== "" && way.isOnLink(via))
-      entries.push({ table: "route", key: subnet, value: `via ${via} dev ${way.uplink} src ${source}` });
+      entries.push({ table: "route", key: subnet, value: routeValue(subnet, via, way.uplink, source) });
     else if (hasTunnel(plan)) {
       const end = firstOf(subnet);
       const hardware = tunnelHardware(peer);
       entries.push(
         { table: "neighbour", key: end, value: hardware },
         { table: "forward", key: hardware, value: peer.underlayIp },
-        { table: "route", key: subnet, value: `via ${end} dev ${plan.device} onlink src ${source}` },
+        { table: "route", key: subnet, value: routeValue(subnet, end, `${plan.device} onlink`, source) },
       );
     }
   }
   return entries;
+}
+
+function routeValue(subnet: string, via: string, device: string, source: string): string {
+  return `via ${via} dev ${device} src ${source}${metricOf(subnet)}`;
+}
+
+/**
+ * Of a route to an IPv4 subnet one of 256 metrics, always the same. The kernel looks for a next hop that it has already
+ * by device, source and metric alone, then one by one: with one metric the routes to 5,000 peers take 0.87 s of its
+ * lock, with these 0.15 s. For what is reached the metric means nothing, since there is one route to each subnet.
+ */
+function metricOf(subnet: string): string {
+  const [address = "", prefix] = subnet.split("/");
+  if (address.includes(":")) return "";
+  const number = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  return ` metric ${1 + (Math.floor(number / 2 ** (32 - Number(prefix))) % 256)}`;
 }
 
 function ip6Of({ underlayIp, underlayIp6 }: OverlaySubnet): string {
@@ -105,13 +121,16 @@ export interface RouteText {
   readonly gateway?: string;
   readonly dev?: string;
   readonly prefsrc?: string;
+  readonly metric?: number;
   readonly flags?: readonly string[];
 }
 
 /** An entry of `ip -j route`, as far as it is one of ours. */
-export function routeEntry({ dst, gateway = "", dev = "", prefsrc = "", flags = [] }: RouteText): Entry {
+export function routeEntry({ dst, gateway = "", dev = "", prefsrc = "", metric, flags = [] }: RouteText): Entry {
   const onlink = flags.includes("onlink") ? " onlink" : "";
   // A range of one address is told without its prefix.
   const key = dst.includes("/") ? dst : `${dst}/${dst.includes(":") ? 128 : 32}`;
-  return { table: "route", key, value: `via ${gateway} dev ${dev}${onlink} src ${prefsrc}` };
+  // IPv6 tells the kernel's own default.
+  const metricText = metric === undefined || dst.includes(":") ? "" : ` metric ${metric}`;
+  return { table: "route", key, value: `via ${gateway} dev ${dev}${onlink} src ${prefsrc}${metricText}` };
 }
