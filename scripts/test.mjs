@@ -13,22 +13,26 @@ const checks = [
   ["the wire contract's layout", bin("buf"), ["format", "--diff", "--exit-code"]],
   ["types of the tests", bin("tsc"), ["-p", "test"]],
 ];
-/** What is taken from one lane to the other, so that both take as long: a part of the seeds, and tests of several masters. */
-const [seeds, masters] = ["seeds-2.test.ts", ["reliability-masters.test.ts", "reliability-restore.test.ts"]];
-const without = (...files) => files.map((file) => `--exclude=**/${file}`);
+/** Units with real processes, which mostly wait for them. */
+const waiting = ["executors/src", "master/src/store/etcd", "cli/src/connect"];
+/** Real clusters that need no objects of the kernel but sockets: they may run beside tests that do. */
+const movable = ["dashboard", "author", "reliability-cuts", "reliability-masters", "reliability-restore"];
 /**
- * Runs of vitest, by what they are given: stages one after another, each of them lanes that go on side by side. The
- * simulator needs a processor and nothing else of the machine, tests of real processes mostly wait, and those of the
- * kernel's objects come when there are few others left: beside many real clusters what they measure is the clusters.
+ * Two lanes side by side, a processor for each, and of each the runs of vitest one after another. What computes is beside
+ * what waits, so that neither processor is idle: the simulator needs one and nothing else of the machine. Tests of the
+ * kernel's objects are in one lane with those of many clusters, since beside these they would measure them.
  */
-const stages = [
-  [[["--project=unit", "--project=conformance"]]],
+const lanes = [
   [
-    [["--project=simulation", ...without(seeds)], ["--project=e2e-root"], ["--project=e2e", ...masters]],
-    [
-      ["--project=e2e", "--project=chaos", ...without(...masters)],
-      ["--project=simulation", seeds],
-    ],
+    ["--project=unit", ...waiting.map((folder) => `--exclude=${folder}/**`)],
+    ["--project=simulation"],
+    ["--project=e2e", ...movable.map((name) => `e2e/${name}.test.ts`)],
+  ],
+  [
+    ["--project=unit", ...waiting.map((folder) => `${folder}/`)],
+    ["--project=conformance"],
+    ["--project=e2e-root"],
+    ["--project=e2e", "--project=chaos", ...movable.map((name) => `--exclude=test/e2e/${name}.test.ts`)],
   ],
 ];
 
@@ -43,21 +47,18 @@ async function everything() {
   rmSync(reports, { recursive: true, force: true });
   let failed = 0;
   let runCount = 0;
-  for (const lanes of stages)
-    await Promise.all(
-      lanes.map(async (runs) => {
-        for (const run of runs) {
-          const report = join(reports, `${++runCount}.json`);
-          // A processor each.
-          const workers = lanes.length > 1 ? ["--maxWorkers=1"] : [];
-          const status = await vitest([
-            ...["run", ...run, ...workers],
-            ...["--reporter=default", "--reporter=blob", `--outputFile.blob=${report}`],
-          ]);
-          failed ||= status;
-        }
-      }),
-    );
+  await Promise.all(
+    lanes.map(async (runs) => {
+      for (const run of runs) {
+        const report = join(reports, `${++runCount}.json`);
+        const status = await vitest([
+          ...["run", ...run, "--maxWorkers=1"],
+          ...["--reporter=default", "--reporter=blob", `--outputFile.blob=${report}`],
+        ]);
+        failed ||= status;
+      }
+    }),
+  );
   return (await vitest([`--mergeReports=${reports}`, "--reporter=./test/reporters/closing-line.ts"])) || failed;
 }
 

@@ -79,6 +79,9 @@ export class Lan {
   }
 }
 
+/** The kernel takes a while to remove a machine's cable after the machine: each has another name. */
+let cableCount = 0;
+
 /** A machine with an agent and a master of its own, which says what the test wants. */
 export class Host {
   readonly namespace: string;
@@ -100,7 +103,7 @@ export class Host {
     this.namespace = `muster-overlay-${lan.bridge}-${index}`;
     this.ip = `${lan.prefix}.${index}`;
     this.ip6 = `fd99::${index}`;
-    this.cable = `${lan.bridge}x${index}`;
+    this.cable = `mu${process.pid}x${++cableCount}`;
   }
 
   build(): void {

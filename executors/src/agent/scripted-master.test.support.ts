@@ -234,6 +234,8 @@ export class ScriptedMaster {
       this.statuses.push(status);
       if (this.acknowledges) this.acknowledge(status);
     }
+    // As a master does it: the agent need not wait any longer for it to be heard.
+    if (message.leaving) this.hangUp();
     this.#look();
   }
 
