@@ -1,35 +1,64 @@
-// Runs seeds of the simulation for a while: `npm run simulate -- --minutes 10`. One process per core, each with its own
-// seeds; `--workers N` for fewer. `--seed N` runs one seed and tells what went wrong in it; `--first N` says with which
-// seed to begin; `--workload small` and `--workload deployments` take seeds of the other workloads.
+// Runs seeds of the simulation for a while, one process per core, each with its own seeds; or one seed, and tells what
+// went wrong in it.
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createServer } from "vite";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    first: { type: "string", default: "1000" },
-    seed: { type: "string" },
-    workload: { type: "string", default: "first" },
-    workers: { type: "string", default: String(availableParallelism()) },
-    worker: { type: "string" },
-  },
-});
-
 const workloads = { first: "runSeed", small: "runSmall", deployments: "runDeployments" };
-const runName = workloads[values.workload];
-if (runName === undefined) {
-  console.error(`there is no workload "${values.workload}": ${Object.keys(workloads).join(" or ")}`);
-  process.exit(2);
-}
-const workerCount = Math.min(Math.max(1, Math.floor(Number(values.workers)) || 1), availableParallelism());
-const endsAt = Date.now() + Number(values.minutes) * 60_000;
+const usage = `npm run simulate -- [options]
 
-if (values.worker !== undefined) await work(Number(values.worker));
-else if (values.seed !== undefined) await replay(Number(values.seed));
+  --minutes N      how long seeds are run (default 10)
+  --first N        the seed to begin with (default 1000)
+  --workload NAME  ${Object.keys(workloads).join(", ")} (default first)
+  --workers N      processes (default: one a core)
+  --seed N         this seed alone, with what went wrong in it
+  --help
+
+  npm run simulate -- --minutes 60 --first 5000
+  npm run simulate -- --seed 433 --workload small
+`;
+const values = options();
+const runName = workloads[values.workload];
+const workerCount = Math.min(Math.max(1, Math.floor(values.workers)), availableParallelism());
+const endsAt = Date.now() + values.minutes * 60_000;
+
+if (values.worker !== undefined) await work(values.worker);
+else if (values.seed !== undefined) await replay(values.seed);
 else campaign();
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: "string", default: "10" },
+        first: { type: "string", default: "1000" },
+        seed: { type: "string" },
+        workload: { type: "string", default: "first" },
+        workers: { type: "string", default: String(availableParallelism()) },
+        worker: { type: "string" },
+        help: { type: "boolean" },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(usage);
+      process.exit(0);
+    }
+    if (!Object.hasOwn(workloads, values.workload)) throw new Error(`there is no workload "${values.workload}"`);
+    for (const name of ["minutes", "first", "seed", "workers", "worker"]) {
+      if (values[name] === undefined) continue;
+      const number = Number(values[name]);
+      if (values[name].trim() === "" || !(number >= 0))
+        throw new Error(`--${name} needs a number, not "${values[name]}"`);
+      values[name] = number;
+    }
+    return values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function loadSimulation() {
   const conditions = ["muster-source", "node"];
@@ -58,7 +87,7 @@ async function replay(seed) {
 
 async function work(index) {
   const { run, describe } = await loadSimulation();
-  for (let seed = Number(values.first) + index; Date.now() < endsAt; seed += workerCount) {
+  for (let seed = values.first + index; Date.now() < endsAt; seed += workerCount) {
     const report = run(seed);
     process.send({ ...report, text: report.violations.length > 0 ? describe(report) : "" });
   }
