@@ -23,6 +23,8 @@ sub watch_memory {
     syscall($nr->{inotify_add_watch}, $number, $path, 2);
   }
   open($memory_notice, '<&=', $number) if $number >= 0;
+  # The task runs already: what the kernel has ended before it was asked is counted by now, or all but.
+  $memory_looks = 2;
 }
 
 # Of a group that is gone nothing can be read any more: then what was counted last holds.
@@ -33,9 +35,10 @@ sub count_memory_kills {
   return ($text // '') =~ /^oom_kill (\d+)$/m ? $1 : 0;
 }
 
-# The notice of version 1 comes before the kernel has done and counted it.
+# The notice of version 1 comes before the kernel has done and counted it: it is looked for some times, a while apart.
 sub look_memory {
-  $memory_looks--;
+  my ($is_later) = @_;
+  $memory_looks-- if $is_later;
   my $kills = count_memory_kills();
   return if $kills <= $memory_kills;
   ($memory_kills, $memory_looks) = ($kills, 0);

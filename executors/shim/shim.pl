@@ -289,8 +289,8 @@ sub pump {
 
 # The process descriptor wakes the shim when the task ends; kernels without it are asked every second.
 until ($ended) {
-  pump($memory_looks > 0 ? 0.05 : $pidfd >= 0 ? 60 : 1);
-  look_memory() if $memory_looks > 0;
+  my $is_later = !pump($memory_looks > 0 ? 0.05 : $pidfd >= 0 ? 60 : 1);
+  look_memory($is_later) if $memory_looks > 0;
   reap();
 }
 

@@ -148,6 +148,19 @@ testExec(
   },
 );
 
+testExec("what ran out of memory before its shim could ask for news of that is told, too", async () => {
+  // A machine that is busy: the container's program runs long before its runtime is heard to be done.
+  const path = join(dataFolder, "late-runtime");
+  writeFileSync(path, `#!/bin/sh\n${host?.runtime.path} "$@"\ncode=$?\nsleep 1\nexit $code\n`, { mode: 0o755 });
+  if (host) await fixture.agentWithContainers({ ...host, runtime: { ...host.runtime, path } });
+  const text = `${eats}; exec sleep 1000`;
+  fixture.master.launch({ taskId: "early", spec: script(text), resources: { cpuMillis: 100, memoryMiB: 32 } });
+  await fixture.master.until(
+    () => fixture.master.of("early").some(({ reason }) => reason === REASON_OUT_OF_MEMORY),
+    "news of the lack of memory",
+  );
+});
+
 testExec("case 66: a main process that runs out of memory ends the task with that reason and its figures", async () => {
   await agent();
   const resources = { cpuMillis: 100, memoryMiB: 32 };
