@@ -66,6 +66,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           ...patient,
+          isolate: false,
           sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",

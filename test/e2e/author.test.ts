@@ -24,7 +24,7 @@ const packed = ["proto", "foundation", "framework-sdk"];
 const exampleLinesMax = 40;
 const agentCount = 2;
 
-const cluster = new DevCluster(2_000);
+const cluster = new DevCluster(5_400);
 const folder = mkdtempSync(join(tmpdir(), "muster-author-"));
 const place = join(folder, "author");
 const exampleFiles = readdirSync(examples).filter((name) => name.endsWith(".ts"));

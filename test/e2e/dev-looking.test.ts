@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { DevCluster, program, until } from "./dev-cluster.ts";
 
-const cluster = new DevCluster(2_300);
+const cluster = new DevCluster(2_600);
 const terminals: LocalTerminal[] = [];
 
 const jobspec = `

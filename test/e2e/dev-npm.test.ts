@@ -24,7 +24,10 @@ async function startByNpm(...args: string[]) {
     detached: true,
     stdio: "ignore",
   });
-  await until("the cluster is ready", 60_000, () => existsSync(cluster.readyFile));
+  await until("the cluster is ready", 60_000, () => {
+    if (child.exitCode !== null) throw new Error(`muster dev ended with ${child.exitCode}`);
+    return existsSync(cluster.readyFile);
+  });
   return child.pid ?? 0;
 }
 

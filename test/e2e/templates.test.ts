@@ -122,7 +122,10 @@ beforeAll(async () => {
   process.env["MUSTER_SECRETS_DIR"] = secrets;
   await cluster.start("--no-example");
 });
-afterAll(() => cluster.remove());
+afterAll(() => {
+  delete process.env["MUSTER_SECRETS_DIR"];
+  return cluster.remove();
+});
 
 test("a task waits for what its files are made of, and says for what", async () => {
   await run("reader", readerText, "--detach");

@@ -28,6 +28,14 @@ test("no test is skipped without a condition, and none runs alone", () => {
   expect(alone.filter((name) => name !== "test/repository/tidy.test.ts")).toEqual([]);
 });
 
+test("each test with a cluster has ports of its own, since two lanes of them run at once", () => {
+  const clusters = files.flatMap((name) =>
+    [...read(name).matchAll(/new DevCluster\(([\d_]+)\)/g)].map(([, offset]) => offset),
+  );
+  expect(clusters.length).toBeGreaterThan(8);
+  expect([...new Set(clusters)]).toEqual(clusters);
+});
+
 test("no folder is a place for leftovers", () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|lib)(\/|\.ts$)/;
   expect(files.filter((name) => vague.test(name))).toEqual([]);
