@@ -34,7 +34,7 @@ export const defaultMasterConfig: MasterConfig = {
   awaitedTimeoutMs: 75_000,
   unreachableIntervalMs: 0,
   minimumOffer: resources({ cpuMillis: 10, memoryMiB: 32 }),
-  allocationSliceMs: 5,
+  allocationSliceMs: 2,
   figuresIntervalMs: 250,
   relayTimeoutMs: 20_000,
   overlays: [],

@@ -17,9 +17,11 @@ import { RegistryWriter } from "./registry/writer.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Of one tick, milliseconds in which messages are sent to frameworks and agents; what is left goes in the next. */
-const sendingSliceMs = 5;
+const sendingSliceMs = 2;
 /** Of one tick, milliseconds in which readers of the feed are served, each with one message, before others have a turn. */
-const feedSliceMs = 5;
+const feedSliceMs = 2;
+/** Of one tick, milliseconds in which agents whose figures have changed go into the feed. */
+const figuresSliceMs = 2;
 /** While an allocation goes on over several ticks, offers wait so long for others to go with them. */
 const offersWaitMsMax = 50;
 
@@ -156,7 +158,7 @@ export class Loop {
     else this.#allocatingSinceMs ??= startMs;
     if (core.state.leaving.size > 0) settleInverseOffers(core);
     this.#perform(core.effects);
-    this.#tellFigures(startMs);
+    const moreFigures = this.#tellFigures(startMs);
     this.#writer.flush();
     const offersWait = more && startMs - (this.#allocatingSinceMs ?? startMs) < offersWaitMsMax;
     const moreMessages = sessions.flush(offersWait, this.#slice(sendingSliceMs));
@@ -165,11 +167,14 @@ export class Loop {
     metrics.offersOutstanding(core.state.offers.size);
     metrics.tickSeconds((clock.monotonicMs() - startMs) / 1_000);
     this.#setTimer();
-    if (more || moreMessages || moreEvents) this.wake();
+    if (more || moreFigures || moreMessages || moreEvents) this.wake();
   }
 
-  /** Records whose figures have changed go into the feed, each at most once in `figuresIntervalMs`. */
-  #tellFigures(nowMs: number): void {
+  /**
+   * Records whose figures have changed go into the feed, each at most once in `figuresIntervalMs`. True if time ran out:
+   * of tens of thousands of agents the rest is told in the next ticks.
+   */
+  #tellFigures(nowMs: number): boolean {
     const { state } = this.core;
     const { awaited, changedAgents, changedFrameworks } = state;
     // That nobody is awaited any more is news that others wait for; who of many is back is not.
@@ -178,20 +183,26 @@ export class Loop {
       this.ring.append(this.#awaitedNews);
     }
     const isQuiet = changedAgents.size === 0 && changedFrameworks.size === 0 && state.changedRoles.size === 0;
-    if (isQuiet && !state.awaitedChanged) return;
+    if (isQuiet && !state.awaitedChanged) return false;
     if (nowMs < this.#figuresAtMs) {
       this.#figuresTimer ??= this.#parts.clock.after(this.#figuresAtMs - nowMs, () => {
         this.#figuresTimer = undefined;
         this.wake();
       });
-      return;
+      return false;
+    }
+    const outOfTime = this.#slice(figuresSliceMs);
+    let told = 0;
+    for (const agent of changedAgents) {
+      if ((++told & 63) === 0 && outOfTime()) return true;
+      changedAgents.delete(agent);
+      this.ring.append(agent);
     }
     this.#figuresAtMs = nowMs + this.#parts.figuresIntervalMs;
-    for (const agent of changedAgents) this.ring.append(agent);
     for (const framework of changedFrameworks) this.ring.append(framework);
     for (const change of this.#roleNews.of(state, changedFrameworks)) this.ring.append(change);
-    changedAgents.clear();
     changedFrameworks.clear();
+    return false;
   }
 
   /** A claimant that was refused reads on to the sequence number of the answer: by then the feed has told it why. */
