@@ -19,7 +19,7 @@ import type { Sessions } from "./sessions.ts";
 /** Of one tick, milliseconds in which messages are sent to frameworks and agents; what is left goes in the next. */
 const sendingSliceMs = 2;
 /** Of one tick, milliseconds in which readers of the feed are served, each with one message, before others have a turn. */
-const feedSliceMs = 2;
+const feedSliceMs = 5;
 /** Of one tick, milliseconds in which agents whose figures have changed go into the feed. */
 const figuresSliceMs = 2;
 /** While an allocation goes on over several ticks, offers wait so long for others to go with them. */
