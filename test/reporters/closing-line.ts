@@ -6,7 +6,7 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
  */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    const failures: string[] = [];
+    const failures = unhandled.map(({ message }) => `failed outside of any test: ${message.split("\n")[0]}\n`);
     const lacking: string[] = [];
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
     for (const module of modules) {
