@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compiled } from "./compiled.ts";
 import { plantedBugs } from "./planted-bugs.ts";
+import type { Campaign } from "./shared-campaign.ts";
 
 test.each(plantedBugs)("$name is found by seed $seed of the $workload workload", async (bug) => {
   const { name, patches, rules, workload, seed } = bug;
-  const { violationsOf } = await compiled<typeof import("./campaign.ts")>("test/simulation/campaign.ts", patches);
+  const { violationsOf } = await compiled<Campaign>("test/simulation/campaign.ts", patches);
   const violations = violationsOf(workload, seed);
   const found = violations.find(({ rule }) => rules.includes(rule));
   if (found === undefined) expect.unreachable(`${name} was not found: ${JSON.stringify(violations)}`);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { runSeed } from "./run-seed.ts";
+import { sharedCampaign } from "./shared-campaign.ts";
 
-test("case 34: one seed run twice does the same things at the same times", () => {
+test("case 34: one seed run twice does the same things at the same times", async () => {
+  const { runSeed } = await sharedCampaign();
   const seed = Number(process.env["MUSTER_SEED"] ?? 7);
   const first = runSeed(seed);
   const second = runSeed(seed);

@@ -1,7 +1,7 @@
 import type { Hits } from "@muster/testing";
 import { beforeAll, expect, test } from "vitest";
-import { compiled } from "./compiled.ts";
 import type { SeedReport } from "./report.ts";
+import { type Campaign, sharedCampaign } from "./shared-campaign.ts";
 
 /** Seeds that CI runs, in all: long lives, and many rare mixtures. */
 export const seedCounts = { first: 200, small: 1_800 } as const;
@@ -38,14 +38,12 @@ const expectedSmallHits: ExpectedHits = [
   ["cut", "reader"],
 ];
 
-type Campaign = typeof import("./campaign.ts");
-
 /** Seeds of one of several parts, each of which has a worker of its own; and that every fault has hit what it can hit. */
 export function testSeeds(part: number, partCount: number): void {
   let campaign: Campaign;
   let hits: Record<keyof typeof seedCounts, Hits>;
   beforeAll(async () => {
-    campaign = await compiled<Campaign>("test/simulation/campaign.ts");
+    campaign = await sharedCampaign();
     hits = { first: new campaign.Hits(), small: new campaign.Hits() };
   });
   const take = (workload: keyof typeof seedCounts, report: SeedReport): SeedReport => {

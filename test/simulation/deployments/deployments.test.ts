@@ -3,9 +3,8 @@ import { DeploymentState, JobState, type JobStatus } from "@muster/proto";
 import { Hits } from "@muster/testing";
 import { expect, test } from "vitest";
 import { compiled } from "../compiled.ts";
-import { describe } from "../report.ts";
+import { type Campaign, sharedCampaign } from "../shared-campaign.ts";
 import { DeploymentWatch } from "./deployment-watch.ts";
-import { runDeployments } from "./run-deployments.ts";
 
 /** Seeds that CI runs, some in each test. */
 const seedCount = 24;
@@ -13,7 +12,8 @@ const seedsPerTest = 6;
 const hits = new Hits();
 
 for (let first = 1; first <= seedCount; first += seedsPerTest)
-  test(`seeds ${first} to ${first + seedsPerTest - 1}: whatever fails, no deployment goes below its minimum or above its maximum, and none is stuck without a reason`, () => {
+  test(`seeds ${first} to ${first + seedsPerTest - 1}: whatever fails, no deployment goes below its minimum or above its maximum, and none is stuck without a reason`, async () => {
+    const { runDeployments, describe } = await sharedCampaign();
     for (let seed = first; seed < first + seedsPerTest; seed++) {
       const report = runDeployments(seed);
       hits.merge(report.hits);
@@ -46,7 +46,7 @@ const planted = [
 
 test.each(planted)("$rule is found where the planner does not keep to it", async ({ rule, search, replace }) => {
   const patches = [{ file: "frameworks/services/src/core/group-planner.ts", search, replace }];
-  const patched = await compiled<typeof import("../campaign.ts")>("test/simulation/campaign.ts", patches);
+  const patched = await compiled<Campaign>("test/simulation/campaign.ts", patches);
   const found = Array.from({ length: 6 }, (_, seed) => seed + 1).some((seed) =>
     patched.runDeployments(seed).violations.some((one) => one.rule === rule),
   );
