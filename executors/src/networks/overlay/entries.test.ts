@@ -69,6 +69,22 @@ test("a peer whose host has moved costs one line", () => {
   });
 });
 
+test("a route that was made with another metric goes before the right one comes", () => {
+  const { device } = wayOf().plan;
+  const wanted = entriesBy(entriesOf(aSubnet(2, "192.0.2.2"), wayOf()));
+  const route = [...wanted.values()].find(({ key }) => key === "10.244.2.0/24");
+  if (route === undefined) throw new Error("no route");
+  const present = new Map(wanted).set("route 10.244.2.0/24", {
+    ...route,
+    value: route.value.replace(/ metric .*/, ""),
+  });
+  expect(linesBetween(present, wanted, device)).toEqual({
+    first: ["route del 10.244.2.0/24 proto 157"],
+    forward: [],
+    last: [`route replace 10.244.2.0/24 ${route.value} proto 157`],
+  });
+});
+
 test("on the same link there is a route alone, with IPv6 only where the peer has such an address", () => {
   const tables = (settings: Partial<OverlayNetwork>, peer: OverlaySubnet) =>
     entriesOf(peer, wayOf(settings)).map(({ table, key }) => `${table} ${key}`);

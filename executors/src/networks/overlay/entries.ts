@@ -105,15 +105,25 @@ export function linesBetween(present: Entries, wanted: Entries, device: string):
       else if (entry.table === "forward") lines.forward.push(`fdb del ${entry.key} dev ${device} self`);
       else lines.last.push(`neigh del ${entry.key} dev ${device}`);
     }
-  for (const [key, entry] of wanted)
-    if (present.get(key)?.value !== entry.value) {
+  for (const [key, entry] of wanted) {
+    const old = present.get(key);
+    if (old?.value !== entry.value) {
       if (entry.table === "neighbour")
         lines.first.push(`neigh replace ${entry.key} lladdr ${entry.value} dev ${device} nud permanent`);
       else if (entry.table === "forward")
         lines.forward.push(`fdb replace ${entry.key} dev ${device} dst ${entry.value} self permanent`);
-      else lines.last.push(`route replace ${entry.key} ${entry.value} proto ${routeProtocol}`);
+      else {
+        // A route that was made with another metric would stay beside it, and might come first.
+        if (old && metricIn(old) !== metricIn(entry)) lines.first.push(`route del ${entry.key} proto ${routeProtocol}`);
+        lines.last.push(`route replace ${entry.key} ${entry.value} proto ${routeProtocol}`);
+      }
     }
+  }
   return lines;
+}
+
+function metricIn({ value }: Entry): string | undefined {
+  return / metric (\d+)$/.exec(value)?.[1];
 }
 
 export interface RouteText {
